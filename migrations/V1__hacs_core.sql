@@ -1,0 +1,1140 @@
+-- HACS core: the shared vocabulary of all later files, then patients, encounters, observations and organizations.
+--
+-- Every file of this directory may be run again by hand (psql -f) without harm: what exists is kept.
+
+-------------------------------------------------------------------------------------------------------------------
+-- Documents are Unicode: a database in another encoding would refuse some of them, one day, in the middle of work.
+-------------------------------------------------------------------------------------------------------------------
+
+do $$
+begin
+    if current_setting('server_encoding') <> 'UTF8' then
+        raise exception 'this database is encoded in %', current_setting('server_encoding')
+            using hint = 'Create it anew: create database … encoding ''UTF8'' template template0.';
+    end if;
+end
+$$;
+
+-------------------------------------------------------------------------------------------------------------------
+-- Schemas. All six are made first, so that a privilege for a schema can be granted before its tables exist.
+-------------------------------------------------------------------------------------------------------------------
+
+create schema if not exists hacs_core;
+create schema if not exists hacs_clinical;
+create schema if not exists hacs_registry;
+create schema if not exists hacs_agents;
+create schema if not exists hacs_admin;
+create schema if not exists hacs_audit;
+
+comment on schema hacs_core is 'People, visits, findings and organizations, and the rules that all HACS tables share';
+comment on schema hacs_clinical is 'Clinical records, orders and workflow';
+comment on schema hacs_registry is 'Knowledge and reusable templates';
+comment on schema hacs_agents is 'What agents remember and tell each other';
+comment on schema hacs_admin is 'Migration history and configuration of this database';
+comment on schema hacs_audit is 'Who changed what, and when: written by triggers, never by hand';
+
+-------------------------------------------------------------------------------------------------------------------
+-- Shapes. One function per idea. Their standard bodies are bound when they are created, so that no search path can
+-- redirect them, and the planner inlines them into each CHECK. Each answers null for null, which a CHECK lets pass.
+-------------------------------------------------------------------------------------------------------------------
+
+create or replace function hacs_core.is_object(value jsonb)
+returns boolean
+language sql immutable parallel safe
+return jsonb_typeof(value) = 'object';
+comment on function hacs_core.is_object(jsonb) is 'A JSON object, not a list, a text or a JSON null';
+
+-- jsonpath in lax mode looks into nested lists where a filter is applied, but not where .type() is: hence this form.
+create or replace function hacs_core.is_list(value jsonb)
+returns boolean
+language sql immutable parallel safe
+return value @@ '$.type() == "array" && !($[*].type() != "object")';
+comment on function hacs_core.is_list(jsonb) is 'A JSON list of which every element is an object';
+
+create or replace function hacs_core.is_text_map(value jsonb)
+returns boolean
+language sql immutable parallel safe
+return value @@ '$.type() == "object" && !($.*.type() != "string")';
+comment on function hacs_core.is_text_map(jsonb) is 'A flat JSON object of texts, such as {"code": "prov", "display": "Provider"}';
+
+create or replace function hacs_core.is_text_map_list(value jsonb)
+returns boolean
+language sql immutable parallel safe
+return value @@ '$.type() == "array" && !($[*].type() != "object") && !($[*].*.type() != "string")';
+comment on function hacs_core.is_text_map_list(jsonb) is 'A JSON list of flat objects of texts';
+
+create or replace function hacs_core.is_concept(value jsonb)
+returns boolean
+language sql immutable parallel safe
+return value @@ '$.type() == "object" && (!exists($.coding) || $.coding.type() == "array" && !($.coding[*].type() != "object"))';
+comment on function hacs_core.is_concept(jsonb) is 'An object whose coding, if it has one, is a list of objects (FHIR CodeableConcept)';
+
+create or replace function hacs_core.is_texts(value text[])
+returns boolean
+language sql immutable parallel safe
+return array_position(value, null) is null and coalesce(array_ndims(value), 1) = 1;
+comment on function hacs_core.is_texts(text[]) is 'A flat list without null elements';
+
+-- The class lists the spaces that Python strips, since HACS strips before it asks; \s depends on the collation.
+create or replace function hacs_core.is_blank(value text)
+returns boolean
+language sql immutable parallel safe
+return value !~ '[^\x09-\x0d\x1c-\x20\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]';
+comment on function hacs_core.is_blank(text) is 'Empty, or nothing but white space';
+
+-------------------------------------------------------------------------------------------------------------------
+-- Dates inside JSON. They may be partial (1985, 1985-03), carry any offset, or be no date at all: a comparison must
+-- neither fail on them nor refuse them. Casting would do both, and would read "now" and "infinity" as dates.
+-------------------------------------------------------------------------------------------------------------------
+
+create or replace function hacs_core.instant(written text)
+returns timestamp
+language plpgsql immutable parallel safe strict
+set search_path = ''
+as $$
+declare
+    part constant text[] := regexp_match(
+        written,
+        '^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d(?:[.]\d{1,9})?))?(?:([Zz])|([+-])(\d\d):?(\d\d)?)?)?$'
+    );
+    -- 1 January of the year 1 plus the rest cannot overflow, unlike make_date, which raises an error on 30 February
+    month_start timestamp;
+    utc_offset interval;
+begin
+    if part is null
+        or part[1] = '0000'
+        or part[2]::integer not between 1 and 12
+        or part[4]::integer > 23
+        or part[5]::integer > 59
+        or part[6]::numeric >= 60
+        or part[9]::integer > 23
+        or part[10]::integer > 59
+    then
+        return null;
+    end if;
+    month_start := timestamp '0001-01-01' + make_interval(years => part[1]::integer - 1, months => part[2]::integer - 1);
+    if part[3]::integer not between 1 and extract(day from month_start + interval '1 month - 1 day') then
+        return null;
+    end if;
+    utc_offset := make_interval(hours => coalesce(part[9]::integer, 0), mins => coalesce(part[10]::integer, 0));
+    return month_start
+        + make_interval(
+            days => part[3]::integer - 1,
+            hours => coalesce(part[4]::integer, 0),
+            mins => coalesce(part[5]::integer, 0),
+            secs => coalesce(part[6]::double precision, 0)
+        )
+        + case part[8] when '-' then utc_offset else -utc_offset end;
+end
+$$;
+comment on function hacs_core.instant(text) is
+    'The UTC time of a complete ISO 8601 date or date-time; null for partial dates and for anything else. Without an offset it is UTC';
+
+create or replace function hacs_core.is_period(value jsonb)
+returns boolean
+language plpgsql immutable parallel safe strict
+set search_path = ''
+as $$
+begin
+    return jsonb_typeof(value) = 'object'
+        and (hacs_core.instant(value ->> 'end') < hacs_core.instant(value ->> 'start')) is not true;
+end
+$$;
+comment on function hacs_core.is_period(jsonb) is 'An object whose end is not before its start, where both are complete dates (FHIR per-1)';
+
+create or replace function hacs_core.is_period_list(value jsonb)
+returns boolean
+language plpgsql immutable parallel safe strict
+set search_path = ''
+as $$
+begin
+    return hacs_core.is_list(value)
+        and not exists (select from jsonb_array_elements(value) as v (period) where not hacs_core.is_period(period));
+end
+$$;
+comment on function hacs_core.is_period_list(jsonb) is 'A list of objects, each a period (FHIR per-1)';
+
+-------------------------------------------------------------------------------------------------------------------
+-- Parts with a model of their own. nested_model gives the kind of each key; conforms compares an object with it.
+-- A kind: text, boolean, number [from..to], integer [from..to], object, list (of objects), texts, integers, instant,
+-- instants, period, map (of texts), email, in a|b|c, one <model>, each <model>. Behind it stands "required" (must be
+-- there, not null) or "not null" (may be absent); otherwise null is welcome. Unknown keys are nobody's business.
+-------------------------------------------------------------------------------------------------------------------
+
+create or replace function hacs_core.nested_model(model text)
+returns jsonb
+language sql immutable parallel safe
+return case model
+    when 'OrganizationContact' then jsonb '{
+        "id": "text", "resource_type": "in OrganizationContact not null", "created_at": "instant",
+        "updated_at": "instant", "purpose": "map", "contact_name": "text", "email": "email", "phone": "text",
+        "fax": "text", "address_line": "texts not null", "city": "text", "state": "text", "postal_code": "text",
+        "country": "text"
+    }'
+    when 'OrganizationQualification' then jsonb '{
+        "id": "text", "resource_type": "in OrganizationQualification not null", "created_at": "instant",
+        "updated_at": "instant", "identifier": "texts not null", "code": "map required", "status": "map",
+        "period_start": "text", "period_end": "text", "issuer_organization_id": "text", "issuer_name": "text"
+    }'
+    when 'AllergyIntoleranceReaction' then jsonb '{
+        "id": "text", "resource_type": "in AllergyIntoleranceReaction not null", "created_at": "instant",
+        "updated_at": "instant", "substance": "object", "substance_name": "text", "manifestation": "list not null",
+        "symptoms": "texts not null", "description": "text", "onset": "instant",
+        "severity": "in mild|moderate|severe", "exposure_route": "object", "how_exposed": "text",
+        "note": "list not null"
+    }'
+    when 'ServiceRequestOrderDetail' then jsonb '{
+        "parameter_focus": "object", "parameter": "each ServiceRequestParameter required",
+        "detail_description": "text", "special_instructions": "text"
+    }'
+    when 'ServiceRequestParameter' then jsonb '{
+        "code": "object required", "value_quantity": "object", "value_ratio": "object", "value_range": "object",
+        "value_boolean": "boolean", "value_codeable_concept": "object", "value_string": "text",
+        "value_period": "period", "parameter_name": "text", "parameter_value_display": "text"
+    }'
+    when 'ServiceRequestPatientInstruction' then jsonb '{
+        "instruction_markdown": "text", "instruction_reference": "object", "instruction_summary": "text",
+        "is_critical": "boolean"
+    }'
+    when 'FamilyMemberHistoryParticipant' then jsonb '{
+        "function": "object", "actor": "object required", "participant_name": "text", "participant_role": "text"
+    }'
+    when 'FamilyMemberCondition' then jsonb '{
+        "code": "object required", "outcome": "object", "contributed_to_death": "boolean", "onset_age": "object",
+        "onset_range": "object", "onset_period": "period", "onset_string": "text", "note": "list",
+        "condition_name": "text", "severity": "text", "age_at_onset": "text", "outcome_description": "text",
+        "is_fatal": "boolean"
+    }'
+    when 'FamilyMemberProcedure' then jsonb '{
+        "code": "object required", "outcome": "object", "contributed_to_death": "boolean", "performed_age": "object",
+        "performed_range": "object", "performed_period": "period", "performed_string": "text",
+        "performed_date_time": "instant", "note": "list", "procedure_name": "text", "age_at_procedure": "text",
+        "outcome_description": "text", "was_successful": "boolean"
+    }'
+    when 'RiskAssessmentPrediction' then jsonb '{
+        "outcome": "object", "probability_decimal": "number 0..100", "probability_range": "object",
+        "qualitative_risk": "object", "relative_risk": "number 0..", "when_period": "period", "when_range": "object",
+        "rationale": "text", "outcome_name": "text", "risk_level": "text", "probability_display": "text",
+        "timeframe_display": "text", "risk_significance": "text", "confidence_level": "text"
+    }'
+    when 'PlanDefinitionAction' then jsonb '{
+        "id": "text", "resource_type": "in PlanDefinitionAction not null", "created_at": "instant",
+        "updated_at": "instant", "prefix": "text", "title": "text", "description": "text", "text_equivalent": "text",
+        "priority": "text", "selection_behavior": "in any|all|all-or-none|exactly-one|at-most-one|one-or-more",
+        "required_behavior": "in must|could|must-unless-documented", "precheck_behavior": "in yes|no",
+        "cardinality_behavior": "in single|multiple", "condition": "list not null", "input": "list not null",
+        "output": "list not null", "related_action": "list not null", "timing_datetime": "instant",
+        "timing_age": "object", "timing_period": "period", "timing_duration": "object", "timing_range": "object",
+        "timing_timing": "object", "participant": "list not null", "type_coding": "object",
+        "definition_canonical": "text", "definition_uri": "text", "transform": "text",
+        "dynamic_value": "list not null", "action": "each PlanDefinitionAction not null"
+    }'
+    when 'TaskPerformer' then jsonb '{
+        "function": "object", "actor": "object required", "performer_name": "text", "performer_role": "text"
+    }'
+    when 'TaskRestriction' then jsonb '{
+        "repetitions": "integer 1..", "period": "period", "recipient": "list", "restriction_summary": "text",
+        "is_time_limited": "boolean"
+    }'
+    when 'TaskParameter' then jsonb '{
+        "type": "object required", "value_base64_binary": "text", "value_boolean": "boolean",
+        "value_canonical": "text", "value_code": "text", "value_date": "instant", "value_date_time": "instant",
+        "value_decimal": "number", "value_id": "text", "value_instant": "instant", "value_integer": "integer",
+        "value_integer64": "integer", "value_markdown": "text", "value_oid": "text",
+        "value_positive_int": "integer 1..", "value_string": "text", "value_time": "text",
+        "value_unsigned_int": "integer 0..", "value_uri": "text", "value_url": "text", "value_uuid": "text",
+        "value_address": "object", "value_age": "object", "value_annotation": "object", "value_attachment": "object",
+        "value_codeable_concept": "object", "value_codeable_reference": "object", "value_coding": "object",
+        "value_contact_point": "object", "value_count": "object", "value_distance": "object",
+        "value_duration": "object", "value_human_name": "object", "value_identifier": "object",
+        "value_money": "object", "value_period": "period", "value_quantity": "object", "value_range": "object",
+        "value_ratio": "object", "value_ratio_range": "object", "value_reference": "object",
+        "value_sampled_data": "object", "value_signature": "object", "value_timing": "object",
+        "value_contact_detail": "object", "value_data_requirement": "object", "value_expression": "object",
+        "value_parameter_definition": "object", "value_related_artifact": "object",
+        "value_trigger_definition": "object", "value_usage_context": "object", "value_availability": "object",
+        "value_extended_contact_detail": "object", "value_dosage": "object", "value_meta": "object",
+        "input_name": "text", "input_value_display": "text", "is_required": "boolean", "output_name": "text",
+        "output_value_display": "text", "is_final_result": "boolean"
+    }'
+    when 'VirtualServiceDetail' then jsonb '{
+        "channel_type": "object", "address_url": "text", "address_string": "text", "address_contact_point": "object",
+        "address_extended_contact_detail": "object", "additional_info": "texts", "max_participants": "integer",
+        "session_key": "text"
+    }'
+    when 'AppointmentParticipant' then jsonb '{
+        "type": "list", "period": "period", "actor": "object", "required": "boolean",
+        "status": "in accepted|declined|tentative|needs-action required", "participant_name": "text",
+        "participant_role": "text", "is_required": "boolean", "contact_info": "text"
+    }'
+    when 'RecurrenceTemplate' then jsonb '{
+        "timezone": "object", "recurrence_type": "in daily|weekly|monthly|yearly required",
+        "last_occurrence_date": "instant", "occurrence_count": "integer 1..", "occurrence_date": "instants",
+        "weekly_template": "one WeeklyTemplate", "monthly_template": "one MonthlyTemplate",
+        "yearly_template": "one YearlyTemplate", "excluding_date": "instants", "excluding_recurrence_id": "integers"
+    }'
+    when 'WeeklyTemplate' then jsonb '{
+        "monday": "boolean", "tuesday": "boolean", "wednesday": "boolean", "thursday": "boolean", "friday": "boolean",
+        "saturday": "boolean", "sunday": "boolean", "week_interval": "integer 1.."
+    }'
+    when 'MonthlyTemplate' then jsonb '{
+        "day_of_month": "integer 1..31", "nth_week_of_month": "in first|second|third|fourth|last",
+        "day_of_week": "in monday|tuesday|wednesday|thursday|friday|saturday|sunday",
+        "month_interval": "integer 1.. not null"
+    }'
+    when 'YearlyTemplate' then jsonb '{
+        "year_interval": "integer 1.. not null"
+    }'
+end;
+comment on function hacs_core.nested_model(text) is 'The kind of each key of the HACS models that occur only inside a resource';
+
+create or replace function hacs_core.is_kind(value jsonb, kind text)
+returns boolean
+language plpgsql immutable parallel safe
+set search_path = ''
+as $$
+declare
+    detail constant text := split_part(kind, ' ', 2);
+begin
+    if kind is null then
+        return true;
+    end if;
+    if jsonb_typeof(value) = 'null' then
+        return kind not like '% required' and kind not like '% not null';
+    end if;
+    case split_part(kind, ' ', 1)
+        when 'text' then
+            return jsonb_typeof(value) = 'string';
+        when 'boolean' then
+            return jsonb_typeof(value) = 'boolean';
+        when 'number' then
+            return jsonb_typeof(value) = 'number' and hacs_core.is_between(value::numeric, detail);
+        when 'integer' then
+            return jsonb_typeof(value) = 'number'
+                and value::numeric = trunc(value::numeric)
+                and hacs_core.is_between(value::numeric, detail);
+        when 'object' then
+            return hacs_core.is_object(value);
+        when 'list' then
+            return hacs_core.is_list(value);
+        when 'texts' then
+            return value @@ '$.type() == "array" && !($[*].type() != "string")';
+        when 'integers' then
+            return value @@ '$.type() == "array" && !($[*].type() != "number") && !exists($[*] ? (@.floor() != @))';
+        when 'instant' then
+            return jsonb_typeof(value) = 'string' and hacs_core.instant(value #>> '{}') is not null;
+        when 'instants' then
+            return jsonb_typeof(value) = 'array'
+                and not exists (
+                    select from jsonb_array_elements(value) as v (element) where not hacs_core.is_kind(element, 'instant not null')
+                );
+        when 'period' then
+            return hacs_core.is_period(value);
+        when 'map' then
+            return hacs_core.is_text_map(value);
+        when 'email' then
+            return jsonb_typeof(value) = 'string' and hacs_core.is_email(value #>> '{}');
+        when 'in' then
+            return jsonb_typeof(value) = 'string' and value #>> '{}' = any (string_to_array(detail, '|'));
+        when 'one' then
+            return hacs_core.conforms(value, detail);
+        when 'each' then
+            return hacs_core.each_conforms(value, detail);
+    end case;
+end
+$$;
+comment on function hacs_core.is_kind(jsonb, text) is 'Whether a JSON value is of a kind, in the words of nested_model';
+
+create or replace function hacs_core.is_between(value numeric, bounds text)
+returns boolean
+language sql immutable parallel safe
+return value >= coalesce(nullif(split_part(bounds, '..', 1), '')::numeric, value)
+    and value <= coalesce(nullif(split_part(bounds, '..', 2), '')::numeric, value);
+comment on function hacs_core.is_between(numeric, text) is 'Whether a number lies in "from..to", either of which may be missing';
+
+create or replace function hacs_core.conforms(part jsonb, model text)
+returns boolean
+language plpgsql immutable parallel safe strict
+set search_path = ''
+as $$
+declare
+    kinds constant jsonb := hacs_core.nested_model(model);
+begin
+    return jsonb_typeof(part) = 'object'
+        and not exists (
+            select from jsonb_each_text(kinds) as k (key, kind) where kind like '% required' and not part ? key
+        )
+        and not exists (
+            select from jsonb_each(part) as p (key, value) where not hacs_core.is_kind(value, kinds ->> key)
+        );
+end
+$$;
+comment on function hacs_core.conforms(jsonb, text) is 'An object that has what a nested model requires, and each known key in its kind';
+
+create or replace function hacs_core.each_conforms(parts jsonb, model text)
+returns boolean
+language plpgsql immutable parallel safe strict
+set search_path = ''
+as $$
+begin
+    return jsonb_typeof(parts) = 'array'
+        and not exists (select from jsonb_array_elements(parts) as p (part) where not hacs_core.conforms(part, model));
+end
+$$;
+comment on function hacs_core.each_conforms(jsonb, text) is 'A list whose every element conforms to a nested model';
+
+-------------------------------------------------------------------------------------------------------------------
+-- Values that tell by themselves what is wrong with them.
+-------------------------------------------------------------------------------------------------------------------
+
+-- Local part: atoms with single dots between them, or a quoted text. Domain: labels, one alone is enough, or [address].
+-- The classes exclude ASCII by code, because [[:alnum:]] would mean something else in each collation.
+create or replace function hacs_core.is_email(value text)
+returns boolean
+language sql immutable parallel safe
+return value = ''
+    or length(value) <= 254
+        and value ~ (
+            '^([^\x01-\x20"(),.:-<>@\x5b-\x5d\x7f-\u00a0]+(\.[^\x01-\x20"(),.:-<>@\x5b-\x5d\x7f-\u00a0]+)*'
+            || '|"([^\x01-\x1f"\\\x7f-\u009f]|\\[^\x01-\x1f\x7f-\u009f])*")'
+            || '@([^\x01-/:-@[-`{-\u00a0]([^\x01-,./:-@[-`{-\u00a0]*[^\x01-/:-@[-`{-\u00a0])?'
+            || '(\.[^\x01-/:-@[-`{-\u00a0]([^\x01-,./:-@[-`{-\u00a0]*[^\x01-/:-@[-`{-\u00a0])?)*'
+            || '|\[[0-9A-Za-z.:-]+\])$'
+        );
+comment on function hacs_core.is_email(text) is 'The shape of an address in RFC 5321 and 5322; an empty text counts as none';
+
+do $$
+begin
+    create domain hacs_core.email as text
+        constraint email_rfc_5322 check (hacs_core.is_email(value));
+exception
+    when duplicate_object then null;
+end
+$$;
+comment on domain hacs_core.email is 'An e-mail address, or an empty text for none';
+
+-- NaN sorts above every number, so the upper bound refuses it.
+do $$
+begin
+    create domain hacs_core.score as double precision
+        constraint score_between_0_and_1 check (value between 0 and 1);
+exception
+    when duplicate_object then null;
+end
+$$;
+comment on domain hacs_core.score is 'A share or probability from 0 to 1';
+
+-------------------------------------------------------------------------------------------------------------------
+-- References. HACS writes them as texts or objects: Patient/123, Patient/123/_history/2, a bare 123, an absolute URL,
+-- urn:uuid:…. Only the first three can point into this database. The rest is kept as it is and answers null here.
+-------------------------------------------------------------------------------------------------------------------
+
+create or replace function hacs_core.typed_reference_id(reference text, target text)
+returns text
+language sql immutable parallel safe
+return case
+    when starts_with(reference, target || '/')
+        and split_part(reference, '/', 3) in ('', '_history')
+        and reference !~ '[?#]'
+    then nullif(split_part(reference, '/', 2), '')
+end;
+comment on function hacs_core.typed_reference_id(text, text) is 'The id in a relative reference that names the given type; null for every other form';
+
+create or replace function hacs_core.reference_id(reference text, target text)
+returns text
+language sql immutable parallel safe
+return case
+    when reference !~ '[/:?#]' then nullif(reference, '')
+    else hacs_core.typed_reference_id(reference, target)
+end;
+comment on function hacs_core.reference_id(text, text) is
+    'The local id of a reference to the given type, a bare id being one; null for absolute URLs, urn: and other types';
+
+create or replace function hacs_core.typed_reference_id(reference jsonb, target text)
+returns text
+language sql immutable parallel safe
+return case
+    when reference ->> 'type' = target then hacs_core.reference_id(reference ->> 'reference', target)
+    else hacs_core.typed_reference_id(reference ->> 'reference', target)
+end;
+comment on function hacs_core.typed_reference_id(jsonb, text) is 'As for a text; a bare id counts where the Reference object has the given type';
+
+create or replace function hacs_core.reference_id(reference jsonb, target text)
+returns text
+language sql immutable parallel safe
+return case
+    when coalesce(reference ->> 'type', target) = target then hacs_core.reference_id(reference ->> 'reference', target)
+    else hacs_core.typed_reference_id(reference ->> 'reference', target)
+end;
+comment on function hacs_core.reference_id(jsonb, text) is 'As for a text; a bare id does not count where the Reference object has another type';
+
+-------------------------------------------------------------------------------------------------------------------
+-- Modification time. A document keeps its own updated_at when it is stored; an UPDATE that does not bring a new one
+-- gets the time of its transaction.
+-------------------------------------------------------------------------------------------------------------------
+
+create or replace function hacs_core.touch_updated_at()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    new.updated_at := pg_catalog.now();
+    return new;
+end
+$$;
+comment on function hacs_core.touch_updated_at() is 'Trigger: sets updated_at where an UPDATE left it as it was';
+
+-------------------------------------------------------------------------------------------------------------------
+-- Resources without a table of their own: whole documents, any HACS or FHIR type that the other tables do not hold.
+-------------------------------------------------------------------------------------------------------------------
+
+create table if not exists hacs_core.resources (
+    id text not null default gen_random_uuid()::text,
+    resource_type text not null,
+    data jsonb not null constraint resources_data_object check (hacs_core.is_object(data)),
+    version integer not null default 1 constraint resources_version_range check (version >= 1),
+    created_by text,
+    updated_by text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+
+    -- HACS ids are unique within a type at best
+    constraint resources_pkey primary key (resource_type, id),
+    constraint resources_resource_type_valid check (
+        resource_type ~ '^[A-Z][A-Za-z0-9]*$'
+        and resource_type not in (
+            'Organization', 'OrganizationContact', 'OrganizationQualification', 'Patient', 'Encounter', 'Observation',
+            'Condition', 'Medication', 'MedicationRequest', 'Procedure', 'AllergyIntolerance', 'Goal', 'ServiceRequest',
+            'FamilyMemberHistory', 'RiskAssessment', 'PlanDefinition', 'ActivityDefinition', 'Library',
+            'GuidanceResponse', 'EvidenceVariable', 'Task', 'Appointment', 'KnowledgeItem', 'Memory', 'AgentMessage'
+        )
+    ),
+    constraint resources_data_identity check (
+        coalesce(data ->> 'id', id) = id
+        and coalesce(data ->> 'resource_type', data ->> 'resourceType', resource_type) = resource_type
+    ),
+    constraint resources_times_finite check (isfinite(created_at) and isfinite(updated_at))
+);
+
+comment on table hacs_core.resources is 'One row is one document of a resource type that has no table of its own, kept whole';
+comment on column hacs_core.resources.id is 'Identity of the resource, unique within its type (FHIR Resource.id)';
+comment on column hacs_core.resources.resource_type is 'Type of the document, such as Practitioner or CarePlan (FHIR resourceType)';
+comment on column hacs_core.resources.data is 'The whole document';
+comment on column hacs_core.resources.version is 'Counts the changes of this document, from 1 (FHIR Meta.versionId)';
+comment on column hacs_core.resources.created_by is 'Person or agent who stored the document first';
+comment on column hacs_core.resources.updated_by is 'Person or agent who stored the present version';
+comment on column hacs_core.resources.created_at is 'When the document was stored first';
+comment on column hacs_core.resources.updated_at is 'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
+
+comment on constraint resources_resource_type_valid on hacs_core.resources is 'A type name, and none of those that have a table of their own';
+comment on constraint resources_data_identity on hacs_core.resources is 'The document does not contradict the id and type of its row';
+comment on constraint resources_times_finite on hacs_core.resources is 'Infinity is not a date';
+
+create or replace trigger resources_touch_updated_at
+    before update on hacs_core.resources
+    for each row when (new.updated_at is not distinct from old.updated_at)
+    execute function hacs_core.touch_updated_at();
+
+create or replace function hacs_core.count_version()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    new.version := old.version + 1;
+    return new;
+end
+$$;
+comment on function hacs_core.count_version() is 'Trigger: the next version number for a changed document, unless the writer gave one';
+
+create or replace trigger resources_count_version
+    before update on hacs_core.resources
+    for each row when (new.version = old.version and new.data is distinct from old.data)
+    execute function hacs_core.count_version();
+
+-------------------------------------------------------------------------------------------------------------------
+-- Patients: the people to whom clinical records belong.
+-------------------------------------------------------------------------------------------------------------------
+
+create table if not exists hacs_core.patients (
+    id text primary key default gen_random_uuid()::text,
+    resource_type text not null default 'Patient'
+        constraint patients_resource_type_valid check (resource_type = 'Patient'),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    given text[] constraint patients_given_texts check (hacs_core.is_texts(given)),
+    family text,
+    full_name text,
+    prefix text[] not null default '{}' constraint patients_prefix_texts check (hacs_core.is_texts(prefix)),
+    suffix text[] not null default '{}' constraint patients_suffix_texts check (hacs_core.is_texts(suffix)),
+    gender text constraint patients_gender_valid check (gender in ('male', 'female', 'other', 'unknown')),
+    birth_date date,
+    age integer constraint patients_age_range check (age between 0 and 150),
+    deceased boolean not null default false,
+    deceased_date date,
+    identifiers jsonb not null default '[]'
+        constraint patients_identifiers_list check (hacs_core.is_list(identifiers)),
+    telecom jsonb not null default '[]' constraint patients_telecom_list check (hacs_core.is_list(telecom)),
+    phone text,
+    email hacs_core.email,
+    address jsonb not null default '[]' constraint patients_address_list check (hacs_core.is_list(address)),
+    address_text text,
+    marital_status text,
+    communication jsonb not null default '[]'
+        constraint patients_communication_list check (hacs_core.is_list(communication)),
+    language text,
+    agent_context jsonb not null default '{}'
+        constraint patients_agent_context_object check (hacs_core.is_object(agent_context)),
+    care_team text[] not null default '{}' constraint patients_care_team_texts check (hacs_core.is_texts(care_team)),
+    emergency_contact jsonb not null default '[]'
+        constraint patients_emergency_contact_list check (hacs_core.is_list(emergency_contact)),
+    active boolean not null default true,
+    extra jsonb not null default '{}' constraint patients_extra_object check (hacs_core.is_object(extra)),
+
+    constraint patients_times_finite check (
+        isfinite(created_at) and isfinite(updated_at) and isfinite(birth_date) and isfinite(deceased_date)
+    ),
+    constraint patients_name_present check (
+        coalesce(cardinality(given), 0) > 0 or coalesce(family, '') <> '' or coalesce(full_name, '') <> ''
+    ),
+    constraint patients_identifiers_value check (
+        identifiers @@ '!exists($[*] ? (
+            !(@.value.type() == "string")
+            || @.value like_regex "^[\t-\r\u001c- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$"
+        ))'
+    ),
+    constraint patients_deceased_date_deceased check (deceased_date is null or deceased),
+    constraint patients_deceased_date_order check (deceased_date >= birth_date)
+);
+
+comment on table hacs_core.patients is 'One row is a person receiving care: names, demographics, contact data and care team, to which clinical records point (FHIR Patient)';
+comment on column hacs_core.patients.id is 'Identity of the resource, unique within its type (FHIR Resource.id)';
+comment on column hacs_core.patients.resource_type is 'Always Patient (FHIR resourceType)';
+comment on column hacs_core.patients.created_at is 'When the resource was made; stays as the document says';
+comment on column hacs_core.patients.updated_at is 'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
+comment on column hacs_core.patients.given is 'First and middle names in the order they are spoken (FHIR Patient.name.given)';
+comment on column hacs_core.patients.family is 'Surname used for sorting and matching the patient (FHIR Patient.name.family)';
+comment on column hacs_core.patients.full_name is 'Whole name in one string, a convenience form from which prefix, given, family and suffix are parsed';
+comment on column hacs_core.patients.prefix is 'Titles put before the name, such as Dr. or Ms. (FHIR Patient.name.prefix)';
+comment on column hacs_core.patients.suffix is 'Parts put after the name, such as Jr. or an academic degree (FHIR Patient.name.suffix)';
+comment on column hacs_core.patients.gender is 'Gender for administrative use; not a statement on anatomy or gender identity (FHIR Patient.gender)';
+comment on column hacs_core.patients.birth_date is 'Calendar day of birth; January 1 may be an estimate when only the age was known (FHIR Patient.birthDate)';
+comment on column hacs_core.patients.age is 'Age in completed years as stated at entry, 0 to 150; a convenience form of birth_date that does not advance';
+comment on column hacs_core.patients.deceased is 'True if the patient is known to have died; see deceased_date for the day (FHIR Patient.deceased[x])';
+comment on column hacs_core.patients.deceased_date is 'Calendar day of death, where known; only makes sense with deceased set to true (FHIR Patient.deceased[x])';
+comment on column hacs_core.patients.identifiers is 'Record, insurance and national numbers, each an object with use, type, system and value (FHIR Patient.identifier)';
+comment on column hacs_core.patients.telecom is 'Every phone, email and other contact point as objects with system, value and use (FHIR Patient.telecom)';
+comment on column hacs_core.patients.phone is 'Main phone number as plain text, a convenience form of the phone entry in telecom';
+comment on column hacs_core.patients.email is 'Main email address as plain text, a convenience form of the email entry in telecom';
+comment on column hacs_core.patients.address is 'Structured postal and visiting addresses, each with use, lines, city, postal code and country (FHIR Patient.address)';
+comment on column hacs_core.patients.address_text is 'One-line address as typed, a plain-text form that is parsed into address when that is empty';
+comment on column hacs_core.patients.marital_status is 'Civil status as a short code, such as M for married or S for single (FHIR Patient.maritalStatus)';
+comment on column hacs_core.patients.communication is 'Languages the patient can be spoken to in, with a mark on the preferred one (FHIR Patient.communication)';
+comment on column hacs_core.patients.language is 'Main language as a name or tag, a convenience form of the preferred entry in communication';
+comment on column hacs_core.patients.agent_context is 'Working notes of AI agents about this patient, such as last interaction; a free-form convenience store, not clinical fact';
+comment on column hacs_core.patients.care_team is 'HACS list of those looking after the patient: Practitioner/<id>, bare ids or URLs';
+comment on column hacs_core.patients.emergency_contact is 'People to call in an emergency, each with relationship, name and phone or email (FHIR Patient.contact)';
+comment on column hacs_core.patients.active is 'False once the record is withdrawn from use, for example after a merge; unrelated to being alive (FHIR Patient.active)';
+comment on column hacs_core.patients.extra is 'Top-level keys of the document that have no column of their own';
+
+comment on constraint patients_times_finite on hacs_core.patients is 'Infinity is not a date';
+comment on constraint patients_name_present on hacs_core.patients is 'A patient has a given name, a family name or a full name';
+comment on constraint patients_identifiers_value on hacs_core.patients is 'Every identifier has a value that is not blank';
+comment on constraint patients_deceased_date_deceased on hacs_core.patients is 'Only a deceased patient has a date of death';
+comment on constraint patients_deceased_date_order on hacs_core.patients is 'Nobody dies before being born';
+
+create or replace trigger patients_touch_updated_at
+    before update on hacs_core.patients
+    for each row when (new.updated_at is not distinct from old.updated_at)
+    execute function hacs_core.touch_updated_at();
+
+-------------------------------------------------------------------------------------------------------------------
+-- Organizations: hospitals, departments, insurers, forming a tree.
+-------------------------------------------------------------------------------------------------------------------
+
+create table if not exists hacs_core.organizations (
+    id text primary key default gen_random_uuid()::text,
+    resource_type text not null default 'Organization'
+        constraint organizations_resource_type_valid check (resource_type = 'Organization'),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    identifier text[] not null default '{}'
+        constraint organizations_identifier_texts check (hacs_core.is_texts(identifier)),
+    active boolean not null default true,
+    organization_type jsonb not null default '[]'
+        constraint organizations_organization_type_text_map_list check (hacs_core.is_text_map_list(organization_type)),
+    name text,
+    alias text[] not null default '{}' constraint organizations_alias_texts check (hacs_core.is_texts(alias)),
+    description text,
+    part_of_organization_id text,
+    part_of_organization_name text,
+    primary_email hacs_core.email,
+    primary_phone text,
+    website text,
+    address_line text[] not null default '{}'
+        constraint organizations_address_line_texts check (hacs_core.is_texts(address_line)),
+    city text,
+    state text,
+    postal_code text,
+    country text,
+    contacts jsonb not null default '[]'
+        constraint organizations_contacts_conforms check (hacs_core.each_conforms(contacts, 'OrganizationContact')),
+    qualifications jsonb not null default '[]'
+        constraint organizations_qualifications_conforms check (hacs_core.each_conforms(qualifications, 'OrganizationQualification')),
+    endpoint_urls text[] not null default '{}'
+        constraint organizations_endpoint_urls_texts check (hacs_core.is_texts(endpoint_urls)),
+    tags text[] not null default '{}' constraint organizations_tags_texts check (hacs_core.is_texts(tags)),
+    extra jsonb not null default '{}' constraint organizations_extra_object check (hacs_core.is_object(extra)),
+
+    part_of_id text generated always as (hacs_core.reference_id(part_of_organization_id, 'Organization')) stored
+        constraint organizations_part_of_id_fkey references hacs_core.organizations on delete restrict deferrable initially immediate,
+
+    constraint organizations_times_finite check (
+        isfinite(created_at) and isfinite(updated_at)
+    ),
+    constraint organizations_org_1 check (coalesce(name, '') <> '' or cardinality(identifier) > 0)
+);
+
+comment on table hacs_core.organizations is 'One row is a hospital, clinic, department, payer or other body involved in care, with its main contact details and accreditations (FHIR Organization)';
+comment on column hacs_core.organizations.id is 'Identity of the resource, unique within its type (FHIR Resource.id)';
+comment on column hacs_core.organizations.resource_type is 'Always Organization (FHIR resourceType)';
+comment on column hacs_core.organizations.created_at is 'When the resource was made; stays as the document says';
+comment on column hacs_core.organizations.updated_at is 'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
+comment on column hacs_core.organizations.identifier is 'Business numbers the body is known by in other systems, such as a provider or tax number, as plain strings (FHIR Organization.identifier)';
+comment on column hacs_core.organizations.active is 'True while the record is in use; false once the organization is retired and should not be picked any more (FHIR Organization.active)';
+comment on column hacs_core.organizations.organization_type is 'Kinds of organization, each an object with code, display and system, for example provider or department (FHIR Organization.type)';
+comment on column hacs_core.organizations.name is 'Official or main name under which users find the organization (FHIR Organization.name)';
+comment on column hacs_core.organizations.alias is 'Other names, short forms and former names, so that searches by an old name still match (FHIR Organization.alias)';
+comment on column hacs_core.organizations.description is 'Free text for readers on what the organization does, beyond what its name tells (FHIR Organization.description)';
+comment on column hacs_core.organizations.part_of_organization_id is 'Parent in the hierarchy: bare id of the organization this one is a unit of (FHIR Organization.partOf)';
+comment on column hacs_core.organizations.part_of_organization_name is 'Display name of the parent organization, a plain-text companion of part_of_organization_id';
+comment on column hacs_core.organizations.primary_email is 'General mailbox of the whole organization; mailboxes for one purpose go in contacts (FHIR Organization.telecom)';
+comment on column hacs_core.organizations.primary_phone is 'Switchboard or main number of the whole organization; department lines go in contacts (FHIR Organization.telecom)';
+comment on column hacs_core.organizations.website is 'Public web page for people to read; machine interfaces go in endpoint_urls (FHIR Organization.telecom)';
+comment on column hacs_core.organizations.address_line is 'Street lines of the main site, top line first (FHIR Organization.address.line)';
+comment on column hacs_core.organizations.city is 'Town or city where the main site stands (FHIR Organization.address.city)';
+comment on column hacs_core.organizations.state is 'State, province or region of the main site, as a code or a name (FHIR Organization.address.state)';
+comment on column hacs_core.organizations.postal_code is 'Postal or ZIP code of the main site, kept as text so leading zeros survive (FHIR Organization.address.postalCode)';
+comment on column hacs_core.organizations.country is 'Country of the main site, as a code or a name (FHIR Organization.address.country)';
+comment on column hacs_core.organizations.contacts is 'Contact points for particular purposes such as billing or press, as OrganizationContact objects (FHIR Organization.contact)';
+comment on column hacs_core.organizations.qualifications is 'Licences, accreditations and certificates held, as OrganizationQualification objects (FHIR Organization.qualification)';
+comment on column hacs_core.organizations.endpoint_urls is 'Addresses of technical interfaces run for the organization, for example a FHIR base URL (FHIR Organization.endpoint)';
+comment on column hacs_core.organizations.tags is 'Free keywords added by HACS for grouping and searching organizations; they carry no coded meaning';
+comment on column hacs_core.organizations.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_core.organizations.part_of_id is 'Local Organization that part_of_organization_id points to; null where part_of_organization_id is absent or points elsewhere';
+
+comment on constraint organizations_times_finite on hacs_core.organizations is 'Infinity is not a date';
+comment on constraint organizations_org_1 on hacs_core.organizations is 'An organization has a name or an identifier (FHIR org-1)';
+
+create index if not exists organizations_part_of_id_idx on hacs_core.organizations (part_of_id) where part_of_id is not null;
+
+create or replace trigger organizations_touch_updated_at
+    before update on hacs_core.organizations
+    for each row when (new.updated_at is not distinct from old.updated_at)
+    execute function hacs_core.touch_updated_at();
+
+-- No organization may be part of itself, however long the way round. Two sessions could each close one half of a circle
+-- without seeing the other: the advisory lock lets them pass one at a time, and the row locks show each what is there.
+create or replace function hacs_core.check_organization_tree()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    ancestor text := new.part_of_id;
+    seen text[] := array[new.id];
+begin
+    perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('hacs_core.organizations.part_of_id', 0));
+    while ancestor is not null loop
+        if ancestor = any (seen) then
+            raise exception 'organization % would be part of itself', new.id
+                using errcode = 'check_violation',
+                    schema = 'hacs_core',
+                    table = 'organizations',
+                    column = 'part_of_organization_id',
+                    constraint = 'organizations_part_of_acyclic',
+                    detail = pg_catalog.format('It is reached again by way of %s.', pg_catalog.array_to_string(seen || ancestor, ' -> ')),
+                    hint = 'Give one of these organizations another parent, or none.';
+        end if;
+        seen := seen || ancestor;
+        select o.part_of_id into ancestor from hacs_core.organizations as o where o.id = ancestor for key share;
+    end loop;
+    return null;
+end
+$$;
+comment on function hacs_core.check_organization_tree() is 'Trigger: refuses a circle of organizations';
+
+do $$
+begin
+    create constraint trigger organizations_part_of_acyclic
+        after insert or update of part_of_organization_id on hacs_core.organizations
+        deferrable initially immediate
+        for each row when (new.part_of_id is not null)
+        execute function hacs_core.check_organization_tree();
+exception
+    when duplicate_object then null;
+end
+$$;
+
+-------------------------------------------------------------------------------------------------------------------
+-- Contacts of an organization. HACS nests them in their organization; here each is also a row of its own.
+-------------------------------------------------------------------------------------------------------------------
+
+create table if not exists hacs_core.organization_contacts (
+    id text primary key default gen_random_uuid()::text,
+    organization_id text not null
+        constraint organization_contacts_organization_id_fkey references hacs_core.organizations
+        on delete cascade deferrable initially immediate,
+    resource_type text not null default 'OrganizationContact'
+        constraint organization_contacts_resource_type_valid check (resource_type = 'OrganizationContact'),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    purpose jsonb constraint organization_contacts_purpose_text_map check (hacs_core.is_text_map(purpose)),
+    contact_name text,
+    email hacs_core.email,
+    phone text,
+    fax text,
+    address_line text[] not null default '{}'
+        constraint organization_contacts_address_line_texts check (hacs_core.is_texts(address_line)),
+    city text,
+    state text,
+    postal_code text,
+    country text,
+    extra jsonb not null default '{}'
+        constraint organization_contacts_extra_object check (hacs_core.is_object(extra)),
+
+    constraint organization_contacts_times_finite check (
+        isfinite(created_at) and isfinite(updated_at)
+    )
+);
+
+comment on table hacs_core.organization_contacts is 'One row is a person or desk to reach at an organization for one purpose, such as billing or press, with phone, mail and address (FHIR Organization.contact)';
+comment on column hacs_core.organization_contacts.id is 'Identity of the resource, unique within its type (FHIR Resource.id)';
+comment on column hacs_core.organization_contacts.organization_id is 'Organization that this belongs to, and with which it is deleted; in HACS documents it is nested there';
+comment on column hacs_core.organization_contacts.resource_type is 'Always OrganizationContact (FHIR resourceType)';
+comment on column hacs_core.organization_contacts.created_at is 'When the resource was made; stays as the document says';
+comment on column hacs_core.organization_contacts.updated_at is 'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
+comment on column hacs_core.organization_contacts.purpose is 'What this contact is for, as one object with code and display, e.g. administration or payer (FHIR Organization.contact.purpose)';
+comment on column hacs_core.organization_contacts.contact_name is 'Person, desk or department to ask for when getting in touch (FHIR Organization.contact.name)';
+comment on column hacs_core.organization_contacts.email is 'Mailbox of this contact, as opposed to the general mailbox of the organization (FHIR Organization.contact.telecom)';
+comment on column hacs_core.organization_contacts.phone is 'Direct phone number for this purpose, as opposed to the main switchboard (FHIR Organization.contact.telecom)';
+comment on column hacs_core.organization_contacts.fax is 'Fax number for documents meant for this contact (FHIR Organization.contact.telecom)';
+comment on column hacs_core.organization_contacts.address_line is 'Street lines for visits or mail to this contact, top line first (FHIR Organization.contact.address.line)';
+comment on column hacs_core.organization_contacts.city is 'Town or city of the contact, which may differ from the main site (FHIR Organization.contact.address.city)';
+comment on column hacs_core.organization_contacts.state is 'State, province or region in the address of the contact, code or name (FHIR Organization.contact.address.state)';
+comment on column hacs_core.organization_contacts.postal_code is 'Postal or ZIP code for mail to the contact, kept as text (FHIR Organization.contact.address.postalCode)';
+comment on column hacs_core.organization_contacts.country is 'Country in the address of the contact, as a code or a name (FHIR Organization.contact.address.country)';
+comment on column hacs_core.organization_contacts.extra is 'Top-level keys of the document that have no column of their own';
+
+comment on constraint organization_contacts_times_finite on hacs_core.organization_contacts is 'Infinity is not a date';
+
+create index if not exists organization_contacts_organization_id_idx on hacs_core.organization_contacts (organization_id);
+
+create or replace trigger organization_contacts_touch_updated_at
+    before update on hacs_core.organization_contacts
+    for each row when (new.updated_at is not distinct from old.updated_at)
+    execute function hacs_core.touch_updated_at();
+
+-------------------------------------------------------------------------------------------------------------------
+-- Certificates, accreditations and licences of an organization.
+-------------------------------------------------------------------------------------------------------------------
+
+create table if not exists hacs_core.organization_qualifications (
+    id text primary key default gen_random_uuid()::text,
+    organization_id text not null
+        constraint organization_qualifications_organization_id_fkey references hacs_core.organizations
+        on delete cascade deferrable initially immediate,
+    resource_type text not null default 'OrganizationQualification'
+        constraint organization_qualifications_resource_type_valid check (resource_type = 'OrganizationQualification'),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    identifier text[] not null default '{}'
+        constraint organization_qualifications_identifier_texts check (hacs_core.is_texts(identifier)),
+    code jsonb not null constraint organization_qualifications_code_text_map check (hacs_core.is_text_map(code)),
+    status jsonb constraint organization_qualifications_status_text_map check (hacs_core.is_text_map(status)),
+    period_start text,
+    period_end text,
+    issuer_organization_id text,
+    issuer_name text,
+    extra jsonb not null default '{}'
+        constraint organization_qualifications_extra_object check (hacs_core.is_object(extra)),
+
+    issuer_id text generated always as (hacs_core.reference_id(issuer_organization_id, 'Organization')) stored
+        constraint organization_qualifications_issuer_id_fkey references hacs_core.organizations on delete restrict deferrable initially immediate,
+
+    constraint organization_qualifications_times_finite check (
+        isfinite(created_at) and isfinite(updated_at)
+    ),
+    constraint organization_qualifications_per_1 check (
+        (hacs_core.instant(period_end) < hacs_core.instant(period_start)) is not true
+    )
+);
+
+comment on table hacs_core.organization_qualifications is 'One row is a licence, accreditation or certificate held by an organization, with its validity dates and issuer (FHIR Organization.qualification)';
+comment on column hacs_core.organization_qualifications.id is 'Identity of the resource, unique within its type (FHIR Resource.id)';
+comment on column hacs_core.organization_qualifications.organization_id is 'Organization that this belongs to, and with which it is deleted; in HACS documents it is nested there';
+comment on column hacs_core.organization_qualifications.resource_type is 'Always OrganizationQualification (FHIR resourceType)';
+comment on column hacs_core.organization_qualifications.created_at is 'When the resource was made; stays as the document says';
+comment on column hacs_core.organization_qualifications.updated_at is 'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
+comment on column hacs_core.organization_qualifications.identifier is 'Licence, certificate or accreditation numbers as printed by the issuer (FHIR Organization.qualification.identifier)';
+comment on column hacs_core.organization_qualifications.code is 'Which qualification it is, as one object with code, display and system (FHIR Organization.qualification.code)';
+comment on column hacs_core.organization_qualifications.status is 'Where the qualification stands, e.g. active or pending, as an object with code and display (FHIR Organization.qualification.status)';
+comment on column hacs_core.organization_qualifications.period_start is 'First day the qualification is valid, text in the form YYYY-MM-DD (FHIR Organization.qualification.period.start)';
+comment on column hacs_core.organization_qualifications.period_end is 'Last day of validity, text in the form YYYY-MM-DD; empty if open-ended (FHIR Organization.qualification.period.end)';
+comment on column hacs_core.organization_qualifications.issuer_organization_id is 'Body that grants and supervises the qualification: bare id of an organization (FHIR Organization.qualification.issuer)';
+comment on column hacs_core.organization_qualifications.issuer_name is 'Display name of the issuing body, a plain-text companion of issuer_organization_id';
+comment on column hacs_core.organization_qualifications.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_core.organization_qualifications.issuer_id is 'Local Organization that issuer_organization_id points to; null where issuer_organization_id is absent or points elsewhere';
+
+comment on constraint organization_qualifications_times_finite on hacs_core.organization_qualifications is 'Infinity is not a date';
+comment on constraint organization_qualifications_per_1 on hacs_core.organization_qualifications is 'A qualification does not end before it starts, where both dates are complete (FHIR per-1)';
+
+create index if not exists organization_qualifications_organization_id_idx on hacs_core.organization_qualifications (organization_id);
+create index if not exists organization_qualifications_issuer_id_idx on hacs_core.organization_qualifications (issuer_id) where issuer_id is not null;
+
+create or replace trigger organization_qualifications_touch_updated_at
+    before update on hacs_core.organization_qualifications
+    for each row when (new.updated_at is not distinct from old.updated_at)
+    execute function hacs_core.touch_updated_at();
+
+-------------------------------------------------------------------------------------------------------------------
+-- Encounters: visits, stays and calls.
+-------------------------------------------------------------------------------------------------------------------
+
+create table if not exists hacs_core.encounters (
+    id text primary key default gen_random_uuid()::text,
+    resource_type text not null default 'Encounter'
+        constraint encounters_resource_type_valid check (resource_type = 'Encounter'),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    status text not null
+        constraint encounters_status_valid check (status in (
+            'planned', 'arrived', 'triaged', 'in-progress', 'onleave', 'finished', 'cancelled', 'entered-in-error',
+            'unknown'
+        )),
+    class_fhir text not null
+        constraint encounters_class_fhir_valid check (class_fhir in (
+            'AMB', 'EMER', 'FLD', 'HH', 'IMP', 'ACUTE', 'NONAC', 'OBSENC', 'PRENC', 'SS', 'VR'
+        )),
+    type jsonb not null default '[]' constraint encounters_type_list check (hacs_core.is_list(type)),
+    priority jsonb constraint encounters_priority_object check (hacs_core.is_object(priority)),
+    subject text not null,
+    participants jsonb not null default '[]'
+        constraint encounters_participants_list check (hacs_core.is_list(participants)),
+    period jsonb not null constraint encounters_period_object check (hacs_core.is_object(period)),
+    length jsonb constraint encounters_length_object check (hacs_core.is_object(length)),
+    reason_code jsonb not null default '[]'
+        constraint encounters_reason_code_list check (hacs_core.is_list(reason_code)),
+    reason_reference text[] not null default '{}'
+        constraint encounters_reason_reference_texts check (hacs_core.is_texts(reason_reference)),
+    diagnosis jsonb not null default '[]' constraint encounters_diagnosis_list check (hacs_core.is_list(diagnosis)),
+    location jsonb not null default '[]' constraint encounters_location_list check (hacs_core.is_list(location)),
+    service_provider text,
+    agent_context jsonb not null default '{}'
+        constraint encounters_agent_context_object check (hacs_core.is_object(agent_context)),
+    appointment text,
+    based_on text[] not null default '{}' constraint encounters_based_on_texts check (hacs_core.is_texts(based_on)),
+    part_of text,
+    account text[] not null default '{}' constraint encounters_account_texts check (hacs_core.is_texts(account)),
+    hospitalization jsonb constraint encounters_hospitalization_object check (hacs_core.is_object(hospitalization)),
+    extra jsonb not null default '{}' constraint encounters_extra_object check (hacs_core.is_object(extra)),
+
+    patient_id text generated always as (hacs_core.reference_id(subject, 'Patient')) stored
+        constraint encounters_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+    service_provider_id text generated always as (hacs_core.reference_id(service_provider, 'Organization')) stored
+        constraint encounters_service_provider_id_fkey references hacs_core.organizations on delete restrict deferrable initially immediate,
+    appointment_id text generated always as (hacs_core.reference_id(appointment, 'Appointment')) stored,
+    part_of_id text generated always as (hacs_core.reference_id(part_of, 'Encounter')) stored
+        constraint encounters_part_of_id_fkey references hacs_core.encounters on delete restrict deferrable initially immediate,
+
+    constraint encounters_times_finite check (
+        isfinite(created_at) and isfinite(updated_at)
+    ),
+    constraint encounters_subject_present check (not hacs_core.is_blank(subject)),
+    constraint encounters_period_start check (period ? 'start'),
+    constraint encounters_period_per_1 check (
+        (hacs_core.instant(period ->> 'end') <= hacs_core.instant(period ->> 'start')) is not true
+    ),
+    constraint encounters_enc_1 check (
+        participants @@ '!exists($[*] ? (!exists(@.type ? (@ != null)) && !exists(@.individual ? (@ != null))))'
+    )
+);
+
+comment on table hacs_core.encounters is 'One row is a visit, stay or virtual contact between a patient and care providers, from planning to discharge (FHIR Encounter)';
+comment on column hacs_core.encounters.id is 'Identity of the resource, unique within its type (FHIR Resource.id)';
+comment on column hacs_core.encounters.resource_type is 'Always Encounter (FHIR resourceType)';
+comment on column hacs_core.encounters.created_at is 'When the resource was made; stays as the document says';
+comment on column hacs_core.encounters.updated_at is 'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
+comment on column hacs_core.encounters.status is 'How far the visit has got, from planning to its end; drives worklists of open visits (FHIR Encounter.status)';
+comment on column hacs_core.encounters.class_fhir is 'Setting of the visit as an ActCode, such as ambulatory or inpatient; named class in JSON (FHIR Encounter.class)';
+comment on column hacs_core.encounters.type is 'Finer kind of visit as coded concepts, for example a check-up (FHIR Encounter.type)';
+comment on column hacs_core.encounters.priority is 'Urgency of the visit as a coded concept, e.g. routine or emergency (FHIR Encounter.priority)';
+comment on column hacs_core.encounters.subject is 'Who is being seen: Patient/<id>, a bare id or a URL (FHIR Encounter.subject)';
+comment on column hacs_core.encounters.participants is 'Who takes part, each with role, period and individual: a Practitioner or Patient reference (FHIR Encounter.participant)';
+comment on column hacs_core.encounters.period is 'Object with the start and, once known, the end of the visit as UTC instants (FHIR Encounter.period)';
+comment on column hacs_core.encounters.length is 'How long the visit lasted, a quantity object carrying its own unit, usually minutes (FHIR Encounter.length)';
+comment on column hacs_core.encounters.reason_code is 'Why the patient came, as coded concepts such as headache (FHIR Encounter.reasonCode)';
+comment on column hacs_core.encounters.reason_reference is 'Recorded causes of the visit: Condition/<id> or Procedure/<id>, bare ids or URLs (FHIR Encounter.reasonReference)';
+comment on column hacs_core.encounters.diagnosis is 'Diagnoses tied to the visit, each with a condition reference, its role and its rank (FHIR Encounter.diagnosis)';
+comment on column hacs_core.encounters.location is 'Places where the patient stayed, each with a location reference, status and period (FHIR Encounter.location)';
+comment on column hacs_core.encounters.service_provider is 'Accountable institution: Organization/<id>, a bare id or a URL (FHIR Encounter.serviceProvider)';
+comment on column hacs_core.encounters.agent_context is 'Working data of AI agents for this visit, such as handoffs and status history; a convenience store outside the clinical record';
+comment on column hacs_core.encounters.appointment is 'Booking that led to the visit: Appointment/<id>, a bare id or a URL (FHIR Encounter.appointment)';
+comment on column hacs_core.encounters.based_on is 'Orders or plans the visit fulfils: ServiceRequest/<id> or CarePlan/<id>, bare ids or URLs (FHIR Encounter.basedOn)';
+comment on column hacs_core.encounters.part_of is 'Larger visit this one belongs to: Encounter/<id>, a bare id or a URL (FHIR Encounter.partOf)';
+comment on column hacs_core.encounters.account is 'Billing accounts the costs may be charged to: Account/<id>, bare ids or URLs (FHIR Encounter.account)';
+comment on column hacs_core.encounters.hospitalization is 'Admission and discharge details, such as origin, admit source and discharge destination (FHIR Encounter.hospitalization)';
+comment on column hacs_core.encounters.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_core.encounters.patient_id is 'Local Patient that subject points to; null where subject is absent or points elsewhere';
+comment on column hacs_core.encounters.service_provider_id is 'Local Organization that service_provider points to; null where service_provider is absent or points elsewhere';
+comment on column hacs_core.encounters.appointment_id is 'Local Appointment that appointment points to; null where appointment is absent or points elsewhere';
+comment on column hacs_core.encounters.part_of_id is 'Local Encounter that part_of points to; null where part_of is absent or points elsewhere';
+
+comment on constraint encounters_times_finite on hacs_core.encounters is 'Infinity is not a date';
+comment on constraint encounters_subject_present on hacs_core.encounters is 'The subject is not blank';
+comment on constraint encounters_period_start on hacs_core.encounters is 'The period has a start, of whatever form';
+comment on constraint encounters_period_per_1 on hacs_core.encounters is 'A visit ends after it starts, where both are complete dates; HACS is stricter than FHIR per-1 and refuses equality';
+comment on constraint encounters_enc_1 on hacs_core.encounters is 'Every participant has a type or an individual (FHIR enc-1)';
+
+create index if not exists encounters_patient_id_idx on hacs_core.encounters (patient_id);
+create index if not exists encounters_service_provider_id_idx on hacs_core.encounters (service_provider_id) where service_provider_id is not null;
+create index if not exists encounters_appointment_id_idx on hacs_core.encounters (appointment_id) where appointment_id is not null;
+create index if not exists encounters_part_of_id_idx on hacs_core.encounters (part_of_id) where part_of_id is not null;
+
+create or replace trigger encounters_touch_updated_at
+    before update on hacs_core.encounters
+    for each row when (new.updated_at is not distinct from old.updated_at)
+    execute function hacs_core.touch_updated_at();
+
+-------------------------------------------------------------------------------------------------------------------
+-- Observations: measurements, laboratory results, findings.
+-------------------------------------------------------------------------------------------------------------------
+
+create table if not exists hacs_core.observations (
+    id text primary key default gen_random_uuid()::text,
+    resource_type text not null default 'Observation'
+        constraint observations_resource_type_valid check (resource_type = 'Observation'),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    status text not null default 'final'
+        constraint observations_status_valid check (status in (
+            'registered', 'preliminary', 'final', 'amended', 'corrected', 'cancelled', 'entered-in-error', 'unknown'
+        )),
+    category jsonb not null default '[]' constraint observations_category_list check (hacs_core.is_list(category)),
+    code jsonb constraint observations_code_concept check (hacs_core.is_concept(code)),
+    code_text text,
+    subject text not null,
+    encounter text,
+    effective_datetime timestamptz,
+    effective_period jsonb
+        constraint observations_effective_period_object check (hacs_core.is_object(effective_period)),
+    issued timestamptz,
+    value_quantity jsonb constraint observations_value_quantity_object check (hacs_core.is_object(value_quantity)),
+    value_codeable_concept jsonb
+        constraint observations_value_codeable_concept_object check (hacs_core.is_object(value_codeable_concept)),
+    value_string text,
+    value_boolean boolean,
+    value_integer integer,
+    value_range jsonb constraint observations_value_range_object check (hacs_core.is_object(value_range)),
+    value_numeric double precision,
+    unit_text text,
+    subject_reference text,
+    normal_range_text text,
+    data_absent_reason text
+        constraint observations_data_absent_reason_valid check (data_absent_reason in (
+            'unknown', 'asked-unknown', 'temp-unknown', 'not-asked', 'asked-declined', 'masked', 'not-applicable',
+            'unsupported', 'as-text', 'error', 'not-a-number', 'negative-infinity', 'positive-infinity',
+            'not-performed', 'not-permitted'
+        )),
+    reference_range jsonb not null default '[]'
+        constraint observations_reference_range_list check (hacs_core.is_list(reference_range)),
+    component jsonb not null default '[]' constraint observations_component_list check (hacs_core.is_list(component)),
+    confidence hacs_core.score,
+    source text,
+    notes text,
+    extra jsonb not null default '{}' constraint observations_extra_object check (hacs_core.is_object(extra)),
+
+    patient_id text generated always as (hacs_core.reference_id(subject, 'Patient')) stored
+        constraint observations_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+    encounter_id text generated always as (hacs_core.reference_id(encounter, 'Encounter')) stored
+        constraint observations_encounter_id_fkey references hacs_core.encounters on delete restrict deferrable initially immediate,
+    subject_reference_id text generated always as (hacs_core.reference_id(subject_reference, 'Patient')) stored
+        constraint observations_subject_reference_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+
+    constraint observations_times_finite check (
+        isfinite(created_at) and isfinite(updated_at) and isfinite(effective_datetime) and isfinite(issued)
+    ),
+    constraint observations_effective_period_per_1 check (hacs_core.is_period(effective_period)),
+    constraint observations_subject_present check (not hacs_core.is_blank(subject)),
+    constraint observations_value_choice check (
+        num_nonnulls(value_quantity, value_codeable_concept, value_string, value_boolean, value_integer, value_range) <= 1
+    ),
+    constraint observations_value_or_reason check (
+        (
+        data_absent_reason is not null
+        or value_quantity <> '{}'
+        or value_codeable_concept <> '{}'
+        or value_string <> ''
+        or value_boolean
+        or value_integer <> 0
+        or value_range <> '{}'
+    ) is true
+    ),
+    constraint observations_effective_choice check (num_nonnulls(effective_datetime, effective_period) <= 1),
+    constraint observations_obs_3 check (
+        reference_range @@ '!exists($[*] ? (!exists(@.low ? (@ != null)) && !exists(@.high ? (@ != null)) && !exists(@.text ? (@ != null))))'
+    )
+);
+
+comment on table hacs_core.observations is 'One row is a measurement, lab result, vital sign or other finding about a patient, with value, time and reference range (FHIR Observation)';
+comment on column hacs_core.observations.id is 'Identity of the resource, unique within its type (FHIR Resource.id)';
+comment on column hacs_core.observations.resource_type is 'Always Observation (FHIR resourceType)';
+comment on column hacs_core.observations.created_at is 'When the resource was made; stays as the document says';
+comment on column hacs_core.observations.updated_at is 'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
+comment on column hacs_core.observations.status is 'How far the result can be relied on, from registered to final or corrected (FHIR Observation.status)';
+comment on column hacs_core.observations.category is 'Broad groups such as vital signs or laboratory, as coded concepts for filtering (FHIR Observation.category)';
+comment on column hacs_core.observations.code is 'What was measured or asked, as a coded concept, usually LOINC or SNOMED CT (FHIR Observation.code)';
+comment on column hacs_core.observations.code_text is 'Plain-text name of what was measured, a shortcut from which code is built when that is missing';
+comment on column hacs_core.observations.subject is 'Whose measurement this is: Patient/<id>, a bare id or a URL (FHIR Observation.subject)';
+comment on column hacs_core.observations.encounter is 'Visit in which the finding was made: Encounter/<id>, a bare id or a URL (FHIR Observation.encounter)';
+comment on column hacs_core.observations.effective_datetime is 'UTC instant at which the value was true for the patient, not when it was reported (FHIR Observation.effective[x])';
+comment on column hacs_core.observations.effective_period is 'Start and end when the finding covers a span, such as a 24 hour collection (FHIR Observation.effective[x])';
+comment on column hacs_core.observations.issued is 'UTC instant at which this version of the result was released to readers (FHIR Observation.issued)';
+comment on column hacs_core.observations.value_quantity is 'Measured amount as an object with value, unit, system and unit code (FHIR Observation.value[x])';
+comment on column hacs_core.observations.value_codeable_concept is 'Result given as a coded answer, for example positive or a blood group (FHIR Observation.value[x])';
+comment on column hacs_core.observations.value_string is 'Result given in words where no number or code fits (FHIR Observation.value[x])';
+comment on column hacs_core.observations.value_boolean is 'Result of a yes or no question about the patient (FHIR Observation.value[x])';
+comment on column hacs_core.observations.value_integer is 'Result as a whole number without a unit, such as a count or a score (FHIR Observation.value[x])';
+comment on column hacs_core.observations.value_range is 'Result known only as lying between a low and a high quantity (FHIR Observation.value[x])';
+comment on column hacs_core.observations.value_numeric is 'Bare number of the result, a convenience form of value_quantity; its unit stands in unit_text';
+comment on column hacs_core.observations.unit_text is 'Unit that belongs to value_numeric, such as mmHg or mg/dL, the plain-text form of the quantity unit';
+comment on column hacs_core.observations.subject_reference is 'Typed shortcut Patient/<id> for the person measured, a convenience form that is copied into subject';
+comment on column hacs_core.observations.normal_range_text is 'Expected range in words with its unit, e.g. 120-140 mmHg, a plain-text form of reference_range';
+comment on column hacs_core.observations.data_absent_reason is 'Why there is no value, needed when none of the value columns is filled (FHIR Observation.dataAbsentReason)';
+comment on column hacs_core.observations.reference_range is 'Normal or target limits for judging the value, objects with low, high and text (FHIR Observation.referenceRange)';
+comment on column hacs_core.observations.component is 'Parts of a combined finding, each with code and value, e.g. systolic and diastolic (FHIR Observation.component)';
+comment on column hacs_core.observations.confidence is 'How sure the recording person or agent is of the finding, score 0 to 1, added by HACS for agents';
+comment on column hacs_core.observations.source is 'Where the value came from, such as a device or manual entry; a plain-text origin label added by HACS';
+comment on column hacs_core.observations.notes is 'Remarks on the finding as one plain string, without author or time (FHIR Observation.note)';
+comment on column hacs_core.observations.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_core.observations.patient_id is 'Local Patient that subject points to; null where subject is absent or points elsewhere';
+comment on column hacs_core.observations.encounter_id is 'Local Encounter that encounter points to; null where encounter is absent or points elsewhere';
+comment on column hacs_core.observations.subject_reference_id is 'Local Patient that subject_reference points to; null where subject_reference is absent or points elsewhere';
+
+comment on constraint observations_times_finite on hacs_core.observations is 'Infinity is not a date';
+comment on constraint observations_effective_period_per_1 on hacs_core.observations is 'It does not end before it starts, where both are complete dates (FHIR per-1)';
+comment on constraint observations_subject_present on hacs_core.observations is 'The subject is not blank';
+comment on constraint observations_value_choice on hacs_core.observations is 'At most one value; value_numeric does not count, HACS copies it into value_quantity (FHIR Observation.value[x])';
+comment on constraint observations_value_or_reason on hacs_core.observations is 'There is a value, or the reason why there is none; false, 0 and empty values do not count, as in HACS';
+comment on constraint observations_effective_choice on hacs_core.observations is 'At most one form of the effective time (FHIR Observation.effective[x])';
+comment on constraint observations_obs_3 on hacs_core.observations is 'Every reference range has a low, a high or a text (FHIR obs-3)';
+
+create index if not exists observations_patient_id_idx on hacs_core.observations (patient_id);
+create index if not exists observations_encounter_id_idx on hacs_core.observations (encounter_id) where encounter_id is not null;
+create index if not exists observations_subject_reference_id_idx on hacs_core.observations (subject_reference_id) where subject_reference_id is not null;
+
+create or replace trigger observations_touch_updated_at
+    before update on hacs_core.observations
+    for each row when (new.updated_at is not distinct from old.updated_at)
+    execute function hacs_core.touch_updated_at();

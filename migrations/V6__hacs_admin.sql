@@ -1,0 +1,63 @@
+-- Administration: the migration history, and settings of this database.
+
+-------------------------------------------------------------------------------------------------------------------
+-- The migration history. hacs-refinery makes it before the first file runs; refinery reads and writes four columns of it.
+-------------------------------------------------------------------------------------------------------------------
+
+-- Whoever runs this file by hand, or with refinery alone, gets the same table.
+create table if not exists hacs_admin.migrations (
+    version integer primary key,
+    name varchar(255),
+    applied_on varchar(255),
+    checksum varchar(255)
+);
+
+alter table hacs_admin.migrations
+    add column if not exists applied_at timestamptz not null default clock_timestamp(),
+    add column if not exists applied_by text not null default session_user,
+    add column if not exists duration interval,
+    add column if not exists tool_version text,
+    alter column duration set default
+        clock_timestamp() - nullif(current_setting('hacs_refinery.migration_started', true), '')::timestamptz,
+    alter column tool_version set default nullif(current_setting('hacs_refinery.tool_version', true), '');
+
+comment on table hacs_admin.migrations is 'Which migrations have been applied here; written by the migration tool alone';
+comment on column hacs_admin.migrations.version is 'Number of the migration: 1 for V1';
+comment on column hacs_admin.migrations.name is 'Name of the migration: hacs_core for V1__hacs_core.sql';
+comment on column hacs_admin.migrations.applied_on is 'When the run that applied it began, as refinery writes it (RFC 3339)';
+comment on column hacs_admin.migrations.checksum is 'Checksum of its name, number and text, as refinery computes it';
+comment on column hacs_admin.migrations.applied_at is 'When it had been applied';
+comment on column hacs_admin.migrations.applied_by is 'Role that was logged in';
+comment on column hacs_admin.migrations.duration is 'How long it took; null where the tool did not measure';
+comment on column hacs_admin.migrations.tool_version is 'Version of hacs-refinery that applied it; null for another tool';
+
+-------------------------------------------------------------------------------------------------------------------
+-- Settings of this database that are neither schema nor clinical data.
+-------------------------------------------------------------------------------------------------------------------
+
+create table if not exists hacs_admin.system_config (
+    key text primary key constraint system_config_key_valid check (key ~ '^[a-z][a-z0-9_]*([.][a-z0-9_]+)*$'),
+    value jsonb not null,
+    description text,
+    is_sensitive boolean not null default false,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+
+    constraint system_config_times_finite check (isfinite(created_at) and isfinite(updated_at))
+);
+
+comment on table hacs_admin.system_config is 'One row is one setting of this HACS database';
+comment on column hacs_admin.system_config.key is 'Name of the setting: lower-case words with dots between them';
+comment on column hacs_admin.system_config.value is 'Its value, of any JSON type';
+comment on column hacs_admin.system_config.description is 'What it does, in words';
+comment on column hacs_admin.system_config.is_sensitive is 'True keeps the value out of screens and logs; it is no encryption';
+comment on column hacs_admin.system_config.created_at is 'When it was set first';
+comment on column hacs_admin.system_config.updated_at is 'When it was last changed; an UPDATE that does not set it gets the current time';
+
+comment on constraint system_config_key_valid on hacs_admin.system_config is 'Lower-case words joined by dots, such as audit.require_actor';
+comment on constraint system_config_times_finite on hacs_admin.system_config is 'Infinity is not a date';
+
+create or replace trigger system_config_touch_updated_at
+    before update on hacs_admin.system_config
+    for each row when (new.updated_at is not distinct from old.updated_at)
+    execute function hacs_core.touch_updated_at();

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Installs what the tests need, then runs all of them. They start their own PostgreSQL; TEST_DATABASE_URL names another.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+need_build_tools
+PG_BINDIR=$(need_postgres)
+export PG_BINDIR
+command -v shellcheck >/dev/null || install_packages shellcheck || say "shellcheck is missing: scripts are not checked"
+
+say "format"
+cargo fmt --check
+say "lints"
+cargo clippy --locked --quiet --all-targets -- -D warnings
+if command -v shellcheck >/dev/null; then shellcheck -x scripts/*.sh .ci/run; fi
+if command -v cargo-deny >/dev/null; then
+    say "licences and sources"
+    # Advisories need the network beyond crates.io: cargo deny check advisories, where that can be reached.
+    cargo deny --offline --locked check bans licenses sources
+else
+    say "cargo-deny is not installed: licences are not checked (cargo install cargo-deny)"
+fi
+say "tests"
+cargo test --locked --quiet
+say "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --no-deps
+say "all passed"

@@ -1,0 +1,92 @@
+//! The command line.
+
+use std::time::Duration;
+
+use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  hacs-refinery migrate --database-url postgresql://hacs@localhost/hacs
+  DATABASE_URL=postgresql://hacs@db/hacs hacs-refinery status --json
+  PGHOST=/var/run/postgresql PGDATABASE=hacs hacs-refinery migrate --target 4
+
+Exit codes:
+  0  success
+  1  unexpected failure
+  2  wrong usage, or settings that cannot be used
+  3  cannot connect or log in
+  4  migrations are pending (status --check)
+  5  another migration did not finish in time
+  6  the history does not fit to this binary, or the database is newer
+  8  a migration failed; nothing was changed
+
+Environment:
+  DATABASE_URL   the database, where --database-url is not given
+  PG*            libpq's variables (PGHOST, PGUSER, PGPASSWORD, …) fill in what the URL leaves open
+  RUST_LOG       what to log, such as debug or hacs_refinery=trace";
+
+/// Brings a PostgreSQL database to the newest HACS schema, and tells how far it is
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+
+    #[command(flatten)]
+    pub global: Global,
+}
+
+#[derive(ClapArgs, Debug)]
+pub struct Global {
+    /// The database: a URL, or libpq's keyword=value form [env: DATABASE_URL]
+    // Not clap's `env`: --help would show the value, and with it a password.
+    #[arg(long, short = 'd', global = true, value_name = "URL")]
+    pub database_url: Option<String>,
+
+    /// Say more; twice for everything
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Print errors only
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Apply what is pending, all of it or nothing
+    Migrate {
+        /// Stop after this version
+        #[arg(long, value_name = "N")]
+        target: Option<i32>,
+
+        /// Take a database that is newer than this binary as a success
+        #[arg(long)]
+        allow_newer: bool,
+
+        /// How long to wait for another migration to finish, such as 30s or 5m
+        #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
+        lock_timeout: Duration,
+    },
+    /// Show what the database has, without touching it
+    Status {
+        /// Print the documented JSON object
+        #[arg(long)]
+        json: bool,
+
+        /// Exit with 4 while migrations are pending, and with 6 where the history does not fit
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,69 @@
+//! What each exit code means.
+
+use std::process::ExitCode as Process;
+
+use hacs_refinery::Error;
+
+/// The exit codes of `hacs-refinery`; `--help` and the README list the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitCode {
+    Success = 0,
+    Unexpected = 1,
+    Usage = 2,
+    Connection = 3,
+    Pending = 4,
+    Locked = 5,
+    History = 6,
+    Failed = 8,
+}
+
+impl From<ExitCode> for Process {
+    fn from(code: ExitCode) -> Self {
+        Self::from(code as u8)
+    }
+}
+
+impl From<&Error> for ExitCode {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Connect(error) if error.is_configuration() => Self::Usage,
+            Error::NoSuchTarget { .. } => Self::Usage,
+            Error::Connect(_) => Self::Connection,
+            Error::Locked { .. } => Self::Locked,
+            Error::History(_) | Error::Newer { .. } => Self::History,
+            Error::Migration { .. } => Self::Failed,
+            _ => Self::Unexpected,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_has_its_documented_number() {
+        let numbers = [
+            ExitCode::Success,
+            ExitCode::Unexpected,
+            ExitCode::Usage,
+            ExitCode::Connection,
+            ExitCode::Pending,
+            ExitCode::Locked,
+            ExitCode::History,
+            ExitCode::Failed,
+        ]
+        .map(|code| code as u8);
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 8]);
+    }
+
+    #[test]
+    fn errors_lead_to_their_codes() {
+        let newer = Error::Newer { database: 9, known: 8 };
+        let target = Error::NoSuchTarget { target: 9, newest: 8 };
+        let nowhere = Error::Connect(hacs_refinery::ConnectError::NotConfigured);
+        let locked = Error::Locked { waited: std::time::Duration::ZERO, holder: None };
+        let codes = [&newer, &target, &nowhere, &locked].map(ExitCode::from);
+        assert_eq!(codes, [ExitCode::History, ExitCode::Usage, ExitCode::Usage, ExitCode::Locked]);
+    }
+}

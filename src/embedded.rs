@@ -1,0 +1,64 @@
+//! The migrations, compiled in, and refinery's runner for them.
+
+use refinery::{Migration, Runner};
+
+mod files {
+    refinery::embed_migrations!("migrations");
+}
+
+/// Name of the table in which refinery keeps its history.
+pub const HISTORY_TABLE: &str = "hacs_admin.migrations";
+
+/// refinery's runner over the embedded migrations, with [`HISTORY_TABLE`] as its history.
+///
+/// Run it through [`Ledger`](crate::Ledger), as [`migrate`](crate::migrate) does, to have the migrations and their
+/// history in one transaction. Refinery's own way, `runner().run(&mut client)`, takes no lock, commits a migration
+/// and its history row separately, and wants the schema `hacs_admin` to exist before.
+#[must_use]
+pub fn runner() -> Runner {
+    runner_for(&migrations())
+}
+
+/// The embedded migrations in the order of their versions.
+#[must_use]
+pub fn migrations() -> Vec<Migration> {
+    let mut migrations = files::migrations::runner().get_migrations().clone();
+    migrations.sort();
+    migrations
+}
+
+/// A runner over other migrations with the same history table, for programs that bring migrations of their own.
+#[must_use]
+pub(crate) fn runner_for(migrations: &[Migration]) -> Runner {
+    let mut runner = Runner::new(migrations);
+    runner.set_migration_table_name(HISTORY_TABLE);
+    runner
+}
+
+/// File name of a migration: `V1__hacs_core.sql`.
+pub(crate) fn file_name(migration: &Migration) -> String {
+    format!("{migration}.sql")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_files_are_embedded_in_order() {
+        let names: Vec<String> = migrations().iter().map(file_name).collect();
+        assert_eq!(
+            names,
+            [
+                "V1__hacs_core.sql",
+                "V2__hacs_clinical.sql",
+                "V3__clinical_workflow.sql",
+                "V4__hacs_registry.sql",
+                "V5__hacs_agents.sql",
+                "V6__hacs_admin.sql",
+                "V7__hacs_audit.sql",
+                "V8__audit_triggers.sql",
+            ]
+        );
+    }
+}

@@ -1,0 +1,97 @@
+//! Everything that can go wrong, each with what to do next.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::connect::ConnectError;
+use crate::history::HistoryError;
+use crate::lock::Holder;
+use crate::script::Location;
+use crate::server_error::Failure;
+
+/// Result of the functions of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a command could not do its work.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no connection.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The asked-for version is not among the migrations at hand.
+    #[error("there is no migration V{target}; the newest is V{newest}")]
+    NoSuchTarget {
+        /// What was asked for.
+        target: i32,
+        /// The newest version at hand.
+        newest: i32,
+    },
+    /// Another run held the lock for too long.
+    #[error(
+        "another migration of this database did not finish within {waited}{holder}\n\
+         Nothing was changed. Wait for it, or raise --lock-timeout.",
+        waited = humantime::format_duration(*waited),
+        holder = holder.as_ref().map(|holder| format!(": {holder}")).unwrap_or_default()
+    )]
+    Locked {
+        /// How long this run waited.
+        waited: Duration,
+        /// Who held the lock at last, where the server could tell.
+        holder: Option<Holder>,
+    },
+    /// The history of the database does not fit to the migrations at hand.
+    #[error(
+        "the migration history of this database does not fit to this binary:\n{}\n\
+         Nothing was changed. Use the version of hacs-refinery that this database was migrated with, \
+         or restore the row from a backup; never edit an applied migration.",
+        list(.0)
+    )]
+    History(Vec<HistoryError>),
+    /// The database has migrations beyond those at hand.
+    #[error(
+        "this database is at V{database}, but this binary knows migrations up to V{known} only\n\
+         Nothing was changed. Use a newer hacs-refinery, or --allow-newer to take this as a success."
+    )]
+    Newer {
+        /// Newest version in the database.
+        database: i32,
+        /// Newest version at hand.
+        known: i32,
+    },
+    /// A migration failed; the whole run was rolled back.
+    #[error("{location}: {failure}{statement}\nNothing was changed: the whole run was rolled back.",
+        statement = location.statement.as_ref().map(|words| format!("\nSTATEMENT: {words}")).unwrap_or_default())]
+    Migration {
+        /// Where it failed.
+        location: Location,
+        /// What the server said.
+        failure: Failure,
+    },
+    /// The server failed at something else.
+    #[error("{doing} failed: {failure}")]
+    Database {
+        /// What was being done.
+        doing: &'static str,
+        /// What the server said.
+        failure: Failure,
+    },
+    /// The connection broke while the run was being committed.
+    #[error(
+        "the connection broke while the run was being committed: {0}\n\
+         The database is either as before or complete: hacs-refinery status tells which."
+    )]
+    CommitUnknown(Failure),
+}
+
+impl Error {
+    /// For `map_err`: the server failed at something.
+    pub(crate) fn during(doing: &'static str) -> impl Fn(postgres::Error) -> Self {
+        move |error| Self::Database { doing, failure: error.into() }
+    }
+}
+
+fn list(errors: &[HistoryError]) -> String {
+    errors.iter().map(|error| format!("  {error}")).collect::<Vec<_>>().join("\n")
+}

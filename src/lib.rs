@@ -1,0 +1,65 @@
+//! The database migrations of HACS, the Healthcare Agent Communication Standard, for PostgreSQL 14 to 18.
+//!
+//! The SQL files are compiled in with [refinery](https://docs.rs/refinery). One call brings a database to the newest
+//! version, in one transaction, whoever else is doing the same:
+//!
+//! ```no_run
+//! let report = hacs_refinery::run_migration("postgresql://hacs@localhost/hacs")?;
+//! println!("{} migrations applied", report.applied.len());
+//!
+//! let status = hacs_refinery::get_migration_status("postgresql://hacs@localhost/hacs")?;
+//! assert!(status.migration_complete);
+//! # Ok::<(), hacs_refinery::Error>(())
+//! ```
+//!
+//! With a client at hand, [`migrate`] and [`status`] do the same. Both block: do not call them on a thread that runs
+//! an async executor.
+
+mod connect;
+mod embedded;
+mod error;
+mod history;
+mod ledger;
+mod lock;
+mod migrate;
+mod options;
+mod report;
+mod schema;
+mod script;
+mod server_error;
+mod statements;
+mod status;
+
+pub use connect::{ConnectError, Database};
+pub use embedded::{HISTORY_TABLE, migrations, runner};
+pub use error::{Error, Result};
+pub use history::{HistoryError, Record};
+pub use ledger::{Ledger, LedgerError};
+pub use lock::Holder;
+pub use migrate::migrate;
+pub use options::{DEFAULT_LOCK_TIMEOUT, Options};
+pub use report::{Applied, Report};
+pub use schema::{SCHEMAS, TABLES};
+pub use script::Location;
+pub use server_error::{Failure, ServerError};
+pub use status::{MigrationState, Status, status};
+
+/// Connects and brings the database to the newest version.
+///
+/// The URL may be anything that [`Database`] reads; an empty one leaves everything to libpq's `PG*` variables.
+///
+/// # Errors
+///
+/// [`Error::Connect`], and those of [`migrate`].
+pub fn run_migration(url: &str) -> Result<Report> {
+    migrate(&mut Database::find(Some(url))?.connect()?, &Options::default())
+}
+
+/// Connects and reads how far the database is migrated.
+///
+/// # Errors
+///
+/// [`Error::Connect`], and those of [`status`].
+pub fn get_migration_status(url: &str) -> Result<Status> {
+    status(&mut Database::find(Some(url))?.connect()?)
+}

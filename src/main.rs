@@ -1,0 +1,19 @@
+//! `hacs-refinery`: parse, run, print one error.
+
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = cli::Args::parse();
+    cli::start_log(&args.global);
+    match cli::run(&args) {
+        Ok(code) => code.into(),
+        Err(error) => {
+            eprintln!("error: {error}");
+            cli::ExitCode::from(&error).into()
+        }
+    }
+}

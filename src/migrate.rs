@@ -1,0 +1,201 @@
+//! The run: everything that is pending, in one transaction.
+
+use std::time::Duration;
+
+use postgres::{Client, IsolationLevel};
+use refinery::{Migration, Target};
+
+use crate::embedded;
+use crate::error::{Error, Result};
+use crate::history::{self, HistoryError, Plan, Record};
+use crate::ledger::{Ledger, LedgerError, rows};
+use crate::lock;
+use crate::options::Options;
+use crate::report::{Applied, Report};
+use crate::script::Location;
+use crate::server_error::Failure;
+
+/// Settings that a role or a database may have changed, and that would change what a migration means or makes.
+const SETTINGS: &str = "
+    set local search_path = '';
+    set local client_min_messages = warning;
+    set local standard_conforming_strings = on;
+    set local check_function_bodies = on;
+    set local transform_null_equals = off;
+    set local default_table_access_method = heap;
+    set local default_tablespace = '';
+    set local datestyle = iso;
+    set local intervalstyle = postgres;
+    set local timezone = 'UTC';
+    set local extra_float_digits = 1;
+    set local row_security = on;
+    -- Without this, a server whose client was killed finishes the running statement first, and keeps its locks until
+    -- then. Servers on some platforms cannot look.
+    do $$
+    begin
+        perform set_config('client_connection_check_interval', '1s', true);
+    exception
+        when others then null;
+    end
+    $$;
+";
+
+/// Brings a database to the newest version, or to [`Options::target`].
+///
+/// Everything happens in one transaction: it takes a lock that admits one run at a time, makes the history table,
+/// applies what is pending, records it, and commits. Whatever ends the run before that leaves the database as it was.
+/// With nothing to do, it only reads.
+///
+/// The client must not be inside a transaction.
+///
+/// # Errors
+///
+/// [`Error::Locked`], [`Error::History`], [`Error::Newer`], [`Error::Migration`], [`Error::NoSuchTarget`], and
+/// [`Error::Database`] for everything else that the server may say. Nothing was changed then, except that
+/// [`Error::CommitUnknown`] cannot tell.
+pub fn migrate(client: &mut Client, options: &Options) -> Result<Report> {
+    check_target(options)?;
+    let found = read_history(client)?;
+    let plan = plan(&found, options)?;
+    if plan.pending.is_empty() {
+        return Ok(report(&found, &plan, Vec::new()));
+    }
+
+    let transaction = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::ReadCommitted)
+        .start()
+        .map_err(Error::during("starting the transaction"))?;
+    let mut ledger = Ledger::new(transaction);
+    prepare(&mut ledger)?;
+    lock::acquire(ledger.transaction(), options.lock_timeout)?;
+    apply(ledger, options)
+}
+
+fn prepare(ledger: &mut Ledger<'_>) -> Result<()> {
+    let version = env!("CARGO_PKG_VERSION");
+    ledger
+        .transaction()
+        .batch_execute(&format!("{SETTINGS} set local hacs_refinery.tool_version = '{version}';"))
+        .map_err(Error::during("setting up the transaction"))
+}
+
+/// Under the lock: what is pending now, since another run may have finished while this one waited.
+fn apply(mut ledger: Ledger<'_>, options: &Options) -> Result<Report> {
+    use refinery_core::traits::sync::Migrate;
+
+    let bootstrap = |error: refinery::Error| {
+        let failure = match ledger_error(&error) {
+            Some(LedgerError::Server(failure) | LedgerError::Script { failure, .. }) => failure.clone(),
+            _ => Failure::Broken(error.to_string()),
+        };
+        Error::Migration { location: Location::bootstrap(), failure }
+    };
+    ledger.assert_migrations_table(embedded::HISTORY_TABLE).map_err(bootstrap)?;
+    let messages = ledger
+        .transaction()
+        .simple_query(history::QUERY)
+        .map_err(|error| unreadable(&error).unwrap_or_else(|| Error::during("reading the migration history")(error)))?;
+    let found = parse_all(&messages)?;
+    let plan = plan(&found, options)?;
+    if plan.pending.is_empty() {
+        return Ok(report(&found, &plan, Vec::new()));
+    }
+
+    let target = options.target.map_or(Target::Latest, Target::Version);
+    embedded::runner_for(&options.migrations)
+        .set_target(target)
+        .set_grouped(true)
+        .run(&mut ledger)
+        .map_err(|error| failed(&error, &plan.pending))?;
+    let applied = applied(&plan.pending, ledger.seconds());
+    ledger.commit().map_err(|error| match Failure::from(&error) {
+        failure @ Failure::Broken(_) => Error::CommitUnknown(failure),
+        failure @ Failure::Refused(_) => Error::Database { doing: "committing the run", failure },
+    })?;
+    Ok(report(&found, &plan, applied))
+}
+
+fn check_target(options: &Options) -> Result<()> {
+    let newest = options.migrations.iter().map(Migration::version).max().unwrap_or(0);
+    match options.target {
+        Some(target) if target > newest || target < 1 => Err(Error::NoSuchTarget { target, newest }),
+        _ => Ok(()),
+    }
+}
+
+/// The plan for a history, cut at the target.
+fn plan(found: &[Record], options: &Options) -> Result<Plan> {
+    let mut plan = history::compare(found, &options.migrations).map_err(Error::History)?;
+    if let Some(newest) = plan.newer.last().filter(|_| !options.allow_newer) {
+        let known = options.migrations.iter().map(Migration::version).max().unwrap_or(0);
+        return Err(Error::Newer { database: newest.version, known });
+    }
+    plan.pending.retain(|migration| options.target.is_none_or(|target| migration.version() <= target));
+    Ok(plan)
+}
+
+/// The history without a transaction and without a lock. A database that has none has an empty one.
+pub(crate) fn read_history(client: &mut Client) -> Result<Vec<Record>> {
+    const UNDEFINED_TABLE: &str = "42P01";
+    match client.simple_query(history::QUERY) {
+        Ok(messages) => parse_all(&messages),
+        Err(error) if error.code().is_some_and(|code| code.code() == UNDEFINED_TABLE) => Ok(Vec::new()),
+        Err(error) => Err(unreadable(&error).unwrap_or_else(|| Error::during("reading the migration history")(error))),
+    }
+}
+
+/// A history table without the columns that it should have.
+pub(crate) fn unreadable(error: &postgres::Error) -> Option<Error> {
+    const UNDEFINED_COLUMN: &str = "42703";
+    let db = error.as_db_error().filter(|db| db.code().code() == UNDEFINED_COLUMN)?;
+    Some(Error::History(vec![HistoryError::Unreadable(db.message().to_owned())]))
+}
+
+fn parse_all(messages: &[postgres::SimpleQueryMessage]) -> Result<Vec<Record>> {
+    let (records, errors): (Vec<_>, Vec<_>) = rows(messages).map(history::parse).partition(std::result::Result::is_ok);
+    if errors.is_empty() {
+        Ok(records.into_iter().flatten().collect())
+    } else {
+        Err(Error::History(errors.into_iter().filter_map(std::result::Result::err).collect()))
+    }
+}
+
+/// Leads refinery's error back to what this crate's ledger met.
+fn failed(error: &refinery::Error, pending: &[Migration]) -> Error {
+    let (at, failure) = match ledger_error(error) {
+        Some(LedgerError::Script { at, failure }) => (*at, failure.clone()),
+        Some(LedgerError::Server(failure)) => (None, failure.clone()),
+        Some(LedgerError::History(history)) => return Error::History(vec![history.clone()]),
+        None => (None, Failure::Broken(error.to_string())),
+    };
+    let location = match at.and_then(|(index, offset)| Some((pending.get(index)?, offset))) {
+        Some((migration, Some(offset))) => Location::at(migration, offset),
+        Some((migration, None)) => Location::file(migration),
+        None => Location::unknown(),
+    };
+    Error::Migration { location, failure }
+}
+
+fn ledger_error(error: &refinery::Error) -> Option<&LedgerError> {
+    match error.kind() {
+        refinery::error::Kind::Connection(_, cause) => cause.downcast_ref(),
+        _ => None,
+    }
+}
+
+fn applied(pending: &[Migration], seconds: &[(i32, f64)]) -> Vec<Applied> {
+    let duration = |version| {
+        let found = seconds.iter().find(|(of, _)| *of == version);
+        found.map_or(Duration::ZERO, |(_, seconds)| Duration::from_secs_f64(seconds.max(0.0)))
+    };
+    pending
+        .iter()
+        .map(|m| Applied { version: m.version(), name: m.name().to_owned(), duration: duration(m.version()) })
+        .collect()
+}
+
+fn report(found: &[Record], plan: &Plan, applied: Vec<Applied>) -> Report {
+    let version = applied.last().map(|last| last.version).or(found.last().map(|last| last.version));
+    Report { applied, version, newer: plan.newer.iter().map(|record| record.version).collect() }
+}

@@ -1,0 +1,34 @@
+//! How a run is to go.
+
+use std::time::Duration;
+
+use refinery::Migration;
+
+/// How long to wait for another run to finish, unless told otherwise.
+pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Settings of [`migrate`](crate::migrate).
+///
+/// ```
+/// let mut options = hacs_refinery::Options::default();
+/// options.target = Some(4);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// Stop after this version; `None` applies everything.
+    pub target: Option<i32>,
+    /// Take a database with migrations beyond those at hand as a success that does nothing.
+    pub allow_newer: bool,
+    /// How long to wait for another run to finish.
+    pub lock_timeout: Duration,
+    /// The migrations to run instead of the embedded ones, for programs that bring migrations of their own after
+    /// HACS's: `hacs_refinery::migrations()` and then theirs.
+    pub migrations: Vec<Migration>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { target: None, allow_newer: false, lock_timeout: DEFAULT_LOCK_TIMEOUT, migrations: crate::migrations() }
+    }
+}

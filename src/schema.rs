@@ -1,0 +1,39 @@
+//! What a complete HACS database holds, in the order of the documentation.
+
+/// The six schemas.
+pub const SCHEMAS: [&str; 6] =
+    ["hacs_core", "hacs_clinical", "hacs_registry", "hacs_agents", "hacs_admin", "hacs_audit"];
+
+/// Every table that the migrations make, with its schema.
+pub const TABLES: [&str; 30] = [
+    "hacs_core.resources",
+    "hacs_core.patients",
+    "hacs_core.observations",
+    "hacs_core.encounters",
+    "hacs_core.organizations",
+    "hacs_core.organization_contacts",
+    "hacs_core.organization_qualifications",
+    "hacs_clinical.conditions",
+    "hacs_clinical.medications",
+    "hacs_clinical.medication_requests",
+    "hacs_clinical.procedures",
+    "hacs_clinical.allergy_intolerances",
+    "hacs_clinical.goals",
+    "hacs_clinical.service_requests",
+    "hacs_clinical.family_member_history",
+    "hacs_clinical.risk_assessments",
+    "hacs_clinical.plan_definitions",
+    "hacs_clinical.activity_definitions",
+    "hacs_clinical.libraries",
+    "hacs_clinical.guidance_responses",
+    "hacs_clinical.evidence_variables",
+    "hacs_clinical.tasks",
+    "hacs_clinical.appointments",
+    "hacs_registry.knowledge_items",
+    "hacs_registry.templates",
+    "hacs_agents.memories",
+    "hacs_agents.messages",
+    "hacs_admin.migrations",
+    "hacs_admin.system_config",
+    "hacs_audit.resource_changes",
+];

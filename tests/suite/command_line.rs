@@ -1,0 +1,90 @@
+use crate::database::{Database, ended, tool};
+
+#[test]
+fn without_any_setting_it_says_what_can_be_set() {
+    let end = ended(tool(&["status"]).output().unwrap());
+    assert_eq!(end.code, Some(2));
+    assert!(
+        end.stderr.contains("no database is given: set --database-url, DATABASE_URL, or libpq's PGHOST"),
+        "{end:?}"
+    );
+}
+
+#[test]
+fn the_flag_goes_before_the_variable_and_the_variable_before_libpqs() {
+    let database = Database::empty();
+    let nowhere = "postgres://localhost:1/nowhere";
+    let flag = ended(tool(&["status", "-d", &database.conninfo()]).env("DATABASE_URL", nowhere).output().unwrap());
+    assert_eq!(flag.code, Some(0), "{flag:?}");
+    let variable = ended(database.tool(&["status"]).env("PGHOST", "localhost").env("PGPORT", "1").output().unwrap());
+    assert_eq!(variable.code, Some(0), "{variable:?}");
+    let bad = ended(tool(&["status"]).env("DATABASE_URL", nowhere).output().unwrap());
+    assert_eq!(bad.code, Some(3), "{bad:?}");
+}
+
+#[test]
+fn libpqs_variables_alone_are_enough() {
+    let database = Database::empty();
+    let config = crate::server::config();
+    let postgres::config::Host::Unix(host) = &config.get_hosts()[0] else { return };
+    let mut tool = tool(&["status", "--json"]);
+    tool.env("PGHOST", host).env("PGUSER", "postgres").env("PGDATABASE", &database.name);
+    assert_eq!(ended(tool.output().unwrap()).code, Some(0));
+}
+
+#[test]
+fn a_missing_database_and_a_refused_connection_exit_with_3_and_a_next_step() {
+    let database = Database::empty();
+    let missing = database.conninfo().replace(&database.name, "no_such_database");
+    let end = ended(tool(&["migrate", "-d", &missing]).output().unwrap());
+    assert_eq!(end.code, Some(3), "{end:?}");
+    assert!(end.stderr.contains("database \"no_such_database\" does not exist (SQLSTATE 3D000)"), "{end:?}");
+    assert!(end.stderr.contains("HINT: Create the database first"), "{end:?}");
+}
+
+#[test]
+fn a_password_shows_up_nowhere() {
+    let url = "postgres://me:hunter2@127.0.0.1:1/x?application_name=a";
+    for args in
+        [&["migrate", "-vvv", "-d", url][..], &["status", "-vv", "-d", "postgres://me:hunter2@h:x/d"], &["--help"]]
+    {
+        let end = ended(tool(args).env("DATABASE_URL", url).env("RUST_LOG", "trace").output().unwrap());
+        assert!(!format!("{end:?}").contains("hunter2"), "{end:?}");
+    }
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    for args in [&["migrat"][..], &["migrate", "--target", "x"], &["status", "--nonsense"], &[]] {
+        assert_eq!(ended(tool(args).output().unwrap()).code, Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn help_lists_examples_exit_codes_and_environment() {
+    let end = ended(tool(&["--help"]).output().unwrap());
+    for part in ["Examples:", "Exit codes:", "Environment:", "DATABASE_URL", "  8  a migration failed"] {
+        assert!(end.stdout.contains(part), "{part}: {end:?}");
+    }
+    let version = ended(tool(&["--version"]).output().unwrap());
+    assert_eq!(version.stdout, format!("hacs-refinery {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn logs_go_to_standard_error_and_results_to_standard_output() {
+    let database = Database::empty();
+    let end = database.run(&["migrate", "-v"]);
+    assert!(end.stdout.starts_with("Applied V1"), "{end:?}");
+    assert!(end.stderr.contains("INFO"), "{end:?}");
+    let quiet = database.run(&["migrate", "-q"]);
+    assert_eq!((quiet.code, quiet.stdout.as_str(), quiet.stderr.as_str()), (Some(0), "", ""));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let database = Database::empty();
+    let mut child = database.start(&["status"]);
+    drop(child.stdout.take());
+    let end = ended(child.wait_with_output().unwrap());
+    assert_eq!((end.code, end.stderr.as_str()), (Some(0), ""));
+}

@@ -1,0 +1,156 @@
+//! A database of its own for each test.
+
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+use postgres::config::Host;
+use postgres::{Client, NoTls};
+
+use crate::server;
+
+/// A fresh database, dropped with this value.
+pub struct Database {
+    pub name: String,
+}
+
+/// `create database` of one template does not stand company.
+static CREATING: Mutex<()> = Mutex::new(());
+
+impl Database {
+    /// An empty database.
+    pub fn empty() -> Self {
+        Self::from_template("template0")
+    }
+
+    /// A database in which the embedded migrations have run.
+    pub fn migrated() -> Self {
+        static TEMPLATE: OnceLock<Database> = OnceLock::new();
+        let template = TEMPLATE.get_or_init(|| {
+            let database = Self::empty();
+            hacs_refinery::migrate(&mut database.client(), &hacs_refinery::Options::default())
+                .expect("the migrations run");
+            database
+        });
+        Self::from_template(&template.name)
+    }
+
+    fn from_template(template: &str) -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self::named(&format!("hacs_test_{}_{number}", std::process::id()), template)
+    }
+
+    /// A database with a name of the test's choice.
+    pub fn named(name: &str, template: &str) -> Self {
+        let _guard = CREATING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let sql = format!("create database {} template {template}", quoted(name));
+        server::superuser("postgres").batch_execute(&sql).expect("create database");
+        Self { name: name.to_owned() }
+    }
+
+    /// A superuser's connection.
+    pub fn client(&self) -> Client {
+        server::superuser(&self.name)
+    }
+
+    /// A connection as another role.
+    pub fn client_as(&self, role: &str) -> Client {
+        server::config().dbname(&self.name).user(role).connect(NoTls).expect("the role may connect")
+    }
+
+    /// Connection string in libpq's form.
+    pub fn conninfo(&self) -> String {
+        let config = server::config();
+        let host = match &config.get_hosts()[0] {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(path) => path.display().to_string(),
+        };
+        let port = config.get_ports().first().copied().unwrap_or(5432);
+        let mut text = format!("host={host} port={port} user={} dbname='", config.get_user().unwrap_or("postgres"));
+        text += &self.name.replace('\\', r"\\").replace('\'', r"\'");
+        text += "'";
+        if let Some(password) = config.get_password() {
+            text += &format!(" password='{}'", String::from_utf8_lossy(password));
+        }
+        text
+    }
+
+    /// The tool, told to use this database.
+    pub fn tool(&self, args: &[&str]) -> Command {
+        let mut command = tool(args);
+        command.env("DATABASE_URL", self.conninfo());
+        command
+    }
+
+    /// Runs the tool to its end.
+    pub fn run(&self, args: &[&str]) -> Ended {
+        ended(self.tool(args).output().expect("the tool runs"))
+    }
+
+    /// Starts the tool.
+    pub fn start(&self, args: &[&str]) -> Child {
+        self.tool(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the tool starts")
+    }
+
+    /// One value of one row, as text.
+    pub fn text(&self, query: &str) -> String {
+        let messages = self.client().simple_query(query).unwrap_or_else(|error| panic!("{query}: {error}"));
+        let row = messages.iter().find_map(|message| match message {
+            postgres::SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or("null").to_owned()),
+            _ => None,
+        });
+        row.unwrap_or_else(|| panic!("{query}: no row"))
+    }
+
+    /// The schema as `pg_dump` writes it, without the lines that differ from run to run.
+    pub fn dump(&self) -> String {
+        let out = Command::new(server::bindir().join("pg_dump"))
+            .args(["--schema-only", "--no-owner", "--dbname", &self.conninfo()])
+            .output()
+            .expect("pg_dump runs");
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        let text = String::from_utf8(out.stdout).unwrap();
+        let kept = text.lines().filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict"));
+        kept.collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // A static is never dropped: the template goes with its server.
+        let sql = format!("drop database if exists {} with (force)", quoted(&self.name));
+        if let Ok(mut client) = server::config().dbname("postgres").connect(NoTls) {
+            let _ = client.batch_execute(&sql);
+        }
+    }
+}
+
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The tool without any setting of the surroundings.
+pub fn tool(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hacs-refinery"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PG") {
+            command.env_remove(name);
+        }
+    }
+    command.env_remove("DATABASE_URL").env_remove("RUST_LOG").args(args);
+    command
+}
+
+/// How a run of the tool ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+pub fn ended(output: Output) -> Ended {
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}

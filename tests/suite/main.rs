@@ -1,0 +1,18 @@
+//! The tests against a real PostgreSQL. They are one program, so that they share one server.
+
+mod command_line;
+mod database;
+mod documents;
+mod history;
+mod migrating;
+mod samples;
+mod server;
+mod status;
+
+/// A program of `examples/`, which cargo builds beside the tests.
+fn example(name: &str) -> std::process::Command {
+    let tests = std::env::current_exe().unwrap();
+    let program = tests.ancestors().nth(2).unwrap().join("examples").join(name);
+    assert!(program.exists(), "{} is missing: cargo build --examples", program.display());
+    std::process::Command::new(program)
+}

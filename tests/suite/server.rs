@@ -1,0 +1,162 @@
+//! A throwaway PostgreSQL for the tests of this process, or the one that TEST_DATABASE_URL names.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use postgres::{Client, Config, NoTls};
+
+/// A running server, ended with the process that holds it.
+pub struct Server {
+    /// Directory of the socket; also of data and log.
+    pub dir: PathBuf,
+    /// Keeps the pipe to the caretaker open: when this process ends, however it ends, the server ends too.
+    _caretaker: Child,
+}
+
+pub const PORT: u16 = 5432;
+
+/// The superuser's connection settings, without a database.
+pub fn config() -> Config {
+    match std::env::var("TEST_DATABASE_URL") {
+        Ok(url) if !url.is_empty() => url.parse().expect("TEST_DATABASE_URL"),
+        _ => shared().config(),
+    }
+}
+
+/// The server that all tests of this process share.
+pub fn shared() -> &'static Server {
+    static SHARED: OnceLock<Server> = OnceLock::new();
+    SHARED.get_or_init(|| Server::start(&[]))
+}
+
+impl Server {
+    /// Makes a cluster and starts it on a unix socket, with further lines of `postgresql.conf`.
+    pub fn start(settings: &[&str]) -> Self {
+        let dir = tempfile::Builder::new().prefix("hacs-test-").tempdir().expect("a temporary directory").keep();
+        let data = dir.join("data");
+        hand_over(&dir);
+        let initdb = as_server(&bindir().join("initdb"))
+            .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync", "-D"])
+            .arg(&data)
+            .output()
+            .expect("initdb runs");
+        assert!(initdb.status.success(), "initdb: {}", String::from_utf8_lossy(&initdb.stderr));
+        let mut conf = fs::read_to_string(data.join("postgresql.conf")).unwrap();
+        conf += "\nlisten_addresses = ''\nmax_connections = 200\nfsync = off\nfull_page_writes = off\n";
+        conf += &format!("unix_socket_directories = '{}'\nport = {PORT}\n", dir.display());
+        conf += &settings.join("\n");
+        fs::write(data.join("postgresql.conf"), conf + "\n").unwrap();
+
+        let log = fs::File::create(dir.join("log")).unwrap();
+        let server = as_server(&bindir().join("postgres"))
+            .arg("-D")
+            .arg(&data)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .expect("postgres starts");
+        let started = Self { _caretaker: caretaker(server.id(), &dir), dir };
+        started.wait();
+        started
+    }
+
+    pub fn config(&self) -> Config {
+        let mut config = Config::new();
+        config.host_path(&self.dir).port(PORT).user("postgres").dbname("postgres");
+        config
+    }
+
+    fn wait(&self) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while let Err(error) = self.config().connect(NoTls) {
+            let log = fs::read_to_string(self.dir.join("log")).unwrap_or_default();
+            assert!(Instant::now() < deadline, "the server does not start: {error}\n{log}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// Reads until the pipe closes, which it does when the tests are over or killed, then ends the server.
+fn caretaker(server: u32, dir: &Path) -> Child {
+    let script = "trap '' INT TERM HUP; cat >/dev/null; kill -QUIT \"$1\"; \
+                  while kill -0 \"$1\" 2>/dev/null; do sleep 0.1; done; rm -rf \"$2\"";
+    Command::new("sh")
+        .args(["-c", script, "caretaker", &server.to_string()])
+        .arg(dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("sh starts")
+}
+
+/// A program of the server, never run as root.
+fn as_server(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).current_dir("/");
+    #[cfg(unix)]
+    if let Some((uid, gid)) = unprivileged() {
+        use std::os::unix::process::CommandExt;
+        command.uid(uid).gid(gid);
+    }
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command
+}
+
+/// For root: the ids of a user that may run a server.
+fn unprivileged() -> Option<(u32, u32)> {
+    use std::os::unix::fs::MetadataExt;
+    if fs::metadata("/proc/self").ok()?.uid() != 0 {
+        return None;
+    }
+    let users = fs::read_to_string("/etc/passwd").expect("/etc/passwd");
+    ["postgres", "nobody"].into_iter().find_map(|name| {
+        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
+        let ids: Vec<&str> = line.split(':').collect();
+        Some((ids[2].parse().ok()?, ids[3].parse().ok()?))
+    })
+}
+
+fn hand_over(dir: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
+    if let Some((uid, gid)) = unprivileged() {
+        std::os::unix::fs::chown(dir, Some(uid), Some(gid)).unwrap();
+    }
+}
+
+/// The directory of a server's programs: `PG_BINDIR`, else what is on the PATH, else where distributions put it.
+pub fn bindir() -> PathBuf {
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    let is_complete = |dir: &PathBuf| ["initdb", "postgres", "pg_dump"].iter().all(|name| dir.join(name).exists());
+    FOUND
+        .get_or_init(|| {
+            if let Some(dir) = std::env::var_os("PG_BINDIR") {
+                return PathBuf::from(dir);
+            }
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            let pg_config = Command::new("pg_config").arg("--bindir").output().ok();
+            let bindir = pg_config.map(|out| PathBuf::from(String::from_utf8_lossy(&out.stdout).trim().to_owned()));
+            let mut packaged: Vec<PathBuf> = ["/usr/lib/postgresql", "/usr"]
+                .iter()
+                .flat_map(|dir| fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path().join("bin")))
+                .collect();
+            packaged.sort();
+            let candidates = std::env::split_paths(&path).chain(bindir).chain(packaged.into_iter().rev());
+            candidates
+                .into_iter()
+                .find(is_complete)
+                .expect("no PostgreSQL server found: scripts/test.sh installs PostgreSQL")
+        })
+        .clone()
+}
+
+/// Connects as superuser to a database of the shared server.
+pub fn superuser(dbname: &str) -> Client {
+    config().dbname(dbname).connect(NoTls).unwrap_or_else(|error| panic!("connecting to {dbname}: {error}"))
+}
