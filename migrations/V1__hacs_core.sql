@@ -36,13 +36,8 @@ comment on schema hacs_audit is 'Who changed what, and when: written by triggers
 -------------------------------------------------------------------------------------------------------------------
 -- Shapes. One function per idea. Their standard bodies are bound when they are created, so that no search path can
 -- redirect them, and the planner inlines them into each CHECK. Each answers null for null, which a CHECK lets pass.
+-- (That a value is an object needs no function: jsonb_typeof says so.)
 -------------------------------------------------------------------------------------------------------------------
-
-create or replace function hacs_core.is_object(value jsonb)
-returns boolean
-language sql immutable parallel safe
-return jsonb_typeof(value) = 'object';
-comment on function hacs_core.is_object(jsonb) is 'A JSON object, not a list, a text or a JSON null';
 
 -- jsonpath in lax mode looks into nested lists where a filter is applied, but not where .type() is: hence this form.
 create or replace function hacs_core.is_list(value jsonb)
@@ -69,12 +64,6 @@ language sql immutable parallel safe
 return value @@ '$.type() == "object" && (!exists($.coding) || $.coding.type() == "array" && !($.coding[*].type() != "object"))';
 comment on function hacs_core.is_concept(jsonb) is 'An object whose coding, if it has one, is a list of objects (FHIR CodeableConcept)';
 
-create or replace function hacs_core.is_texts(value text[])
-returns boolean
-language sql immutable parallel safe
-return array_position(value, null) is null and coalesce(array_ndims(value), 1) = 1;
-comment on function hacs_core.is_texts(text[]) is 'A flat list without null elements';
-
 -- The class lists the spaces that Python strips, since HACS strips before it asks; \s depends on the collation.
 create or replace function hacs_core.is_blank(value text)
 returns boolean
@@ -93,42 +82,47 @@ language plpgsql immutable parallel safe strict
 set search_path = ''
 as $$
 declare
-    part constant text[] := regexp_match(
-        written,
-        '^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d(?:[.]\d{1,9})?))?(?:([Zz])|([+-])(\d\d):?(\d\d)?)?)?$'
-    );
-    -- 1 January of the year 1 plus the rest cannot overflow, unlike make_date, which raises an error on 30 February
+    clock constant text := substr(written, 12);
+    zone constant text := substring(clock from '[+-].*$');
     month_start timestamp;
-    utc_offset interval;
+    day integer;
 begin
-    if part is null
-        or part[1] = '0000'
-        or part[2]::integer not between 1 and 12
-        or part[4]::integer > 23
-        or part[5]::integer > 59
-        or part[6]::numeric >= 60
-        or part[9]::integer > 23
-        or part[10]::integer > 59
-    then
+    -- No captures: they would cost ten times the match.
+    if written !~ (
+        '^(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])'
+        || '(?:[Tt ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?(?:[Zz]|[+-](?:[01]\d|2[0-3])(?::?[0-5]\d)?)?)?$'
+    ) then
         return null;
     end if;
-    month_start := timestamp '0001-01-01' + make_interval(years => part[1]::integer - 1, months => part[2]::integer - 1);
-    if part[3]::integer not between 1 and extract(day from month_start + interval '1 month - 1 day') then
+    -- Counted from the first day there is: make_date would raise an error on 30 February.
+    month_start := timestamp '0001-01-01'
+        + make_interval(years => substr(written, 1, 4)::integer - 1, months => substr(written, 6, 2)::integer - 1);
+    day := substr(written, 9, 2)::integer;
+    if day > 28 and day > extract(day from month_start + interval '1 month - 1 day') then
         return null;
     end if;
-    utc_offset := make_interval(hours => coalesce(part[9]::integer, 0), mins => coalesce(part[10]::integer, 0));
     return month_start
-        + make_interval(
-            days => part[3]::integer - 1,
-            hours => coalesce(part[4]::integer, 0),
-            mins => coalesce(part[5]::integer, 0),
-            secs => coalesce(part[6]::double precision, 0)
-        )
-        + case part[8] when '-' then utc_offset else -utc_offset end;
+        + make_interval(days => day - 1)
+        + coalesce(nullif(rtrim(left(clock, length(clock) - coalesce(length(zone), 0)), 'Zz'), ''), '00:00')::interval
+        - case
+            when zone is null then interval '0'
+            else make_interval(
+                mins => (left(zone, 1) || '1')::integer
+                    * (substr(zone, 2, 2)::integer * 60 + case when length(zone) > 3 then right(zone, 2)::integer else 0 end)
+            )
+        end;
 end
 $$;
 comment on function hacs_core.instant(text) is
     'The UTC time of a complete ISO 8601 date or date-time; null for partial dates and for anything else. Without an offset it is UTC';
+
+-- The first half is inlined, and true for all dates but those at the end of a month.
+create or replace function hacs_core.is_instant(written text)
+returns boolean
+language sql immutable parallel safe
+return written ~ '^(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)$'
+    or hacs_core.instant(written) is not null;
+comment on function hacs_core.is_instant(text) is 'A complete ISO 8601 date or date-time';
 
 create or replace function hacs_core.is_period(value jsonb)
 returns boolean
@@ -155,10 +149,10 @@ $$;
 comment on function hacs_core.is_period_list(jsonb) is 'A list of objects, each a period (FHIR per-1)';
 
 -------------------------------------------------------------------------------------------------------------------
--- Parts with a model of their own. nested_model gives the kind of each key; conforms compares an object with it.
--- A kind: text, boolean, number [from..to], integer [from..to], object, list (of objects), texts, integers, instant,
--- instants, period, map (of texts), email, in a|b|c, one <model>, each <model>. Behind it stands "required" (must be
--- there, not null) or "not null" (may be absent); otherwise null is welcome. Unknown keys are nobody's business.
+-- Parts with a model of their own. nested_model says which keys are required, which may not be null, and of what kind
+-- each key is: a JSON type (string, number, boolean, object), list (of objects), strings, integers,
+-- integer, instant, instants, period, map (of texts), email, "from..to" (a number), in a|b|c, one <model>,
+-- each <model>. Unknown keys are nobody's business.
 -------------------------------------------------------------------------------------------------------------------
 
 create or replace function hacs_core.nested_model(model text)
@@ -166,191 +160,209 @@ returns jsonb
 language sql immutable parallel safe
 return case model
     when 'OrganizationContact' then jsonb '{
-        "id": "text", "resource_type": "in OrganizationContact not null", "created_at": "instant",
-        "updated_at": "instant", "purpose": "map", "contact_name": "text", "email": "email", "phone": "text",
-        "fax": "text", "address_line": "texts not null", "city": "text", "state": "text", "postal_code": "text",
-        "country": "text"
+        "required": [],
+        "not_null": ["resource_type", "address_line"],
+        "kinds": {
+            "id": "string", "resource_type": "in OrganizationContact", "created_at": "instant",
+            "updated_at": "instant", "purpose": "map", "contact_name": "string", "email": "email", "phone": "string",
+            "fax": "string", "address_line": "strings", "city": "string", "state": "string", "postal_code": "string",
+            "country": "string"
+        }
     }'
     when 'OrganizationQualification' then jsonb '{
-        "id": "text", "resource_type": "in OrganizationQualification not null", "created_at": "instant",
-        "updated_at": "instant", "identifier": "texts not null", "code": "map required", "status": "map",
-        "period_start": "text", "period_end": "text", "issuer_organization_id": "text", "issuer_name": "text"
+        "required": ["code"],
+        "not_null": ["resource_type", "identifier", "code"],
+        "kinds": {
+            "id": "string", "resource_type": "in OrganizationQualification", "created_at": "instant",
+            "updated_at": "instant", "identifier": "strings", "code": "map", "status": "map",
+            "period_start": "string", "period_end": "string", "issuer_organization_id": "string",
+            "issuer_name": "string"
+        }
     }'
     when 'AllergyIntoleranceReaction' then jsonb '{
-        "id": "text", "resource_type": "in AllergyIntoleranceReaction not null", "created_at": "instant",
-        "updated_at": "instant", "substance": "object", "substance_name": "text", "manifestation": "list not null",
-        "symptoms": "texts not null", "description": "text", "onset": "instant",
-        "severity": "in mild|moderate|severe", "exposure_route": "object", "how_exposed": "text",
-        "note": "list not null"
+        "required": [],
+        "not_null": ["resource_type", "manifestation", "symptoms", "note"],
+        "kinds": {
+            "id": "string", "resource_type": "in AllergyIntoleranceReaction", "created_at": "instant",
+            "updated_at": "instant", "substance": "object", "substance_name": "string", "manifestation": "list",
+            "symptoms": "strings", "description": "string", "onset": "instant", "severity": "in mild|moderate|severe",
+            "exposure_route": "object", "how_exposed": "string", "note": "list"
+        }
     }'
     when 'ServiceRequestOrderDetail' then jsonb '{
-        "parameter_focus": "object", "parameter": "each ServiceRequestParameter required",
-        "detail_description": "text", "special_instructions": "text"
+        "required": ["parameter"],
+        "not_null": ["parameter"],
+        "kinds": {
+            "parameter_focus": "object", "parameter": "each ServiceRequestParameter", "detail_description": "string",
+            "special_instructions": "string"
+        }
     }'
     when 'ServiceRequestParameter' then jsonb '{
-        "code": "object required", "value_quantity": "object", "value_ratio": "object", "value_range": "object",
-        "value_boolean": "boolean", "value_codeable_concept": "object", "value_string": "text",
-        "value_period": "period", "parameter_name": "text", "parameter_value_display": "text"
+        "required": ["code"],
+        "not_null": ["code"],
+        "kinds": {
+            "code": "object", "value_quantity": "object", "value_ratio": "object", "value_range": "object",
+            "value_boolean": "boolean", "value_codeable_concept": "object", "value_string": "string",
+            "value_period": "period", "parameter_name": "string", "parameter_value_display": "string"
+        }
     }'
     when 'ServiceRequestPatientInstruction' then jsonb '{
-        "instruction_markdown": "text", "instruction_reference": "object", "instruction_summary": "text",
-        "is_critical": "boolean"
+        "required": [],
+        "not_null": [],
+        "kinds": {
+            "instruction_markdown": "string", "instruction_reference": "object", "instruction_summary": "string",
+            "is_critical": "boolean"
+        }
     }'
     when 'FamilyMemberHistoryParticipant' then jsonb '{
-        "function": "object", "actor": "object required", "participant_name": "text", "participant_role": "text"
+        "required": ["actor"],
+        "not_null": ["actor"],
+        "kinds": {
+            "function": "object", "actor": "object", "participant_name": "string", "participant_role": "string"
+        }
     }'
     when 'FamilyMemberCondition' then jsonb '{
-        "code": "object required", "outcome": "object", "contributed_to_death": "boolean", "onset_age": "object",
-        "onset_range": "object", "onset_period": "period", "onset_string": "text", "note": "list",
-        "condition_name": "text", "severity": "text", "age_at_onset": "text", "outcome_description": "text",
-        "is_fatal": "boolean"
+        "required": ["code"],
+        "not_null": ["code"],
+        "kinds": {
+            "code": "object", "outcome": "object", "contributed_to_death": "boolean", "onset_age": "object",
+            "onset_range": "object", "onset_period": "period", "onset_string": "string", "note": "list",
+            "condition_name": "string", "severity": "string", "age_at_onset": "string",
+            "outcome_description": "string", "is_fatal": "boolean"
+        }
     }'
     when 'FamilyMemberProcedure' then jsonb '{
-        "code": "object required", "outcome": "object", "contributed_to_death": "boolean", "performed_age": "object",
-        "performed_range": "object", "performed_period": "period", "performed_string": "text",
-        "performed_date_time": "instant", "note": "list", "procedure_name": "text", "age_at_procedure": "text",
-        "outcome_description": "text", "was_successful": "boolean"
+        "required": ["code"],
+        "not_null": ["code"],
+        "kinds": {
+            "code": "object", "outcome": "object", "contributed_to_death": "boolean", "performed_age": "object",
+            "performed_range": "object", "performed_period": "period", "performed_string": "string",
+            "performed_date_time": "instant", "note": "list", "procedure_name": "string",
+            "age_at_procedure": "string", "outcome_description": "string", "was_successful": "boolean"
+        }
     }'
     when 'RiskAssessmentPrediction' then jsonb '{
-        "outcome": "object", "probability_decimal": "number 0..100", "probability_range": "object",
-        "qualitative_risk": "object", "relative_risk": "number 0..", "when_period": "period", "when_range": "object",
-        "rationale": "text", "outcome_name": "text", "risk_level": "text", "probability_display": "text",
-        "timeframe_display": "text", "risk_significance": "text", "confidence_level": "text"
+        "required": [],
+        "not_null": [],
+        "kinds": {
+            "outcome": "object", "probability_decimal": "between 0..100", "probability_range": "object",
+            "qualitative_risk": "object", "relative_risk": "between 0..", "when_period": "period",
+            "when_range": "object", "rationale": "string", "outcome_name": "string", "risk_level": "string",
+            "probability_display": "string", "timeframe_display": "string", "risk_significance": "string",
+            "confidence_level": "string"
+        }
     }'
     when 'PlanDefinitionAction' then jsonb '{
-        "id": "text", "resource_type": "in PlanDefinitionAction not null", "created_at": "instant",
-        "updated_at": "instant", "prefix": "text", "title": "text", "description": "text", "text_equivalent": "text",
-        "priority": "text", "selection_behavior": "in any|all|all-or-none|exactly-one|at-most-one|one-or-more",
-        "required_behavior": "in must|could|must-unless-documented", "precheck_behavior": "in yes|no",
-        "cardinality_behavior": "in single|multiple", "condition": "list not null", "input": "list not null",
-        "output": "list not null", "related_action": "list not null", "timing_datetime": "instant",
-        "timing_age": "object", "timing_period": "period", "timing_duration": "object", "timing_range": "object",
-        "timing_timing": "object", "participant": "list not null", "type_coding": "object",
-        "definition_canonical": "text", "definition_uri": "text", "transform": "text",
-        "dynamic_value": "list not null", "action": "each PlanDefinitionAction not null"
+        "required": [],
+        "not_null": ["resource_type", "condition", "input", "output", "related_action", "participant", "dynamic_value", "action"],
+        "kinds": {
+            "id": "string", "resource_type": "in PlanDefinitionAction", "created_at": "instant",
+            "updated_at": "instant", "prefix": "string", "title": "string", "description": "string",
+            "text_equivalent": "string", "priority": "string",
+            "selection_behavior": "in any|all|all-or-none|exactly-one|at-most-one|one-or-more",
+            "required_behavior": "in must|could|must-unless-documented", "precheck_behavior": "in yes|no",
+            "cardinality_behavior": "in single|multiple", "condition": "list", "input": "list", "output": "list",
+            "related_action": "list", "timing_datetime": "instant", "timing_age": "object", "timing_period": "period",
+            "timing_duration": "object", "timing_range": "object", "timing_timing": "object", "participant": "list",
+            "type_coding": "object", "definition_canonical": "string", "definition_uri": "string",
+            "transform": "string", "dynamic_value": "list", "action": "each PlanDefinitionAction"
+        }
     }'
     when 'TaskPerformer' then jsonb '{
-        "function": "object", "actor": "object required", "performer_name": "text", "performer_role": "text"
+        "required": ["actor"],
+        "not_null": ["actor"],
+        "kinds": {
+            "function": "object", "actor": "object", "performer_name": "string", "performer_role": "string"
+        }
     }'
     when 'TaskRestriction' then jsonb '{
-        "repetitions": "integer 1..", "period": "period", "recipient": "list", "restriction_summary": "text",
-        "is_time_limited": "boolean"
+        "required": [],
+        "not_null": [],
+        "kinds": {
+            "repetitions": "between 1.. integer", "period": "period", "recipient": "list",
+            "restriction_summary": "string", "is_time_limited": "boolean"
+        }
     }'
     when 'TaskParameter' then jsonb '{
-        "type": "object required", "value_base64_binary": "text", "value_boolean": "boolean",
-        "value_canonical": "text", "value_code": "text", "value_date": "instant", "value_date_time": "instant",
-        "value_decimal": "number", "value_id": "text", "value_instant": "instant", "value_integer": "integer",
-        "value_integer64": "integer", "value_markdown": "text", "value_oid": "text",
-        "value_positive_int": "integer 1..", "value_string": "text", "value_time": "text",
-        "value_unsigned_int": "integer 0..", "value_uri": "text", "value_url": "text", "value_uuid": "text",
-        "value_address": "object", "value_age": "object", "value_annotation": "object", "value_attachment": "object",
-        "value_codeable_concept": "object", "value_codeable_reference": "object", "value_coding": "object",
-        "value_contact_point": "object", "value_count": "object", "value_distance": "object",
-        "value_duration": "object", "value_human_name": "object", "value_identifier": "object",
-        "value_money": "object", "value_period": "period", "value_quantity": "object", "value_range": "object",
-        "value_ratio": "object", "value_ratio_range": "object", "value_reference": "object",
-        "value_sampled_data": "object", "value_signature": "object", "value_timing": "object",
-        "value_contact_detail": "object", "value_data_requirement": "object", "value_expression": "object",
-        "value_parameter_definition": "object", "value_related_artifact": "object",
-        "value_trigger_definition": "object", "value_usage_context": "object", "value_availability": "object",
-        "value_extended_contact_detail": "object", "value_dosage": "object", "value_meta": "object",
-        "input_name": "text", "input_value_display": "text", "is_required": "boolean", "output_name": "text",
-        "output_value_display": "text", "is_final_result": "boolean"
+        "required": ["type"],
+        "not_null": ["type"],
+        "kinds": {
+            "type": "object", "value_base64_binary": "string", "value_boolean": "boolean",
+            "value_canonical": "string", "value_code": "string", "value_date": "instant",
+            "value_date_time": "instant", "value_decimal": "number", "value_id": "string", "value_instant": "instant",
+            "value_integer": "integer", "value_integer64": "integer", "value_markdown": "string",
+            "value_oid": "string", "value_positive_int": "between 1.. integer", "value_string": "string",
+            "value_time": "string", "value_unsigned_int": "between 0.. integer", "value_uri": "string",
+            "value_url": "string", "value_uuid": "string", "value_address": "object", "value_age": "object",
+            "value_annotation": "object", "value_attachment": "object", "value_codeable_concept": "object",
+            "value_codeable_reference": "object", "value_coding": "object", "value_contact_point": "object",
+            "value_count": "object", "value_distance": "object", "value_duration": "object",
+            "value_human_name": "object", "value_identifier": "object", "value_money": "object",
+            "value_period": "period", "value_quantity": "object", "value_range": "object", "value_ratio": "object",
+            "value_ratio_range": "object", "value_reference": "object", "value_sampled_data": "object",
+            "value_signature": "object", "value_timing": "object", "value_contact_detail": "object",
+            "value_data_requirement": "object", "value_expression": "object", "value_parameter_definition": "object",
+            "value_related_artifact": "object", "value_trigger_definition": "object", "value_usage_context": "object",
+            "value_availability": "object", "value_extended_contact_detail": "object", "value_dosage": "object",
+            "value_meta": "object", "input_name": "string", "input_value_display": "string", "is_required": "boolean",
+            "output_name": "string", "output_value_display": "string", "is_final_result": "boolean"
+        }
     }'
     when 'VirtualServiceDetail' then jsonb '{
-        "channel_type": "object", "address_url": "text", "address_string": "text", "address_contact_point": "object",
-        "address_extended_contact_detail": "object", "additional_info": "texts", "max_participants": "integer",
-        "session_key": "text"
+        "required": [],
+        "not_null": [],
+        "kinds": {
+            "channel_type": "object", "address_url": "string", "address_string": "string",
+            "address_contact_point": "object", "address_extended_contact_detail": "object",
+            "additional_info": "strings", "max_participants": "integer", "session_key": "string"
+        }
     }'
     when 'AppointmentParticipant' then jsonb '{
-        "type": "list", "period": "period", "actor": "object", "required": "boolean",
-        "status": "in accepted|declined|tentative|needs-action required", "participant_name": "text",
-        "participant_role": "text", "is_required": "boolean", "contact_info": "text"
+        "required": ["status"],
+        "not_null": ["status"],
+        "kinds": {
+            "type": "list", "period": "period", "actor": "object", "required": "boolean",
+            "status": "in accepted|declined|tentative|needs-action", "participant_name": "string",
+            "participant_role": "string", "is_required": "boolean", "contact_info": "string"
+        }
     }'
     when 'RecurrenceTemplate' then jsonb '{
-        "timezone": "object", "recurrence_type": "in daily|weekly|monthly|yearly required",
-        "last_occurrence_date": "instant", "occurrence_count": "integer 1..", "occurrence_date": "instants",
-        "weekly_template": "one WeeklyTemplate", "monthly_template": "one MonthlyTemplate",
-        "yearly_template": "one YearlyTemplate", "excluding_date": "instants", "excluding_recurrence_id": "integers"
+        "required": ["recurrence_type"],
+        "not_null": ["recurrence_type"],
+        "kinds": {
+            "timezone": "object", "recurrence_type": "in daily|weekly|monthly|yearly",
+            "last_occurrence_date": "instant", "occurrence_count": "between 1.. integer",
+            "occurrence_date": "instants", "weekly_template": "one WeeklyTemplate",
+            "monthly_template": "one MonthlyTemplate", "yearly_template": "one YearlyTemplate",
+            "excluding_date": "instants", "excluding_recurrence_id": "integers"
+        }
     }'
     when 'WeeklyTemplate' then jsonb '{
-        "monday": "boolean", "tuesday": "boolean", "wednesday": "boolean", "thursday": "boolean", "friday": "boolean",
-        "saturday": "boolean", "sunday": "boolean", "week_interval": "integer 1.."
+        "required": [],
+        "not_null": [],
+        "kinds": {
+            "monday": "boolean", "tuesday": "boolean", "wednesday": "boolean", "thursday": "boolean",
+            "friday": "boolean", "saturday": "boolean", "sunday": "boolean", "week_interval": "between 1.. integer"
+        }
     }'
     when 'MonthlyTemplate' then jsonb '{
-        "day_of_month": "integer 1..31", "nth_week_of_month": "in first|second|third|fourth|last",
-        "day_of_week": "in monday|tuesday|wednesday|thursday|friday|saturday|sunday",
-        "month_interval": "integer 1.. not null"
+        "required": [],
+        "not_null": ["month_interval"],
+        "kinds": {
+            "day_of_month": "between 1..31 integer", "nth_week_of_month": "in first|second|third|fourth|last",
+            "day_of_week": "in monday|tuesday|wednesday|thursday|friday|saturday|sunday",
+            "month_interval": "between 1.. integer"
+        }
     }'
     when 'YearlyTemplate' then jsonb '{
-        "year_interval": "integer 1.. not null"
+        "required": [],
+        "not_null": ["year_interval"],
+        "kinds": {
+            "year_interval": "between 1.. integer"
+        }
     }'
 end;
-comment on function hacs_core.nested_model(text) is 'The kind of each key of the HACS models that occur only inside a resource';
-
-create or replace function hacs_core.is_kind(value jsonb, kind text)
-returns boolean
-language plpgsql immutable parallel safe
-set search_path = ''
-as $$
-declare
-    detail constant text := split_part(kind, ' ', 2);
-begin
-    if kind is null then
-        return true;
-    end if;
-    if jsonb_typeof(value) = 'null' then
-        return kind not like '% required' and kind not like '% not null';
-    end if;
-    case split_part(kind, ' ', 1)
-        when 'text' then
-            return jsonb_typeof(value) = 'string';
-        when 'boolean' then
-            return jsonb_typeof(value) = 'boolean';
-        when 'number' then
-            return jsonb_typeof(value) = 'number' and hacs_core.is_between(value::numeric, detail);
-        when 'integer' then
-            return jsonb_typeof(value) = 'number'
-                and value::numeric = trunc(value::numeric)
-                and hacs_core.is_between(value::numeric, detail);
-        when 'object' then
-            return hacs_core.is_object(value);
-        when 'list' then
-            return hacs_core.is_list(value);
-        when 'texts' then
-            return value @@ '$.type() == "array" && !($[*].type() != "string")';
-        when 'integers' then
-            return value @@ '$.type() == "array" && !($[*].type() != "number") && !exists($[*] ? (@.floor() != @))';
-        when 'instant' then
-            return jsonb_typeof(value) = 'string' and hacs_core.instant(value #>> '{}') is not null;
-        when 'instants' then
-            return jsonb_typeof(value) = 'array'
-                and not exists (
-                    select from jsonb_array_elements(value) as v (element) where not hacs_core.is_kind(element, 'instant not null')
-                );
-        when 'period' then
-            return hacs_core.is_period(value);
-        when 'map' then
-            return hacs_core.is_text_map(value);
-        when 'email' then
-            return jsonb_typeof(value) = 'string' and hacs_core.is_email(value #>> '{}');
-        when 'in' then
-            return jsonb_typeof(value) = 'string' and value #>> '{}' = any (string_to_array(detail, '|'));
-        when 'one' then
-            return hacs_core.conforms(value, detail);
-        when 'each' then
-            return hacs_core.each_conforms(value, detail);
-    end case;
-end
-$$;
-comment on function hacs_core.is_kind(jsonb, text) is 'Whether a JSON value is of a kind, in the words of nested_model';
-
-create or replace function hacs_core.is_between(value numeric, bounds text)
-returns boolean
-language sql immutable parallel safe
-return value >= coalesce(nullif(split_part(bounds, '..', 1), '')::numeric, value)
-    and value <= coalesce(nullif(split_part(bounds, '..', 2), '')::numeric, value);
-comment on function hacs_core.is_between(numeric, text) is 'Whether a number lies in "from..to", either of which may be missing';
+comment on function hacs_core.nested_model(text) is 'The keys of the HACS models that occur only inside a resource, and their kinds';
 
 create or replace function hacs_core.conforms(part jsonb, model text)
 returns boolean
@@ -358,14 +370,26 @@ language plpgsql immutable parallel safe strict
 set search_path = ''
 as $$
 declare
-    kinds constant jsonb := hacs_core.nested_model(model);
+    spec constant jsonb := hacs_core.nested_model(model);
+    kinds constant jsonb := spec -> 'kinds';
 begin
     return jsonb_typeof(part) = 'object'
+        and not exists (select from jsonb_array_elements_text(spec -> 'required') as r (key) where not part ? key)
         and not exists (
-            select from jsonb_each_text(kinds) as k (key, kind) where kind like '% required' and not part ? key
-        )
-        and not exists (
-            select from jsonb_each(part) as p (key, value) where not hacs_core.is_kind(value, kinds ->> key)
+            select
+            from jsonb_each(part) as p (key, value)
+            -- is_kind would know all of this; it is called for what is rare
+            where case
+                when value = 'null' then spec -> 'not_null' ? key
+                else case kinds ->> key
+                    when jsonb_typeof(value) then false
+                    when 'list' then not hacs_core.is_list(value)
+                    when 'strings' then not value @@ '$.type() == "array" && !($[*].type() != "string")'
+                    when 'map' then not hacs_core.is_text_map(value)
+                    when 'instant' then jsonb_typeof(value) <> 'string' or not hacs_core.is_instant(value #>> '{}')
+                    else not hacs_core.is_kind(value, kinds ->> key)
+                end
+            end
         );
 end
 $$;
@@ -383,22 +407,70 @@ end
 $$;
 comment on function hacs_core.each_conforms(jsonb, text) is 'A list whose every element conforms to a nested model';
 
+create or replace function hacs_core.is_kind(value jsonb, kind text)
+returns boolean
+language plpgsql immutable parallel safe strict
+set search_path = ''
+as $$
+declare
+    type constant text := jsonb_typeof(value);
+    name constant text := split_part(kind, ' ', 1);
+    detail constant text := split_part(kind, ' ', 2);
+begin
+    case name
+        when 'string', 'number', 'boolean', 'object' then
+            return type = name;
+        when 'integer' then
+            return type = 'number' and value::numeric = trunc(value::numeric);
+        when 'between' then
+            return type = 'number'
+                and value::numeric >= coalesce(nullif(split_part(detail, '..', 1), '')::numeric, value::numeric)
+                and value::numeric <= coalesce(nullif(split_part(detail, '..', 2), '')::numeric, value::numeric)
+                and (kind not like '% integer' or value::numeric = trunc(value::numeric));
+        when 'instant' then
+            return type = 'string' and hacs_core.is_instant(value #>> '{}');
+        when 'period' then
+            return hacs_core.is_period(value);
+        when 'list' then
+            return hacs_core.is_list(value);
+        when 'map' then
+            return hacs_core.is_text_map(value);
+        when 'email' then
+            return type = 'string' and hacs_core.is_email(value #>> '{}');
+        when 'in' then
+            return type = 'string' and value #>> '{}' = any (string_to_array(detail, '|'));
+        when 'one' then
+            return hacs_core.conforms(value, detail);
+        when 'each' then
+            return hacs_core.each_conforms(value, detail);
+        when 'strings', 'integers', 'instants' then
+            return type = 'array'
+                and not exists (
+                    select from jsonb_array_elements(value) as v (element)
+                    where not hacs_core.is_kind(element, rtrim(name, 's'))
+                );
+    end case;
+end
+$$;
+comment on function hacs_core.is_kind(jsonb, text) is 'Whether a JSON value is of a kind, in the words of nested_model';
+
 -------------------------------------------------------------------------------------------------------------------
 -- Values that tell by themselves what is wrong with them.
 -------------------------------------------------------------------------------------------------------------------
 
 -- Local part: atoms with single dots between them, or a quoted text. Domain: labels, one alone is enough, or [address].
--- The classes exclude ASCII by code, because [[:alnum:]] would mean something else in each collation.
+-- The classes exclude ASCII by code, because [[:alnum:]] would mean something else in each collation; the groups
+-- capture nothing, because a capture costs a hundred times the match.
 create or replace function hacs_core.is_email(value text)
 returns boolean
 language sql immutable parallel safe
 return value = ''
     or length(value) <= 254
         and value ~ (
-            '^([^\x01-\x20"(),.:-<>@\x5b-\x5d\x7f-\u00a0]+(\.[^\x01-\x20"(),.:-<>@\x5b-\x5d\x7f-\u00a0]+)*'
-            || '|"([^\x01-\x1f"\\\x7f-\u009f]|\\[^\x01-\x1f\x7f-\u009f])*")'
-            || '@([^\x01-/:-@[-`{-\u00a0]([^\x01-,./:-@[-`{-\u00a0]*[^\x01-/:-@[-`{-\u00a0])?'
-            || '(\.[^\x01-/:-@[-`{-\u00a0]([^\x01-,./:-@[-`{-\u00a0]*[^\x01-/:-@[-`{-\u00a0])?)*'
+            '^(?:[^\x01-\x20"(),.:-<>@\x5b-\x5d\x7f-\u00a0]+(?:\.[^\x01-\x20"(),.:-<>@\x5b-\x5d\x7f-\u00a0]+)*'
+            || '|"(?:[^\x01-\x1f"\\\x7f-\u009f]|\\[^\x01-\x1f\x7f-\u009f])*")'
+            || '@(?:[^\x01-/:-@[-`{-\u00a0](?:[^\x01-,./:-@[-`{-\u00a0]*[^\x01-/:-@[-`{-\u00a0])?'
+            || '(?:\.[^\x01-/:-@[-`{-\u00a0](?:[^\x01-,./:-@[-`{-\u00a0]*[^\x01-/:-@[-`{-\u00a0])?)*'
             || '|\[[0-9A-Za-z.:-]+\])$'
         );
 comment on function hacs_core.is_email(text) is 'The shape of an address in RFC 5321 and 5322; an empty text counts as none';
@@ -412,6 +484,19 @@ exception
 end
 $$;
 comment on domain hacs_core.email is 'An e-mail address, or an empty text for none';
+
+-- A domain, not 75 constraints: only what is inside the list can be wrong, since PostgreSQL itself names the column
+-- of a value that is no list.
+do $$
+begin
+    create domain hacs_core.texts as text[]
+        constraint texts_without_nulls check (array_position(value, null) is null)
+        constraint texts_flat check (array_ndims(value) = 1);
+exception
+    when duplicate_object then null;
+end
+$$;
+comment on domain hacs_core.texts is 'A flat list of texts without nulls; it may be empty';
 
 -- NaN sorts above every number, so the upper bound refuses it.
 do $$
@@ -492,7 +577,7 @@ comment on function hacs_core.touch_updated_at() is 'Trigger: sets updated_at wh
 create table if not exists hacs_core.resources (
     id text not null default gen_random_uuid()::text,
     resource_type text not null,
-    data jsonb not null constraint resources_data_object check (hacs_core.is_object(data)),
+    data jsonb not null constraint resources_data_object check (jsonb_typeof(data) = 'object'),
     version integer not null default 1 constraint resources_version_range check (version >= 1),
     created_by text,
     updated_by text,
@@ -563,11 +648,11 @@ create table if not exists hacs_core.patients (
         constraint patients_resource_type_valid check (resource_type = 'Patient'),
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
-    given text[] constraint patients_given_texts check (hacs_core.is_texts(given)),
+    given hacs_core.texts,
     family text,
     full_name text,
-    prefix text[] not null default '{}' constraint patients_prefix_texts check (hacs_core.is_texts(prefix)),
-    suffix text[] not null default '{}' constraint patients_suffix_texts check (hacs_core.is_texts(suffix)),
+    prefix hacs_core.texts not null default '{}',
+    suffix hacs_core.texts not null default '{}',
     gender text constraint patients_gender_valid check (gender in ('male', 'female', 'other', 'unknown')),
     birth_date date,
     age integer constraint patients_age_range check (age between 0 and 150),
@@ -585,12 +670,12 @@ create table if not exists hacs_core.patients (
         constraint patients_communication_list check (hacs_core.is_list(communication)),
     language text,
     agent_context jsonb not null default '{}'
-        constraint patients_agent_context_object check (hacs_core.is_object(agent_context)),
-    care_team text[] not null default '{}' constraint patients_care_team_texts check (hacs_core.is_texts(care_team)),
+        constraint patients_agent_context_object check (jsonb_typeof(agent_context) = 'object'),
+    care_team hacs_core.texts not null default '{}',
     emergency_contact jsonb not null default '[]'
         constraint patients_emergency_contact_list check (hacs_core.is_list(emergency_contact)),
     active boolean not null default true,
-    extra jsonb not null default '{}' constraint patients_extra_object check (hacs_core.is_object(extra)),
+    extra jsonb not null default '{}' constraint patients_extra_object check (jsonb_typeof(extra) = 'object'),
 
     constraint patients_times_finite check (
         isfinite(created_at) and isfinite(updated_at) and isfinite(birth_date) and isfinite(deceased_date)
@@ -659,21 +744,19 @@ create table if not exists hacs_core.organizations (
         constraint organizations_resource_type_valid check (resource_type = 'Organization'),
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
-    identifier text[] not null default '{}'
-        constraint organizations_identifier_texts check (hacs_core.is_texts(identifier)),
+    identifier hacs_core.texts not null default '{}',
     active boolean not null default true,
     organization_type jsonb not null default '[]'
         constraint organizations_organization_type_text_map_list check (hacs_core.is_text_map_list(organization_type)),
     name text,
-    alias text[] not null default '{}' constraint organizations_alias_texts check (hacs_core.is_texts(alias)),
+    alias hacs_core.texts not null default '{}',
     description text,
     part_of_organization_id text,
     part_of_organization_name text,
     primary_email hacs_core.email,
     primary_phone text,
     website text,
-    address_line text[] not null default '{}'
-        constraint organizations_address_line_texts check (hacs_core.is_texts(address_line)),
+    address_line hacs_core.texts not null default '{}',
     city text,
     state text,
     postal_code text,
@@ -682,10 +765,9 @@ create table if not exists hacs_core.organizations (
         constraint organizations_contacts_conforms check (hacs_core.each_conforms(contacts, 'OrganizationContact')),
     qualifications jsonb not null default '[]'
         constraint organizations_qualifications_conforms check (hacs_core.each_conforms(qualifications, 'OrganizationQualification')),
-    endpoint_urls text[] not null default '{}'
-        constraint organizations_endpoint_urls_texts check (hacs_core.is_texts(endpoint_urls)),
-    tags text[] not null default '{}' constraint organizations_tags_texts check (hacs_core.is_texts(tags)),
-    extra jsonb not null default '{}' constraint organizations_extra_object check (hacs_core.is_object(extra)),
+    endpoint_urls hacs_core.texts not null default '{}',
+    tags hacs_core.texts not null default '{}',
+    extra jsonb not null default '{}' constraint organizations_extra_object check (jsonb_typeof(extra) = 'object'),
 
     part_of_id text generated always as (hacs_core.reference_id(part_of_organization_id, 'Organization')) stored
         constraint organizations_part_of_id_fkey references hacs_core.organizations on delete restrict deferrable initially immediate,
@@ -742,10 +824,12 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    ancestor text := new.part_of_id;
+    ancestor text;
     seen text[] := array[new.id];
 begin
     perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('hacs_core.organizations.part_of_id', 0));
+    -- Not the row as it was changed: when the check is deferred, it may have been mended since.
+    select o.part_of_id into ancestor from hacs_core.organizations as o where o.id = new.id for share;
     while ancestor is not null loop
         if ancestor = any (seen) then
             raise exception 'organization % would be part of itself', new.id
@@ -758,7 +842,7 @@ begin
                     hint = 'Give one of these organizations another parent, or none.';
         end if;
         seen := seen || ancestor;
-        select o.part_of_id into ancestor from hacs_core.organizations as o where o.id = ancestor for key share;
+        select o.part_of_id into ancestor from hacs_core.organizations as o where o.id = ancestor for share;
     end loop;
     return null;
 end
@@ -795,14 +879,13 @@ create table if not exists hacs_core.organization_contacts (
     email hacs_core.email,
     phone text,
     fax text,
-    address_line text[] not null default '{}'
-        constraint organization_contacts_address_line_texts check (hacs_core.is_texts(address_line)),
+    address_line hacs_core.texts not null default '{}',
     city text,
     state text,
     postal_code text,
     country text,
     extra jsonb not null default '{}'
-        constraint organization_contacts_extra_object check (hacs_core.is_object(extra)),
+        constraint organization_contacts_extra_object check (jsonb_typeof(extra) = 'object'),
 
     constraint organization_contacts_times_finite check (
         isfinite(created_at) and isfinite(updated_at)
@@ -849,8 +932,7 @@ create table if not exists hacs_core.organization_qualifications (
         constraint organization_qualifications_resource_type_valid check (resource_type = 'OrganizationQualification'),
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
-    identifier text[] not null default '{}'
-        constraint organization_qualifications_identifier_texts check (hacs_core.is_texts(identifier)),
+    identifier hacs_core.texts not null default '{}',
     code jsonb not null constraint organization_qualifications_code_text_map check (hacs_core.is_text_map(code)),
     status jsonb constraint organization_qualifications_status_text_map check (hacs_core.is_text_map(status)),
     period_start text,
@@ -858,7 +940,7 @@ create table if not exists hacs_core.organization_qualifications (
     issuer_organization_id text,
     issuer_name text,
     extra jsonb not null default '{}'
-        constraint organization_qualifications_extra_object check (hacs_core.is_object(extra)),
+        constraint organization_qualifications_extra_object check (jsonb_typeof(extra) = 'object'),
 
     issuer_id text generated always as (hacs_core.reference_id(issuer_organization_id, 'Organization')) stored
         constraint organization_qualifications_issuer_id_fkey references hacs_core.organizations on delete restrict deferrable initially immediate,
@@ -918,27 +1000,27 @@ create table if not exists hacs_core.encounters (
             'AMB', 'EMER', 'FLD', 'HH', 'IMP', 'ACUTE', 'NONAC', 'OBSENC', 'PRENC', 'SS', 'VR'
         )),
     type jsonb not null default '[]' constraint encounters_type_list check (hacs_core.is_list(type)),
-    priority jsonb constraint encounters_priority_object check (hacs_core.is_object(priority)),
+    priority jsonb constraint encounters_priority_object check (jsonb_typeof(priority) = 'object'),
     subject text not null,
     participants jsonb not null default '[]'
         constraint encounters_participants_list check (hacs_core.is_list(participants)),
-    period jsonb not null constraint encounters_period_object check (hacs_core.is_object(period)),
-    length jsonb constraint encounters_length_object check (hacs_core.is_object(length)),
+    period jsonb not null constraint encounters_period_object check (jsonb_typeof(period) = 'object'),
+    length jsonb constraint encounters_length_object check (jsonb_typeof(length) = 'object'),
     reason_code jsonb not null default '[]'
         constraint encounters_reason_code_list check (hacs_core.is_list(reason_code)),
-    reason_reference text[] not null default '{}'
-        constraint encounters_reason_reference_texts check (hacs_core.is_texts(reason_reference)),
+    reason_reference hacs_core.texts not null default '{}',
     diagnosis jsonb not null default '[]' constraint encounters_diagnosis_list check (hacs_core.is_list(diagnosis)),
     location jsonb not null default '[]' constraint encounters_location_list check (hacs_core.is_list(location)),
     service_provider text,
     agent_context jsonb not null default '{}'
-        constraint encounters_agent_context_object check (hacs_core.is_object(agent_context)),
+        constraint encounters_agent_context_object check (jsonb_typeof(agent_context) = 'object'),
     appointment text,
-    based_on text[] not null default '{}' constraint encounters_based_on_texts check (hacs_core.is_texts(based_on)),
+    based_on hacs_core.texts not null default '{}',
     part_of text,
-    account text[] not null default '{}' constraint encounters_account_texts check (hacs_core.is_texts(account)),
-    hospitalization jsonb constraint encounters_hospitalization_object check (hacs_core.is_object(hospitalization)),
-    extra jsonb not null default '{}' constraint encounters_extra_object check (hacs_core.is_object(extra)),
+    account hacs_core.texts not null default '{}',
+    hospitalization jsonb
+        constraint encounters_hospitalization_object check (jsonb_typeof(hospitalization) = 'object'),
+    extra jsonb not null default '{}' constraint encounters_extra_object check (jsonb_typeof(extra) = 'object'),
 
     patient_id text generated always as (hacs_core.reference_id(subject, 'Patient')) stored
         constraint encounters_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
@@ -957,7 +1039,8 @@ create table if not exists hacs_core.encounters (
         (hacs_core.instant(period ->> 'end') <= hacs_core.instant(period ->> 'start')) is not true
     ),
     constraint encounters_enc_1 check (
-        participants @@ '!exists($[*] ? (!exists(@.type ? (@ != null)) && !exists(@.individual ? (@ != null))))'
+        participants @@ '$.type() != "array" || $[*].type() != "object"
+            || !exists($[*] ? (!exists(@.type ? (@ != null)) && !exists(@.individual ? (@ != null))))'
     )
 );
 
@@ -1028,15 +1111,16 @@ create table if not exists hacs_core.observations (
     encounter text,
     effective_datetime timestamptz,
     effective_period jsonb
-        constraint observations_effective_period_object check (hacs_core.is_object(effective_period)),
+        constraint observations_effective_period_object check (jsonb_typeof(effective_period) = 'object'),
     issued timestamptz,
-    value_quantity jsonb constraint observations_value_quantity_object check (hacs_core.is_object(value_quantity)),
+    value_quantity jsonb
+        constraint observations_value_quantity_object check (jsonb_typeof(value_quantity) = 'object'),
     value_codeable_concept jsonb
-        constraint observations_value_codeable_concept_object check (hacs_core.is_object(value_codeable_concept)),
+        constraint observations_value_codeable_concept_object check (jsonb_typeof(value_codeable_concept) = 'object'),
     value_string text,
     value_boolean boolean,
     value_integer integer,
-    value_range jsonb constraint observations_value_range_object check (hacs_core.is_object(value_range)),
+    value_range jsonb constraint observations_value_range_object check (jsonb_typeof(value_range) = 'object'),
     value_numeric double precision,
     unit_text text,
     subject_reference text,
@@ -1053,7 +1137,7 @@ create table if not exists hacs_core.observations (
     confidence hacs_core.score,
     source text,
     notes text,
-    extra jsonb not null default '{}' constraint observations_extra_object check (hacs_core.is_object(extra)),
+    extra jsonb not null default '{}' constraint observations_extra_object check (jsonb_typeof(extra) = 'object'),
 
     patient_id text generated always as (hacs_core.reference_id(subject, 'Patient')) stored
         constraint observations_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
@@ -1083,7 +1167,8 @@ create table if not exists hacs_core.observations (
     ),
     constraint observations_effective_choice check (num_nonnulls(effective_datetime, effective_period) <= 1),
     constraint observations_obs_3 check (
-        reference_range @@ '!exists($[*] ? (!exists(@.low ? (@ != null)) && !exists(@.high ? (@ != null)) && !exists(@.text ? (@ != null))))'
+        reference_range @@ '$.type() != "array" || $[*].type() != "object"
+            || !exists($[*] ? (!exists(@.low ? (@ != null)) && !exists(@.high ? (@ != null)) && !exists(@.text ? (@ != null))))'
     )
 );
 

@@ -14,7 +14,7 @@ create table if not exists hacs_clinical.conditions (
         constraint conditions_clinical_status_valid check (clinical_status in (
             'active', 'recurrence', 'relapse', 'inactive', 'remission', 'resolved', 'unknown'
         )),
-    subject jsonb not null constraint conditions_subject_object check (hacs_core.is_object(subject)),
+    subject jsonb not null constraint conditions_subject_object check (jsonb_typeof(subject) = 'object'),
     identifier jsonb not null default '[]'
         constraint conditions_identifier_list check (hacs_core.is_list(identifier)),
     verification_status text
@@ -22,20 +22,21 @@ create table if not exists hacs_clinical.conditions (
             'unconfirmed', 'provisional', 'differential', 'confirmed', 'refuted', 'entered-in-error'
         )),
     category jsonb not null default '[]' constraint conditions_category_list check (hacs_core.is_list(category)),
-    severity jsonb constraint conditions_severity_object check (hacs_core.is_object(severity)),
-    code jsonb constraint conditions_code_object check (hacs_core.is_object(code)),
+    severity jsonb constraint conditions_severity_object check (jsonb_typeof(severity) = 'object'),
+    code jsonb constraint conditions_code_object check (jsonb_typeof(code) = 'object'),
     body_site jsonb not null default '[]' constraint conditions_body_site_list check (hacs_core.is_list(body_site)),
-    encounter jsonb constraint conditions_encounter_object check (hacs_core.is_object(encounter)),
+    encounter jsonb constraint conditions_encounter_object check (jsonb_typeof(encounter) = 'object'),
     onset_date_time timestamptz,
-    onset_age jsonb constraint conditions_onset_age_object check (hacs_core.is_object(onset_age)),
-    onset_period jsonb constraint conditions_onset_period_object check (hacs_core.is_object(onset_period)),
-    onset_range jsonb constraint conditions_onset_range_object check (hacs_core.is_object(onset_range)),
+    onset_age jsonb constraint conditions_onset_age_object check (jsonb_typeof(onset_age) = 'object'),
+    onset_period jsonb constraint conditions_onset_period_object check (jsonb_typeof(onset_period) = 'object'),
+    onset_range jsonb constraint conditions_onset_range_object check (jsonb_typeof(onset_range) = 'object'),
     onset_string text,
     abatement_date_time timestamptz,
-    abatement_age jsonb constraint conditions_abatement_age_object check (hacs_core.is_object(abatement_age)),
+    abatement_age jsonb constraint conditions_abatement_age_object check (jsonb_typeof(abatement_age) = 'object'),
     abatement_period jsonb
-        constraint conditions_abatement_period_object check (hacs_core.is_object(abatement_period)),
-    abatement_range jsonb constraint conditions_abatement_range_object check (hacs_core.is_object(abatement_range)),
+        constraint conditions_abatement_period_object check (jsonb_typeof(abatement_period) = 'object'),
+    abatement_range jsonb
+        constraint conditions_abatement_range_object check (jsonb_typeof(abatement_range) = 'object'),
     abatement_string text,
     recorded_date timestamptz,
     participant jsonb not null default '[]'
@@ -61,21 +62,16 @@ create table if not exists hacs_clinical.conditions (
             'skin', 'endocrine', 'hematological', 'immunological', 'psychiatric', 'systemic', 'other'
         )),
     chief_complaint text,
-    presenting_symptoms text[] not null default '{}'
-        constraint conditions_presenting_symptoms_texts check (hacs_core.is_texts(presenting_symptoms)),
-    risk_factors text[] not null default '{}'
-        constraint conditions_risk_factors_texts check (hacs_core.is_texts(risk_factors)),
+    presenting_symptoms hacs_core.texts not null default '{}',
+    risk_factors hacs_core.texts not null default '{}',
     onset_description text,
     duration_description text,
     progression_status text,
     current_status_description text,
-    current_treatment text[] not null default '{}'
-        constraint conditions_current_treatment_texts check (hacs_core.is_texts(current_treatment)),
+    current_treatment hacs_core.texts not null default '{}',
     treatment_response text,
-    complications text[] not null default '{}'
-        constraint conditions_complications_texts check (hacs_core.is_texts(complications)),
-    related_conditions text[] not null default '{}'
-        constraint conditions_related_conditions_texts check (hacs_core.is_texts(related_conditions)),
+    complications hacs_core.texts not null default '{}',
+    related_conditions hacs_core.texts not null default '{}',
     functional_impact text,
     quality_of_life_impact text,
     prognosis text,
@@ -84,7 +80,7 @@ create table if not exists hacs_clinical.conditions (
     condition_notes text,
     patient_concerns text,
     family_history_relevant boolean,
-    extra jsonb not null default '{}' constraint conditions_extra_object check (hacs_core.is_object(extra)),
+    extra jsonb not null default '{}' constraint conditions_extra_object check (jsonb_typeof(extra) = 'object'),
 
     patient_id text generated always as (hacs_core.reference_id(subject, 'Patient')) stored
         constraint conditions_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
@@ -105,7 +101,8 @@ create table if not exists hacs_clinical.conditions (
     ),
     constraint conditions_abatement_order check (abatement_date_time >= onset_date_time),
     constraint conditions_con_1 check (
-        stage @@ '!exists($[*] ? (!exists(@.summary ? (@ != null)) && !exists(@.assessment ? (@ != null))))'
+        stage @@ '$.type() != "array" || $[*].type() != "object"
+            || !exists($[*] ? (!exists(@.summary ? (@ != null)) && !exists(@.assessment ? (@ != null))))'
     ),
     constraint conditions_con_4 check (
         clinical_status in ('inactive', 'resolved', 'remission')
@@ -199,27 +196,25 @@ create table if not exists hacs_clinical.medications (
     updated_at timestamptz not null default now(),
     identifier jsonb not null default '[]'
         constraint medications_identifier_list check (hacs_core.is_list(identifier)),
-    code jsonb not null constraint medications_code_object check (hacs_core.is_object(code)),
+    code jsonb not null constraint medications_code_object check (jsonb_typeof(code) = 'object'),
     medication_name text,
     brand_name text,
     generic_name text,
     status text constraint medications_status_valid check (status in ('active', 'inactive', 'entered-in-error')),
     manufacturer text,
-    form jsonb constraint medications_form_object check (hacs_core.is_object(form)),
+    form jsonb constraint medications_form_object check (jsonb_typeof(form) = 'object'),
     dosage_form text
         constraint medications_dosage_form_valid check (dosage_form in (
             'tablet', 'capsule', 'liquid', 'injection', 'cream', 'ointment', 'patch', 'inhaler', 'drops', 'spray',
             'powder', 'gel', 'suppository'
         )),
-    amount jsonb constraint medications_amount_object check (hacs_core.is_object(amount)),
+    amount jsonb constraint medications_amount_object check (jsonb_typeof(amount) = 'object'),
     package_size text,
     ingredient jsonb not null default '[]'
         constraint medications_ingredient_list check (hacs_core.is_list(ingredient)),
-    active_ingredients text[] not null default '{}'
-        constraint medications_active_ingredients_texts check (hacs_core.is_texts(active_ingredients)),
-    inactive_ingredients text[] not null default '{}'
-        constraint medications_inactive_ingredients_texts check (hacs_core.is_texts(inactive_ingredients)),
-    batch jsonb constraint medications_batch_object check (hacs_core.is_object(batch)),
+    active_ingredients hacs_core.texts not null default '{}',
+    inactive_ingredients hacs_core.texts not null default '{}',
+    batch jsonb constraint medications_batch_object check (jsonb_typeof(batch) = 'object'),
     lot_number text,
     expiration_date timestamptz,
     drug_class text,
@@ -227,18 +222,14 @@ create table if not exists hacs_clinical.medications (
     controlled_substance_schedule text,
     requires_prescription boolean default true,
     over_the_counter boolean,
-    indications text[] not null default '{}'
-        constraint medications_indications_texts check (hacs_core.is_texts(indications)),
-    contraindications text[] not null default '{}'
-        constraint medications_contraindications_texts check (hacs_core.is_texts(contraindications)),
-    side_effects text[] not null default '{}'
-        constraint medications_side_effects_texts check (hacs_core.is_texts(side_effects)),
-    warnings text[] not null default '{}' constraint medications_warnings_texts check (hacs_core.is_texts(warnings)),
+    indications hacs_core.texts not null default '{}',
+    contraindications hacs_core.texts not null default '{}',
+    side_effects hacs_core.texts not null default '{}',
+    warnings hacs_core.texts not null default '{}',
     storage_requirements text,
     typical_cost text,
-    alternatives text[] not null default '{}'
-        constraint medications_alternatives_texts check (hacs_core.is_texts(alternatives)),
-    extra jsonb not null default '{}' constraint medications_extra_object check (hacs_core.is_object(extra)),
+    alternatives hacs_core.texts not null default '{}',
+    extra jsonb not null default '{}' constraint medications_extra_object check (jsonb_typeof(extra) = 'object'),
 
     constraint medications_times_finite check (
         isfinite(created_at) and isfinite(updated_at) and isfinite(expiration_date)
@@ -305,7 +296,7 @@ create table if not exists hacs_clinical.medication_requests (
             'active', 'on-hold', 'cancelled', 'completed', 'entered-in-error', 'stopped', 'draft', 'unknown'
         )),
     status_reason jsonb
-        constraint medication_requests_status_reason_object check (hacs_core.is_object(status_reason)),
+        constraint medication_requests_status_reason_object check (jsonb_typeof(status_reason) = 'object'),
     status_note text,
     intent text not null
         constraint medication_requests_intent_valid check (intent in (
@@ -322,41 +313,35 @@ create table if not exists hacs_clinical.medication_requests (
     do_not_perform boolean,
     medication_reference text,
     medication_codeable_concept jsonb
-        constraint medication_requests_medication_codeable_concept_object check (hacs_core.is_object(medication_codeable_concept)),
+        constraint medication_requests_medication_codeable_concept_object check (jsonb_typeof(medication_codeable_concept) = 'object'),
     medication_name text,
     generic_name text,
     brand_name text,
     subject text not null,
     encounter text,
-    supporting_information text[] not null default '{}'
-        constraint medication_requests_supporting_information_texts check (hacs_core.is_texts(supporting_information)),
+    supporting_information hacs_core.texts not null default '{}',
     authored_on timestamptz,
     requester text,
     prescribed_by text,
     performer text,
     performer_type jsonb
-        constraint medication_requests_performer_type_object check (hacs_core.is_object(performer_type)),
+        constraint medication_requests_performer_type_object check (jsonb_typeof(performer_type) = 'object'),
     to_be_given_by text,
     recorder text,
     reason_code jsonb not null default '[]'
         constraint medication_requests_reason_code_list check (hacs_core.is_list(reason_code)),
-    reason_reference text[] not null default '{}'
-        constraint medication_requests_reason_reference_texts check (hacs_core.is_texts(reason_reference)),
+    reason_reference hacs_core.texts not null default '{}',
     prescribed_for text,
     prescribed_for_details text,
-    instantiates_canonical text[] not null default '{}'
-        constraint medication_requests_instantiates_canonical_texts check (hacs_core.is_texts(instantiates_canonical)),
-    instantiates_uri text[] not null default '{}'
-        constraint medication_requests_instantiates_uri_texts check (hacs_core.is_texts(instantiates_uri)),
-    based_on text[] not null default '{}'
-        constraint medication_requests_based_on_texts check (hacs_core.is_texts(based_on)),
+    instantiates_canonical hacs_core.texts not null default '{}',
+    instantiates_uri hacs_core.texts not null default '{}',
+    based_on hacs_core.texts not null default '{}',
     group_identifier jsonb
-        constraint medication_requests_group_identifier_object check (hacs_core.is_object(group_identifier)),
+        constraint medication_requests_group_identifier_object check (jsonb_typeof(group_identifier) = 'object'),
     course_of_therapy_type jsonb
-        constraint medication_requests_course_of_therapy_type_object check (hacs_core.is_object(course_of_therapy_type)),
+        constraint medication_requests_course_of_therapy_type_object check (jsonb_typeof(course_of_therapy_type) = 'object'),
     treatment_plan text,
-    insurance text[] not null default '{}'
-        constraint medication_requests_insurance_texts check (hacs_core.is_texts(insurance)),
+    insurance hacs_core.texts not null default '{}',
     note jsonb not null default '[]' constraint medication_requests_note_list check (hacs_core.is_list(note)),
     instructions text,
     pharmacy_notes text,
@@ -365,28 +350,26 @@ create table if not exists hacs_clinical.medication_requests (
     dosage text,
     route text,
     dispense_request jsonb
-        constraint medication_requests_dispense_request_object check (hacs_core.is_object(dispense_request)),
+        constraint medication_requests_dispense_request_object check (jsonb_typeof(dispense_request) = 'object'),
     quantity_to_dispense text,
     refills_remaining integer,
     days_supply integer,
-    substitution jsonb constraint medication_requests_substitution_object check (hacs_core.is_object(substitution)),
+    substitution jsonb
+        constraint medication_requests_substitution_object check (jsonb_typeof(substitution) = 'object'),
     generic_substitution_allowed boolean,
     prior_prescription text,
-    detected_issue text[] not null default '{}'
-        constraint medication_requests_detected_issue_texts check (hacs_core.is_texts(detected_issue)),
-    drug_interactions text[] not null default '{}'
-        constraint medication_requests_drug_interactions_texts check (hacs_core.is_texts(drug_interactions)),
+    detected_issue hacs_core.texts not null default '{}',
+    drug_interactions hacs_core.texts not null default '{}',
     allergies_checked boolean,
-    contraindications text[] not null default '{}'
-        constraint medication_requests_contraindications_texts check (hacs_core.is_texts(contraindications)),
-    event_history text[] not null default '{}'
-        constraint medication_requests_event_history_texts check (hacs_core.is_texts(event_history)),
+    contraindications hacs_core.texts not null default '{}',
+    event_history hacs_core.texts not null default '{}',
     cost_estimate text,
     covered_by_insurance boolean,
     therapeutic_goal text,
     monitoring_required boolean,
     monitoring_schedule text,
-    extra jsonb not null default '{}' constraint medication_requests_extra_object check (hacs_core.is_object(extra)),
+    extra jsonb not null default '{}'
+        constraint medication_requests_extra_object check (jsonb_typeof(extra) = 'object'),
 
     patient_id text generated always as (hacs_core.reference_id(subject, 'Patient')) stored
         constraint medication_requests_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
@@ -499,50 +482,48 @@ create table if not exists hacs_clinical.procedures (
     updated_at timestamptz not null default now(),
     identifier jsonb not null default '[]'
         constraint procedures_identifier_list check (hacs_core.is_list(identifier)),
-    instantiates_canonical text[] not null default '{}'
-        constraint procedures_instantiates_canonical_texts check (hacs_core.is_texts(instantiates_canonical)),
-    instantiates_uri text[] not null default '{}'
-        constraint procedures_instantiates_uri_texts check (hacs_core.is_texts(instantiates_uri)),
+    instantiates_canonical hacs_core.texts not null default '{}',
+    instantiates_uri hacs_core.texts not null default '{}',
     based_on jsonb not null default '[]' constraint procedures_based_on_list check (hacs_core.is_list(based_on)),
     part_of jsonb not null default '[]' constraint procedures_part_of_list check (hacs_core.is_list(part_of)),
     status text not null
         constraint procedures_status_valid check (status in (
             'preparation', 'in-progress', 'not-done', 'on-hold', 'stopped', 'completed', 'entered-in-error', 'unknown'
         )),
-    status_reason jsonb constraint procedures_status_reason_object check (hacs_core.is_object(status_reason)),
+    status_reason jsonb constraint procedures_status_reason_object check (jsonb_typeof(status_reason) = 'object'),
     category jsonb not null default '[]' constraint procedures_category_list check (hacs_core.is_list(category)),
     procedure_category text
         constraint procedures_procedure_category_valid check (procedure_category in (
             'surgical', 'diagnostic', 'therapeutic', 'preventive', 'emergency', 'rehabilitation', 'cosmetic',
             'palliative', 'screening', 'monitoring'
         )),
-    code jsonb constraint procedures_code_object check (hacs_core.is_object(code)),
-    subject jsonb not null constraint procedures_subject_object check (hacs_core.is_object(subject)),
-    focus jsonb constraint procedures_focus_object check (hacs_core.is_object(focus)),
-    encounter jsonb constraint procedures_encounter_object check (hacs_core.is_object(encounter)),
+    code jsonb constraint procedures_code_object check (jsonb_typeof(code) = 'object'),
+    subject jsonb not null constraint procedures_subject_object check (jsonb_typeof(subject) = 'object'),
+    focus jsonb constraint procedures_focus_object check (jsonb_typeof(focus) = 'object'),
+    encounter jsonb constraint procedures_encounter_object check (jsonb_typeof(encounter) = 'object'),
     occurrence_date_time timestamptz,
     occurrence_period jsonb
-        constraint procedures_occurrence_period_object check (hacs_core.is_object(occurrence_period)),
+        constraint procedures_occurrence_period_object check (jsonb_typeof(occurrence_period) = 'object'),
     occurrence_string text,
-    occurrence_age jsonb constraint procedures_occurrence_age_object check (hacs_core.is_object(occurrence_age)),
+    occurrence_age jsonb constraint procedures_occurrence_age_object check (jsonb_typeof(occurrence_age) = 'object'),
     occurrence_range jsonb
-        constraint procedures_occurrence_range_object check (hacs_core.is_object(occurrence_range)),
+        constraint procedures_occurrence_range_object check (jsonb_typeof(occurrence_range) = 'object'),
     occurrence_timing jsonb
-        constraint procedures_occurrence_timing_object check (hacs_core.is_object(occurrence_timing)),
+        constraint procedures_occurrence_timing_object check (jsonb_typeof(occurrence_timing) = 'object'),
     recorded timestamptz,
-    recorder jsonb constraint procedures_recorder_object check (hacs_core.is_object(recorder)),
+    recorder jsonb constraint procedures_recorder_object check (jsonb_typeof(recorder) = 'object'),
     reported_boolean boolean,
     reported_reference jsonb
-        constraint procedures_reported_reference_object check (hacs_core.is_object(reported_reference)),
+        constraint procedures_reported_reference_object check (jsonb_typeof(reported_reference) = 'object'),
     performer jsonb not null default '[]' constraint procedures_performer_list check (hacs_core.is_list(performer)),
-    location jsonb constraint procedures_location_object check (hacs_core.is_object(location)),
+    location jsonb constraint procedures_location_object check (jsonb_typeof(location) = 'object'),
     reason jsonb not null default '[]' constraint procedures_reason_list check (hacs_core.is_list(reason)),
     reason_code jsonb not null default '[]'
         constraint procedures_reason_code_list check (hacs_core.is_list(reason_code)),
     reason_reference jsonb not null default '[]'
         constraint procedures_reason_reference_list check (hacs_core.is_list(reason_reference)),
     body_site jsonb not null default '[]' constraint procedures_body_site_list check (hacs_core.is_list(body_site)),
-    outcome jsonb constraint procedures_outcome_object check (hacs_core.is_object(outcome)),
+    outcome jsonb constraint procedures_outcome_object check (jsonb_typeof(outcome) = 'object'),
     report jsonb not null default '[]' constraint procedures_report_list check (hacs_core.is_list(report)),
     complication jsonb not null default '[]'
         constraint procedures_complication_list check (hacs_core.is_list(complication)),
@@ -575,20 +556,17 @@ create table if not exists hacs_clinical.procedures (
     duration_minutes integer,
     urgency text
         constraint procedures_urgency_valid check (urgency in ('routine', 'urgent', 'emergency', 'elective', 'stat')),
-    complications text[] not null default '{}'
-        constraint procedures_complications_texts check (hacs_core.is_texts(complications)),
+    complications hacs_core.texts not null default '{}',
     follow_up_required boolean,
-    follow_up_instructions text[] not null default '{}'
-        constraint procedures_follow_up_instructions_texts check (hacs_core.is_texts(follow_up_instructions)),
-    equipment_used text[] not null default '{}'
-        constraint procedures_equipment_used_texts check (hacs_core.is_texts(equipment_used)),
+    follow_up_instructions hacs_core.texts not null default '{}',
+    equipment_used hacs_core.texts not null default '{}',
     anesthesia_type text,
     procedure_notes text,
     consent_obtained boolean,
     patient_satisfaction integer
         constraint procedures_patient_satisfaction_range check (patient_satisfaction between 1 and 10),
     estimated_cost text,
-    extra jsonb not null default '{}' constraint procedures_extra_object check (hacs_core.is_object(extra)),
+    extra jsonb not null default '{}' constraint procedures_extra_object check (jsonb_typeof(extra) = 'object'),
 
     patient_id text generated always as (hacs_core.reference_id(subject, 'Patient')) stored
         constraint procedures_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
@@ -722,15 +700,16 @@ create table if not exists hacs_clinical.allergy_intolerances (
     allergy_type text,
     criticality text
         constraint allergy_intolerances_criticality_valid check (criticality in ('low', 'high', 'unable-to-assess')),
-    code jsonb not null constraint allergy_intolerances_code_object check (hacs_core.is_object(code)),
+    code jsonb not null constraint allergy_intolerances_code_object check (jsonb_typeof(code) = 'object'),
     allergen_name text,
     allergen_description text,
     patient text not null,
     encounter text,
     onset_datetime timestamptz,
-    onset_age jsonb constraint allergy_intolerances_onset_age_object check (hacs_core.is_object(onset_age)),
-    onset_period jsonb constraint allergy_intolerances_onset_period_object check (hacs_core.is_object(onset_period)),
-    onset_range jsonb constraint allergy_intolerances_onset_range_object check (hacs_core.is_object(onset_range)),
+    onset_age jsonb constraint allergy_intolerances_onset_age_object check (jsonb_typeof(onset_age) = 'object'),
+    onset_period jsonb
+        constraint allergy_intolerances_onset_period_object check (jsonb_typeof(onset_period) = 'object'),
+    onset_range jsonb constraint allergy_intolerances_onset_range_object check (jsonb_typeof(onset_range) = 'object'),
     onset_string text,
     started_when text,
     recorded_date timestamptz,
@@ -746,7 +725,8 @@ create table if not exists hacs_clinical.allergy_intolerances (
     management_plan text,
     emergency_action text,
     carries_epinephrine boolean,
-    extra jsonb not null default '{}' constraint allergy_intolerances_extra_object check (hacs_core.is_object(extra)),
+    extra jsonb not null default '{}'
+        constraint allergy_intolerances_extra_object check (jsonb_typeof(extra) = 'object'),
 
     patient_id text generated always as (hacs_core.reference_id(patient, 'Patient')) stored
         constraint allergy_intolerances_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
@@ -836,8 +816,8 @@ create table if not exists hacs_clinical.goals (
             'proposed', 'planned', 'accepted', 'active', 'on-hold', 'completed', 'cancelled', 'entered-in-error',
             'rejected'
         )),
-    description jsonb constraint goals_description_object check (hacs_core.is_object(description)),
-    subject jsonb constraint goals_subject_object check (hacs_core.is_object(subject)),
+    description jsonb constraint goals_description_object check (jsonb_typeof(description) = 'object'),
+    subject jsonb constraint goals_subject_object check (jsonb_typeof(subject) = 'object'),
     identifier jsonb constraint goals_identifier_list check (hacs_core.is_list(identifier)),
     achievement_status text
         constraint goals_achievement_status_valid check (achievement_status in (
@@ -846,14 +826,14 @@ create table if not exists hacs_clinical.goals (
         )),
     category jsonb constraint goals_category_list check (hacs_core.is_list(category)),
     continuous boolean,
-    priority jsonb constraint goals_priority_object check (hacs_core.is_object(priority)),
+    priority jsonb constraint goals_priority_object check (jsonb_typeof(priority) = 'object'),
     start_date timestamptz,
     start_codeable_concept jsonb
-        constraint goals_start_codeable_concept_object check (hacs_core.is_object(start_codeable_concept)),
+        constraint goals_start_codeable_concept_object check (jsonb_typeof(start_codeable_concept) = 'object'),
     target jsonb constraint goals_target_list check (hacs_core.is_list(target)),
     status_date timestamptz,
     status_reason text,
-    source jsonb constraint goals_source_object check (hacs_core.is_object(source)),
+    source jsonb constraint goals_source_object check (jsonb_typeof(source) = 'object'),
     addresses jsonb constraint goals_addresses_list check (hacs_core.is_list(addresses)),
     note jsonb constraint goals_note_list check (hacs_core.is_list(note)),
     outcome jsonb constraint goals_outcome_list check (hacs_core.is_list(outcome)),
@@ -884,32 +864,26 @@ create table if not exists hacs_clinical.goals (
         )),
     progress_description text,
     percent_complete integer constraint goals_percent_complete_range check (percent_complete between 0 and 100),
-    action_steps text[] not null default '{}'
-        constraint goals_action_steps_texts check (hacs_core.is_texts(action_steps)),
-    success_criteria text[] constraint goals_success_criteria_texts check (hacs_core.is_texts(success_criteria)),
-    barriers text[] constraint goals_barriers_texts check (hacs_core.is_texts(barriers)),
-    support_needed text[] not null default '{}'
-        constraint goals_support_needed_texts check (hacs_core.is_texts(support_needed)),
+    action_steps hacs_core.texts not null default '{}',
+    success_criteria hacs_core.texts,
+    barriers hacs_core.texts,
+    support_needed hacs_core.texts not null default '{}',
     patient_motivation text,
     importance_to_patient integer
         constraint goals_importance_to_patient_range check (importance_to_patient between 1 and 10),
     confidence_level integer constraint goals_confidence_level_range check (confidence_level between 1 and 10),
     responsible_provider text,
-    team_members text[] not null default '{}'
-        constraint goals_team_members_texts check (hacs_core.is_texts(team_members)),
+    team_members hacs_core.texts not null default '{}',
     review_frequency text,
-    monitoring_method text[] not null default '{}'
-        constraint goals_monitoring_method_texts check (hacs_core.is_texts(monitoring_method)),
-    related_conditions text[] not null default '{}'
-        constraint goals_related_conditions_texts check (hacs_core.is_texts(related_conditions)),
-    related_medications text[] not null default '{}'
-        constraint goals_related_medications_texts check (hacs_core.is_texts(related_medications)),
+    monitoring_method hacs_core.texts not null default '{}',
+    related_conditions hacs_core.texts not null default '{}',
+    related_medications hacs_core.texts not null default '{}',
     achievement_date date,
     final_result text,
     lessons_learned text,
     goal_notes text,
     patient_feedback text,
-    extra jsonb not null default '{}' constraint goals_extra_object check (hacs_core.is_object(extra)),
+    extra jsonb not null default '{}' constraint goals_extra_object check (jsonb_typeof(extra) = 'object'),
 
     patient_id text generated always as (hacs_core.typed_reference_id(subject, 'Patient')) stored,
     source_patient_id text generated always as (hacs_core.typed_reference_id(source, 'Patient')) stored
@@ -1005,13 +979,11 @@ create table if not exists hacs_clinical.service_requests (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     identifier jsonb constraint service_requests_identifier_list check (hacs_core.is_list(identifier)),
-    instantiates_canonical text[]
-        constraint service_requests_instantiates_canonical_texts check (hacs_core.is_texts(instantiates_canonical)),
-    instantiates_uri text[]
-        constraint service_requests_instantiates_uri_texts check (hacs_core.is_texts(instantiates_uri)),
+    instantiates_canonical hacs_core.texts,
+    instantiates_uri hacs_core.texts,
     based_on jsonb constraint service_requests_based_on_list check (hacs_core.is_list(based_on)),
     replaces jsonb constraint service_requests_replaces_list check (hacs_core.is_list(replaces)),
-    requisition jsonb constraint service_requests_requisition_object check (hacs_core.is_object(requisition)),
+    requisition jsonb constraint service_requests_requisition_object check (jsonb_typeof(requisition) = 'object'),
     status text not null
         constraint service_requests_status_valid check (status in (
             'draft', 'active', 'on-hold', 'revoked', 'completed', 'entered-in-error', 'unknown'
@@ -1025,30 +997,30 @@ create table if not exists hacs_clinical.service_requests (
     priority text
         constraint service_requests_priority_valid check (priority in ('routine', 'urgent', 'asap', 'stat')),
     do_not_perform boolean,
-    code jsonb constraint service_requests_code_object check (hacs_core.is_object(code)),
+    code jsonb constraint service_requests_code_object check (jsonb_typeof(code) = 'object'),
     order_detail jsonb
         constraint service_requests_order_detail_conforms check (hacs_core.each_conforms(order_detail, 'ServiceRequestOrderDetail')),
     quantity_quantity jsonb
-        constraint service_requests_quantity_quantity_object check (hacs_core.is_object(quantity_quantity)),
+        constraint service_requests_quantity_quantity_object check (jsonb_typeof(quantity_quantity) = 'object'),
     quantity_ratio jsonb
-        constraint service_requests_quantity_ratio_object check (hacs_core.is_object(quantity_ratio)),
+        constraint service_requests_quantity_ratio_object check (jsonb_typeof(quantity_ratio) = 'object'),
     quantity_range jsonb
-        constraint service_requests_quantity_range_object check (hacs_core.is_object(quantity_range)),
-    subject jsonb not null constraint service_requests_subject_object check (hacs_core.is_object(subject)),
+        constraint service_requests_quantity_range_object check (jsonb_typeof(quantity_range) = 'object'),
+    subject jsonb not null constraint service_requests_subject_object check (jsonb_typeof(subject) = 'object'),
     focus jsonb constraint service_requests_focus_list check (hacs_core.is_list(focus)),
-    encounter jsonb constraint service_requests_encounter_object check (hacs_core.is_object(encounter)),
+    encounter jsonb constraint service_requests_encounter_object check (jsonb_typeof(encounter) = 'object'),
     occurrence_date_time timestamptz,
     occurrence_period jsonb
-        constraint service_requests_occurrence_period_object check (hacs_core.is_object(occurrence_period)),
+        constraint service_requests_occurrence_period_object check (jsonb_typeof(occurrence_period) = 'object'),
     occurrence_timing jsonb
-        constraint service_requests_occurrence_timing_object check (hacs_core.is_object(occurrence_timing)),
+        constraint service_requests_occurrence_timing_object check (jsonb_typeof(occurrence_timing) = 'object'),
     as_needed_boolean boolean,
     as_needed_codeable_concept jsonb
-        constraint service_requests_as_needed_codeable_concept_object check (hacs_core.is_object(as_needed_codeable_concept)),
+        constraint service_requests_as_needed_codeable_concept_object check (jsonb_typeof(as_needed_codeable_concept) = 'object'),
     authored_on timestamptz default now(),
-    requester jsonb constraint service_requests_requester_object check (hacs_core.is_object(requester)),
+    requester jsonb constraint service_requests_requester_object check (jsonb_typeof(requester) = 'object'),
     performer_type jsonb
-        constraint service_requests_performer_type_object check (hacs_core.is_object(performer_type)),
+        constraint service_requests_performer_type_object check (jsonb_typeof(performer_type) = 'object'),
     performer jsonb constraint service_requests_performer_list check (hacs_core.is_list(performer)),
     location jsonb constraint service_requests_location_list check (hacs_core.is_list(location)),
     reason jsonb constraint service_requests_reason_list check (hacs_core.is_list(reason)),
@@ -1057,7 +1029,7 @@ create table if not exists hacs_clinical.service_requests (
     specimen jsonb constraint service_requests_specimen_list check (hacs_core.is_list(specimen)),
     body_site jsonb constraint service_requests_body_site_list check (hacs_core.is_list(body_site)),
     body_structure jsonb
-        constraint service_requests_body_structure_object check (hacs_core.is_object(body_structure)),
+        constraint service_requests_body_structure_object check (jsonb_typeof(body_structure) = 'object'),
     note jsonb constraint service_requests_note_list check (hacs_core.is_list(note)),
     patient_instruction jsonb
         constraint service_requests_patient_instruction_conforms check (hacs_core.each_conforms(patient_instruction, 'ServiceRequestPatientInstruction')),
@@ -1074,11 +1046,9 @@ create table if not exists hacs_clinical.service_requests (
     performing_department text,
     estimated_cost text,
     requires_authorization boolean,
-    contraindications text[]
-        constraint service_requests_contraindications_texts check (hacs_core.is_texts(contraindications)),
-    expected_outcomes text[]
-        constraint service_requests_expected_outcomes_texts check (hacs_core.is_texts(expected_outcomes)),
-    extra jsonb not null default '{}' constraint service_requests_extra_object check (hacs_core.is_object(extra)),
+    contraindications hacs_core.texts,
+    expected_outcomes hacs_core.texts,
+    extra jsonb not null default '{}' constraint service_requests_extra_object check (jsonb_typeof(extra) = 'object'),
 
     patient_id text generated always as (hacs_core.reference_id(subject, 'Patient')) stored
         constraint service_requests_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
@@ -1185,35 +1155,35 @@ create table if not exists hacs_clinical.family_member_history (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     identifier jsonb constraint family_member_history_identifier_list check (hacs_core.is_list(identifier)),
-    instantiates_canonical text[]
-        constraint family_member_history_instantiates_canonical_texts check (hacs_core.is_texts(instantiates_canonical)),
-    instantiates_uri text[]
-        constraint family_member_history_instantiates_uri_texts check (hacs_core.is_texts(instantiates_uri)),
+    instantiates_canonical hacs_core.texts,
+    instantiates_uri hacs_core.texts,
     status text not null
         constraint family_member_history_status_valid check (status in (
             'partial', 'completed', 'entered-in-error', 'health-unknown'
         )),
     data_absent_reason jsonb
-        constraint family_member_history_data_absent_reason_object check (hacs_core.is_object(data_absent_reason)),
-    patient jsonb not null constraint family_member_history_patient_object check (hacs_core.is_object(patient)),
+        constraint family_member_history_data_absent_reason_object check (jsonb_typeof(data_absent_reason) = 'object'),
+    patient jsonb not null constraint family_member_history_patient_object check (jsonb_typeof(patient) = 'object'),
     date timestamptz default now(),
     participant jsonb
         constraint family_member_history_participant_conforms check (hacs_core.each_conforms(participant, 'FamilyMemberHistoryParticipant')),
     name text,
     relationship jsonb not null
-        constraint family_member_history_relationship_object check (hacs_core.is_object(relationship)),
-    sex jsonb constraint family_member_history_sex_object check (hacs_core.is_object(sex)),
-    born_period jsonb constraint family_member_history_born_period_object check (hacs_core.is_object(born_period)),
+        constraint family_member_history_relationship_object check (jsonb_typeof(relationship) = 'object'),
+    sex jsonb constraint family_member_history_sex_object check (jsonb_typeof(sex) = 'object'),
+    born_period jsonb
+        constraint family_member_history_born_period_object check (jsonb_typeof(born_period) = 'object'),
     born_date timestamptz,
     born_string text,
-    age_age jsonb constraint family_member_history_age_age_object check (hacs_core.is_object(age_age)),
-    age_range jsonb constraint family_member_history_age_range_object check (hacs_core.is_object(age_range)),
+    age_age jsonb constraint family_member_history_age_age_object check (jsonb_typeof(age_age) = 'object'),
+    age_range jsonb constraint family_member_history_age_range_object check (jsonb_typeof(age_range) = 'object'),
     age_string text,
     estimated_age boolean,
     deceased_boolean boolean,
-    deceased_age jsonb constraint family_member_history_deceased_age_object check (hacs_core.is_object(deceased_age)),
+    deceased_age jsonb
+        constraint family_member_history_deceased_age_object check (jsonb_typeof(deceased_age) = 'object'),
     deceased_range jsonb
-        constraint family_member_history_deceased_range_object check (hacs_core.is_object(deceased_range)),
+        constraint family_member_history_deceased_range_object check (jsonb_typeof(deceased_range) = 'object'),
     deceased_date timestamptz,
     deceased_string text,
     reason jsonb constraint family_member_history_reason_list check (hacs_core.is_list(reason)),
@@ -1230,11 +1200,10 @@ create table if not exists hacs_clinical.family_member_history (
     gender_description text,
     living_status boolean,
     has_significant_history boolean,
-    genetic_risk_factors text[]
-        constraint family_member_history_genetic_risk_factors_texts check (hacs_core.is_texts(genetic_risk_factors)),
+    genetic_risk_factors hacs_core.texts,
     summary_description text,
     extra jsonb not null default '{}'
-        constraint family_member_history_extra_object check (hacs_core.is_object(extra)),
+        constraint family_member_history_extra_object check (jsonb_typeof(extra) = 'object'),
 
     patient_id text generated always as (hacs_core.reference_id(patient, 'Patient')) stored
         constraint family_member_history_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
@@ -1333,21 +1302,21 @@ create table if not exists hacs_clinical.risk_assessments (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     identifier jsonb constraint risk_assessments_identifier_list check (hacs_core.is_list(identifier)),
-    based_on jsonb constraint risk_assessments_based_on_object check (hacs_core.is_object(based_on)),
-    parent jsonb constraint risk_assessments_parent_object check (hacs_core.is_object(parent)),
+    based_on jsonb constraint risk_assessments_based_on_object check (jsonb_typeof(based_on) = 'object'),
+    parent jsonb constraint risk_assessments_parent_object check (jsonb_typeof(parent) = 'object'),
     status text not null
         constraint risk_assessments_status_valid check (status in (
             'registered', 'preliminary', 'final', 'amended', 'corrected', 'cancelled', 'entered-in-error', 'unknown'
         )),
-    method jsonb constraint risk_assessments_method_object check (hacs_core.is_object(method)),
-    code jsonb constraint risk_assessments_code_object check (hacs_core.is_object(code)),
-    subject jsonb not null constraint risk_assessments_subject_object check (hacs_core.is_object(subject)),
-    encounter jsonb constraint risk_assessments_encounter_object check (hacs_core.is_object(encounter)),
+    method jsonb constraint risk_assessments_method_object check (jsonb_typeof(method) = 'object'),
+    code jsonb constraint risk_assessments_code_object check (jsonb_typeof(code) = 'object'),
+    subject jsonb not null constraint risk_assessments_subject_object check (jsonb_typeof(subject) = 'object'),
+    encounter jsonb constraint risk_assessments_encounter_object check (jsonb_typeof(encounter) = 'object'),
     occurrence_date_time timestamptz,
     occurrence_period jsonb
-        constraint risk_assessments_occurrence_period_object check (hacs_core.is_object(occurrence_period)),
-    condition jsonb constraint risk_assessments_condition_object check (hacs_core.is_object(condition)),
-    performer jsonb constraint risk_assessments_performer_object check (hacs_core.is_object(performer)),
+        constraint risk_assessments_occurrence_period_object check (jsonb_typeof(occurrence_period) = 'object'),
+    condition jsonb constraint risk_assessments_condition_object check (jsonb_typeof(condition) = 'object'),
+    performer jsonb constraint risk_assessments_performer_object check (jsonb_typeof(performer) = 'object'),
     reason jsonb constraint risk_assessments_reason_list check (hacs_core.is_list(reason)),
     basis jsonb constraint risk_assessments_basis_list check (hacs_core.is_list(basis)),
     prediction jsonb
@@ -1361,17 +1330,14 @@ create table if not exists hacs_clinical.risk_assessments (
     risk_category text,
     overall_risk_level text,
     clinical_significance text,
-    recommended_actions text[]
-        constraint risk_assessments_recommended_actions_texts check (hacs_core.is_texts(recommended_actions)),
+    recommended_actions hacs_core.texts,
     follow_up_required boolean,
     follow_up_timeframe text,
-    risk_factors_considered text[]
-        constraint risk_assessments_risk_factors_considered_texts check (hacs_core.is_texts(risk_factors_considered)),
-    protective_factors text[]
-        constraint risk_assessments_protective_factors_texts check (hacs_core.is_texts(protective_factors)),
+    risk_factors_considered hacs_core.texts,
+    protective_factors hacs_core.texts,
     assessment_confidence text,
     risk_stratification text,
-    extra jsonb not null default '{}' constraint risk_assessments_extra_object check (hacs_core.is_object(extra)),
+    extra jsonb not null default '{}' constraint risk_assessments_extra_object check (jsonb_typeof(extra) = 'object'),
 
     patient_id text generated always as (hacs_core.reference_id(subject, 'Patient')) stored
         constraint risk_assessments_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,

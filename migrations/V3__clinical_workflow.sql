@@ -1,10 +1,10 @@
 -- Clinical workflow: definitions that can be reused, and the tasks, appointments and answers made from them.
 
 -------------------------------------------------------------------------------------------------------------------
--- Actions of a plan form a tree; the rule of their data applies at every depth.
+-- The actions of a plan form a tree; the rule of their data applies at every depth.
 -------------------------------------------------------------------------------------------------------------------
 
-create or replace function hacs_core.action_data_valid(actions jsonb, direction text)
+create or replace function hacs_core.is_action_data(actions jsonb, direction text)
 returns boolean
 language plpgsql immutable parallel safe strict
 set search_path = ''
@@ -12,20 +12,22 @@ as $$
 begin
     return not exists (
         select
-        from jsonb_array_elements(case jsonb_typeof(actions) when 'array' then actions else '[]' end) as a (action)
-        where not coalesce(hacs_core.action_data_valid(action -> 'action', direction), true)
-            or exists (
-                select
-                from jsonb_array_elements(
-                    case jsonb_typeof(action -> direction) when 'array' then action -> direction else '[]' end
-                ) as d (data)
-                where (coalesce(data ->> 'requirement', '') <> '')
-                    = (coalesce(data ->> 'relatedData', data ->> 'related_data', '') <> '')
+        from jsonb_array_elements(actions) as a (action)
+        where (
+                action -> direction <> '[]'
+                and exists (
+                    select
+                    from jsonb_array_elements(action -> direction) as d (data)
+                    where (coalesce(data -> 'requirement', 'null') = 'null')
+                        = (coalesce(data -> 'relatedData', data -> 'related_data', 'null') = 'null')
+                )
             )
+            or (action -> 'action' <> '[]' and not hacs_core.is_action_data(action -> 'action', direction))
     );
 end
 $$;
-comment on function hacs_core.action_data_valid(jsonb, text) is
+-- It runs after plan_definitions_action_conforms (constraints are checked by name), which has seen that lists are lists.
+comment on function hacs_core.is_action_data(jsonb, text) is
     'Whether every input or output of every action has a requirement or related data, and not both';
 
 -------------------------------------------------------------------------------------------------------------------
@@ -48,13 +50,13 @@ create table if not exists hacs_clinical.plan_definitions (
     status text not null default 'draft'
         constraint plan_definitions_status_valid check (status in ('draft', 'active', 'retired', 'unknown')),
     experimental boolean not null default false,
-    type_coding jsonb constraint plan_definitions_type_coding_object check (hacs_core.is_object(type_coding)),
+    type_coding jsonb constraint plan_definitions_type_coding_object check (jsonb_typeof(type_coding) = 'object'),
     plan_type text
         constraint plan_definitions_plan_type_valid check (plan_type in (
             'order-set', 'clinical-protocol', 'eca-rule', 'workflow-definition'
         )),
     subject_codeable_concept jsonb
-        constraint plan_definitions_subject_codeable_concept_object check (hacs_core.is_object(subject_codeable_concept)),
+        constraint plan_definitions_subject_codeable_concept_object check (jsonb_typeof(subject_codeable_concept) = 'object'),
     subject_reference text,
     subject_canonical text,
     date timestamptz,
@@ -72,7 +74,7 @@ create table if not exists hacs_clinical.plan_definitions (
     approval_date timestamptz,
     last_review_date timestamptz,
     effective_period jsonb
-        constraint plan_definitions_effective_period_object check (hacs_core.is_object(effective_period)),
+        constraint plan_definitions_effective_period_object check (jsonb_typeof(effective_period) = 'object'),
     topic jsonb not null default '[]' constraint plan_definitions_topic_list check (hacs_core.is_list(topic)),
     author jsonb not null default '[]' constraint plan_definitions_author_list check (hacs_core.is_list(author)),
     editor jsonb not null default '[]' constraint plan_definitions_editor_list check (hacs_core.is_list(editor)),
@@ -82,16 +84,15 @@ create table if not exists hacs_clinical.plan_definitions (
         constraint plan_definitions_endorser_list check (hacs_core.is_list(endorser)),
     related_artifact jsonb not null default '[]'
         constraint plan_definitions_related_artifact_list check (hacs_core.is_list(related_artifact)),
-    library text[] not null default '{}'
-        constraint plan_definitions_library_texts check (hacs_core.is_texts(library)),
+    library hacs_core.texts not null default '{}',
     goal jsonb not null default '[]' constraint plan_definitions_goal_list check (hacs_core.is_list(goal)),
     action jsonb not null default '[]'
         constraint plan_definitions_action_conforms check (hacs_core.each_conforms(action, 'PlanDefinitionAction')),
     agent_context jsonb not null default '{}'
-        constraint plan_definitions_agent_context_object check (hacs_core.is_object(agent_context)),
+        constraint plan_definitions_agent_context_object check (jsonb_typeof(agent_context) = 'object'),
     execution_metadata jsonb not null default '{}'
-        constraint plan_definitions_execution_metadata_object check (hacs_core.is_object(execution_metadata)),
-    extra jsonb not null default '{}' constraint plan_definitions_extra_object check (hacs_core.is_object(extra)),
+        constraint plan_definitions_execution_metadata_object check (jsonb_typeof(execution_metadata) = 'object'),
+    extra jsonb not null default '{}' constraint plan_definitions_extra_object check (jsonb_typeof(extra) = 'object'),
 
     constraint plan_definitions_times_finite check (
         isfinite(created_at) and isfinite(updated_at) and isfinite(date) and isfinite(approval_date) and
@@ -101,8 +102,8 @@ create table if not exists hacs_clinical.plan_definitions (
     constraint plan_definitions_subject_choice check (
         num_nonnulls(subject_codeable_concept, subject_reference, subject_canonical) <= 1
     ),
-    constraint plan_definitions_pld_0 check (hacs_core.action_data_valid(action, 'input')),
-    constraint plan_definitions_pld_1 check (hacs_core.action_data_valid(action, 'output'))
+    constraint plan_definitions_pld_0 check (hacs_core.is_action_data(action, 'input')),
+    constraint plan_definitions_pld_1 check (hacs_core.is_action_data(action, 'output'))
 );
 
 comment on table hacs_clinical.plan_definitions is 'One reusable plan template per row: a protocol, order set or decision rule with goals and actions, applied to patients to create care plans and requests (FHIR PlanDefinition)';
@@ -196,7 +197,7 @@ create table if not exists hacs_clinical.activity_definitions (
     approval_date timestamptz,
     last_review_date timestamptz,
     effective_period jsonb
-        constraint activity_definitions_effective_period_object check (hacs_core.is_object(effective_period)),
+        constraint activity_definitions_effective_period_object check (jsonb_typeof(effective_period) = 'object'),
     topic jsonb not null default '[]' constraint activity_definitions_topic_list check (hacs_core.is_list(topic)),
     author jsonb not null default '[]' constraint activity_definitions_author_list check (hacs_core.is_list(author)),
     editor jsonb not null default '[]' constraint activity_definitions_editor_list check (hacs_core.is_list(editor)),
@@ -206,8 +207,7 @@ create table if not exists hacs_clinical.activity_definitions (
         constraint activity_definitions_endorser_list check (hacs_core.is_list(endorser)),
     related_artifact jsonb not null default '[]'
         constraint activity_definitions_related_artifact_list check (hacs_core.is_list(related_artifact)),
-    library text[] not null default '{}'
-        constraint activity_definitions_library_texts check (hacs_core.is_texts(library)),
+    library hacs_core.texts not null default '{}',
     kind text
         constraint activity_definitions_kind_valid check (kind in (
             'Appointment', 'AppointmentResponse', 'CarePlan', 'Communication', 'CommunicationRequest',
@@ -215,7 +215,7 @@ create table if not exists hacs_clinical.activity_definitions (
             'ProcedureRequest', 'ReferralRequest', 'ServiceRequest', 'SupplyRequest', 'Task', 'VisionPrescription'
         )),
     profile text,
-    code jsonb constraint activity_definitions_code_object check (hacs_core.is_object(code)),
+    code jsonb constraint activity_definitions_code_object check (jsonb_typeof(code) = 'object'),
     intent text
         constraint activity_definitions_intent_valid check (intent in (
             'proposal', 'plan', 'directive', 'order', 'original-order', 'reflex-order', 'filler-order',
@@ -225,38 +225,37 @@ create table if not exists hacs_clinical.activity_definitions (
         constraint activity_definitions_priority_valid check (priority in ('routine', 'urgent', 'asap', 'stat')),
     do_not_perform boolean,
     timing_timing jsonb
-        constraint activity_definitions_timing_timing_object check (hacs_core.is_object(timing_timing)),
+        constraint activity_definitions_timing_timing_object check (jsonb_typeof(timing_timing) = 'object'),
     timing_datetime timestamptz,
-    timing_age jsonb constraint activity_definitions_timing_age_object check (hacs_core.is_object(timing_age)),
+    timing_age jsonb constraint activity_definitions_timing_age_object check (jsonb_typeof(timing_age) = 'object'),
     timing_period jsonb
-        constraint activity_definitions_timing_period_object check (hacs_core.is_object(timing_period)),
-    timing_range jsonb constraint activity_definitions_timing_range_object check (hacs_core.is_object(timing_range)),
+        constraint activity_definitions_timing_period_object check (jsonb_typeof(timing_period) = 'object'),
+    timing_range jsonb
+        constraint activity_definitions_timing_range_object check (jsonb_typeof(timing_range) = 'object'),
     timing_duration jsonb
-        constraint activity_definitions_timing_duration_object check (hacs_core.is_object(timing_duration)),
+        constraint activity_definitions_timing_duration_object check (jsonb_typeof(timing_duration) = 'object'),
     location text,
     participant jsonb not null default '[]'
         constraint activity_definitions_participant_list check (hacs_core.is_list(participant)),
     product_reference text,
     product_codeable_concept jsonb
-        constraint activity_definitions_product_codeable_concept_object check (hacs_core.is_object(product_codeable_concept)),
-    quantity jsonb constraint activity_definitions_quantity_object check (hacs_core.is_object(quantity)),
+        constraint activity_definitions_product_codeable_concept_object check (jsonb_typeof(product_codeable_concept) = 'object'),
+    quantity jsonb constraint activity_definitions_quantity_object check (jsonb_typeof(quantity) = 'object'),
     dosage jsonb not null default '[]' constraint activity_definitions_dosage_list check (hacs_core.is_list(dosage)),
     body_site jsonb not null default '[]'
         constraint activity_definitions_body_site_list check (hacs_core.is_list(body_site)),
-    specimen_requirement text[] not null default '{}'
-        constraint activity_definitions_specimen_requirement_texts check (hacs_core.is_texts(specimen_requirement)),
-    observation_requirement text[] not null default '{}'
-        constraint activity_definitions_observation_requirement_texts check (hacs_core.is_texts(observation_requirement)),
-    observation_result_requirement text[] not null default '{}'
-        constraint activity_definitions_observation_result_requirement_texts check (hacs_core.is_texts(observation_result_requirement)),
+    specimen_requirement hacs_core.texts not null default '{}',
+    observation_requirement hacs_core.texts not null default '{}',
+    observation_result_requirement hacs_core.texts not null default '{}',
     transform text,
     dynamic_value jsonb not null default '[]'
         constraint activity_definitions_dynamic_value_list check (hacs_core.is_list(dynamic_value)),
     agent_context jsonb not null default '{}'
-        constraint activity_definitions_agent_context_object check (hacs_core.is_object(agent_context)),
+        constraint activity_definitions_agent_context_object check (jsonb_typeof(agent_context) = 'object'),
     execution_metadata jsonb not null default '{}'
-        constraint activity_definitions_execution_metadata_object check (hacs_core.is_object(execution_metadata)),
-    extra jsonb not null default '{}' constraint activity_definitions_extra_object check (hacs_core.is_object(extra)),
+        constraint activity_definitions_execution_metadata_object check (jsonb_typeof(execution_metadata) = 'object'),
+    extra jsonb not null default '{}'
+        constraint activity_definitions_extra_object check (jsonb_typeof(extra) = 'object'),
 
     product_medication_id text generated always as (hacs_core.reference_id(product_reference, 'Medication')) stored
         constraint activity_definitions_product_medication_id_fkey references hacs_clinical.medications on delete restrict deferrable initially immediate,
@@ -367,13 +366,13 @@ create table if not exists hacs_clinical.libraries (
     status text not null default 'draft'
         constraint libraries_status_valid check (status in ('draft', 'active', 'retired', 'unknown')),
     experimental boolean not null default false,
-    type_coding jsonb constraint libraries_type_coding_object check (hacs_core.is_object(type_coding)),
+    type_coding jsonb constraint libraries_type_coding_object check (jsonb_typeof(type_coding) = 'object'),
     library_type text
         constraint libraries_library_type_valid check (library_type in (
             'logic-library', 'model-definition', 'asset-collection'
         )),
     subject_codeable_concept jsonb
-        constraint libraries_subject_codeable_concept_object check (hacs_core.is_object(subject_codeable_concept)),
+        constraint libraries_subject_codeable_concept_object check (jsonb_typeof(subject_codeable_concept) = 'object'),
     subject_reference text,
     subject_canonical text,
     date timestamptz,
@@ -390,7 +389,8 @@ create table if not exists hacs_clinical.libraries (
     copyright_label text,
     approval_date timestamptz,
     last_review_date timestamptz,
-    effective_period jsonb constraint libraries_effective_period_object check (hacs_core.is_object(effective_period)),
+    effective_period jsonb
+        constraint libraries_effective_period_object check (jsonb_typeof(effective_period) = 'object'),
     topic jsonb not null default '[]' constraint libraries_topic_list check (hacs_core.is_list(topic)),
     author jsonb not null default '[]' constraint libraries_author_list check (hacs_core.is_list(author)),
     editor jsonb not null default '[]' constraint libraries_editor_list check (hacs_core.is_list(editor)),
@@ -404,16 +404,15 @@ create table if not exists hacs_clinical.libraries (
     content jsonb not null default '[]' constraint libraries_content_list check (hacs_core.is_list(content)),
     logic_language text,
     logic_content text,
-    dependencies text[] not null default '{}'
-        constraint libraries_dependencies_texts check (hacs_core.is_texts(dependencies)),
+    dependencies hacs_core.texts not null default '{}',
     functions jsonb not null default '[]' constraint libraries_functions_list check (hacs_core.is_list(functions)),
     constants jsonb not null default '{}'
-        constraint libraries_constants_object check (hacs_core.is_object(constants)),
+        constraint libraries_constants_object check (jsonb_typeof(constants) = 'object'),
     agent_context jsonb not null default '{}'
-        constraint libraries_agent_context_object check (hacs_core.is_object(agent_context)),
+        constraint libraries_agent_context_object check (jsonb_typeof(agent_context) = 'object'),
     execution_metadata jsonb not null default '{}'
-        constraint libraries_execution_metadata_object check (hacs_core.is_object(execution_metadata)),
-    extra jsonb not null default '{}' constraint libraries_extra_object check (hacs_core.is_object(extra)),
+        constraint libraries_execution_metadata_object check (jsonb_typeof(execution_metadata) = 'object'),
+    extra jsonb not null default '{}' constraint libraries_extra_object check (jsonb_typeof(extra) = 'object'),
 
     constraint libraries_times_finite check (
         isfinite(created_at) and isfinite(updated_at) and isfinite(date) and isfinite(approval_date) and
@@ -499,7 +498,7 @@ create table if not exists hacs_clinical.guidance_responses (
     module_uri text,
     module_canonical text,
     module_codeable_concept jsonb
-        constraint guidance_responses_module_codeable_concept_object check (hacs_core.is_object(module_codeable_concept)),
+        constraint guidance_responses_module_codeable_concept_object check (jsonb_typeof(module_codeable_concept) = 'object'),
     status text not null
         constraint guidance_responses_status_valid check (status in (
             'success', 'data-requested', 'data-required', 'in-progress', 'failure', 'entered-in-error'
@@ -510,26 +509,25 @@ create table if not exists hacs_clinical.guidance_responses (
     performer text,
     reason_code jsonb not null default '[]'
         constraint guidance_responses_reason_code_list check (hacs_core.is_list(reason_code)),
-    reason_reference text[] not null default '{}'
-        constraint guidance_responses_reason_reference_texts check (hacs_core.is_texts(reason_reference)),
+    reason_reference hacs_core.texts not null default '{}',
     note jsonb not null default '[]' constraint guidance_responses_note_list check (hacs_core.is_list(note)),
-    evaluation_message text[] not null default '{}'
-        constraint guidance_responses_evaluation_message_texts check (hacs_core.is_texts(evaluation_message)),
+    evaluation_message hacs_core.texts not null default '{}',
     output_parameters text,
     result text,
     data_requirement jsonb not null default '[]'
         constraint guidance_responses_data_requirement_list check (hacs_core.is_list(data_requirement)),
     guidance_content jsonb not null default '{}'
-        constraint guidance_responses_guidance_content_object check (hacs_core.is_object(guidance_content)),
+        constraint guidance_responses_guidance_content_object check (jsonb_typeof(guidance_content) = 'object'),
     confidence_score hacs_core.score,
     recommendations jsonb not null default '[]'
         constraint guidance_responses_recommendations_list check (hacs_core.is_list(recommendations)),
     alerts jsonb not null default '[]' constraint guidance_responses_alerts_list check (hacs_core.is_list(alerts)),
     agent_context jsonb not null default '{}'
-        constraint guidance_responses_agent_context_object check (hacs_core.is_object(agent_context)),
+        constraint guidance_responses_agent_context_object check (jsonb_typeof(agent_context) = 'object'),
     execution_metadata jsonb not null default '{}'
-        constraint guidance_responses_execution_metadata_object check (hacs_core.is_object(execution_metadata)),
-    extra jsonb not null default '{}' constraint guidance_responses_extra_object check (hacs_core.is_object(extra)),
+        constraint guidance_responses_execution_metadata_object check (jsonb_typeof(execution_metadata) = 'object'),
+    extra jsonb not null default '{}'
+        constraint guidance_responses_extra_object check (jsonb_typeof(extra) = 'object'),
 
     patient_id text generated always as (hacs_core.reference_id(subject, 'Patient')) stored
         constraint guidance_responses_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
@@ -639,8 +637,9 @@ create table if not exists hacs_clinical.evidence_variables (
     measurement_type text,
     clinical_significance text,
     agent_context jsonb not null default '{}'
-        constraint evidence_variables_agent_context_object check (hacs_core.is_object(agent_context)),
-    extra jsonb not null default '{}' constraint evidence_variables_extra_object check (hacs_core.is_object(extra)),
+        constraint evidence_variables_agent_context_object check (jsonb_typeof(agent_context) = 'object'),
+    extra jsonb not null default '{}'
+        constraint evidence_variables_extra_object check (jsonb_typeof(extra) = 'object'),
 
     constraint evidence_variables_times_finite check (
         isfinite(created_at) and isfinite(updated_at) and isfinite(date)
@@ -705,15 +704,15 @@ create table if not exists hacs_clinical.tasks (
     instantiates_canonical text,
     instantiates_uri text,
     based_on jsonb constraint tasks_based_on_list check (hacs_core.is_list(based_on)),
-    group_identifier jsonb constraint tasks_group_identifier_object check (hacs_core.is_object(group_identifier)),
+    group_identifier jsonb constraint tasks_group_identifier_object check (jsonb_typeof(group_identifier) = 'object'),
     part_of jsonb constraint tasks_part_of_list check (hacs_core.is_list(part_of)),
     status text not null
         constraint tasks_status_valid check (status in (
             'draft', 'requested', 'received', 'accepted', 'rejected', 'ready', 'cancelled', 'in-progress', 'on-hold',
             'failed', 'completed', 'entered-in-error'
         )),
-    status_reason jsonb constraint tasks_status_reason_object check (hacs_core.is_object(status_reason)),
-    business_status jsonb constraint tasks_business_status_object check (hacs_core.is_object(business_status)),
+    status_reason jsonb constraint tasks_status_reason_object check (jsonb_typeof(status_reason) = 'object'),
+    business_status jsonb constraint tasks_business_status_object check (jsonb_typeof(business_status) = 'object'),
     intent text not null
         constraint tasks_intent_valid check (intent in (
             'unknown', 'proposal', 'plan', 'order', 'original-order', 'reflex-order', 'filler-order',
@@ -721,21 +720,21 @@ create table if not exists hacs_clinical.tasks (
         )),
     priority text constraint tasks_priority_valid check (priority in ('routine', 'urgent', 'asap', 'stat')),
     do_not_perform boolean,
-    code jsonb constraint tasks_code_object check (hacs_core.is_object(code)),
+    code jsonb constraint tasks_code_object check (jsonb_typeof(code) = 'object'),
     description text,
-    focus jsonb constraint tasks_focus_object check (hacs_core.is_object(focus)),
-    for_ jsonb constraint tasks_for__object check (hacs_core.is_object(for_)),
-    encounter jsonb constraint tasks_encounter_object check (hacs_core.is_object(encounter)),
-    requested_period jsonb constraint tasks_requested_period_object check (hacs_core.is_object(requested_period)),
-    execution_period jsonb constraint tasks_execution_period_object check (hacs_core.is_object(execution_period)),
+    focus jsonb constraint tasks_focus_object check (jsonb_typeof(focus) = 'object'),
+    for_ jsonb constraint tasks_for__object check (jsonb_typeof(for_) = 'object'),
+    encounter jsonb constraint tasks_encounter_object check (jsonb_typeof(encounter) = 'object'),
+    requested_period jsonb constraint tasks_requested_period_object check (jsonb_typeof(requested_period) = 'object'),
+    execution_period jsonb constraint tasks_execution_period_object check (jsonb_typeof(execution_period) = 'object'),
     authored_on timestamptz default now(),
     last_modified timestamptz default now(),
-    requester jsonb constraint tasks_requester_object check (hacs_core.is_object(requester)),
+    requester jsonb constraint tasks_requester_object check (jsonb_typeof(requester) = 'object'),
     requested_performer jsonb
         constraint tasks_requested_performer_list check (hacs_core.is_list(requested_performer)),
-    owner jsonb constraint tasks_owner_object check (hacs_core.is_object(owner)),
+    owner jsonb constraint tasks_owner_object check (jsonb_typeof(owner) = 'object'),
     performer jsonb constraint tasks_performer_conforms check (hacs_core.each_conforms(performer, 'TaskPerformer')),
-    location jsonb constraint tasks_location_object check (hacs_core.is_object(location)),
+    location jsonb constraint tasks_location_object check (jsonb_typeof(location) = 'object'),
     reason jsonb constraint tasks_reason_list check (hacs_core.is_list(reason)),
     insurance jsonb constraint tasks_insurance_list check (hacs_core.is_list(insurance)),
     note jsonb constraint tasks_note_list check (hacs_core.is_list(note)),
@@ -754,11 +753,10 @@ create table if not exists hacs_clinical.tasks (
     estimated_duration text,
     actual_duration text,
     workflow_stage text,
-    dependencies text[] constraint tasks_dependencies_texts check (hacs_core.is_texts(dependencies)),
-    deliverables text[] constraint tasks_deliverables_texts check (hacs_core.is_texts(deliverables)),
-    quality_requirements text[]
-        constraint tasks_quality_requirements_texts check (hacs_core.is_texts(quality_requirements)),
-    extra jsonb not null default '{}' constraint tasks_extra_object check (hacs_core.is_object(extra)),
+    dependencies hacs_core.texts,
+    deliverables hacs_core.texts,
+    quality_requirements hacs_core.texts,
+    extra jsonb not null default '{}' constraint tasks_extra_object check (jsonb_typeof(extra) = 'object'),
 
     patient_id text generated always as (hacs_core.typed_reference_id(for_, 'Patient')) stored
         constraint tasks_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
@@ -862,15 +860,15 @@ create table if not exists hacs_clinical.appointments (
             'checked-in', 'waitlist'
         )),
     cancellation_reason jsonb
-        constraint appointments_cancellation_reason_object check (hacs_core.is_object(cancellation_reason)),
+        constraint appointments_cancellation_reason_object check (jsonb_typeof(cancellation_reason) = 'object'),
     class_ jsonb constraint appointments_class__list check (hacs_core.is_list(class_)),
     service_category jsonb constraint appointments_service_category_list check (hacs_core.is_list(service_category)),
     service_type jsonb constraint appointments_service_type_list check (hacs_core.is_list(service_type)),
     specialty jsonb constraint appointments_specialty_list check (hacs_core.is_list(specialty)),
     appointment_type jsonb
-        constraint appointments_appointment_type_object check (hacs_core.is_object(appointment_type)),
+        constraint appointments_appointment_type_object check (jsonb_typeof(appointment_type) = 'object'),
     reason jsonb constraint appointments_reason_list check (hacs_core.is_list(reason)),
-    priority jsonb constraint appointments_priority_object check (hacs_core.is_object(priority)),
+    priority jsonb constraint appointments_priority_object check (jsonb_typeof(priority) = 'object'),
     description text,
     replaces jsonb constraint appointments_replaces_list check (hacs_core.is_list(replaces)),
     virtual_service jsonb
@@ -878,9 +876,9 @@ create table if not exists hacs_clinical.appointments (
     supporting_information jsonb
         constraint appointments_supporting_information_list check (hacs_core.is_list(supporting_information)),
     previous_appointment jsonb
-        constraint appointments_previous_appointment_object check (hacs_core.is_object(previous_appointment)),
+        constraint appointments_previous_appointment_object check (jsonb_typeof(previous_appointment) = 'object'),
     originating_appointment jsonb
-        constraint appointments_originating_appointment_object check (hacs_core.is_object(originating_appointment)),
+        constraint appointments_originating_appointment_object check (jsonb_typeof(originating_appointment) = 'object'),
     start timestamptz,
     "end" timestamptz,
     minutes_duration integer constraint appointments_minutes_duration_range check (minutes_duration >= 1),
@@ -894,7 +892,7 @@ create table if not exists hacs_clinical.appointments (
     patient_instruction jsonb
         constraint appointments_patient_instruction_list check (hacs_core.is_list(patient_instruction)),
     based_on jsonb constraint appointments_based_on_list check (hacs_core.is_list(based_on)),
-    subject jsonb constraint appointments_subject_object check (hacs_core.is_object(subject)),
+    subject jsonb constraint appointments_subject_object check (jsonb_typeof(subject) = 'object'),
     participant jsonb not null
         constraint appointments_participant_conforms check (hacs_core.each_conforms(participant, 'AppointmentParticipant')),
     recurrence_id integer constraint appointments_recurrence_id_range check (recurrence_id >= 1),
@@ -918,7 +916,7 @@ create table if not exists hacs_clinical.appointments (
     estimated_cost double precision
         constraint appointments_estimated_cost_range check (estimated_cost >= 0 and estimated_cost < 'Infinity'),
     insurance_required boolean,
-    extra jsonb not null default '{}' constraint appointments_extra_object check (hacs_core.is_object(extra)),
+    extra jsonb not null default '{}' constraint appointments_extra_object check (jsonb_typeof(extra) = 'object'),
 
     patient_id text generated always as (hacs_core.reference_id(subject, 'Patient')) stored
         constraint appointments_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
@@ -936,7 +934,9 @@ create table if not exists hacs_clinical.appointments (
     ),
     constraint appointments_app_2 check ((start is null) = ("end" is null)),
     constraint appointments_app_3 check (start is not null or status in ('proposed', 'cancelled', 'waitlist')),
-    constraint appointments_app_4 check (coalesce(cancellation_reason, '{}') = '{}' or status in ('cancelled', 'noshow')),
+    constraint appointments_app_4 check (
+        cancellation_reason = '{}' or jsonb_typeof(cancellation_reason) <> 'object' or status in ('cancelled', 'noshow')
+    ),
     constraint appointments_app_5 check (start <= "end"),
     constraint appointments_app_7 check (cancellation_date is null or status in ('cancelled', 'noshow')),
     constraint appointments_participant_present check (participant <> '[]')

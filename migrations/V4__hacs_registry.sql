@@ -14,15 +14,15 @@ create table if not exists hacs_registry.knowledge_items (
     embedding double precision[],
     source text,
     metadata jsonb not null default '{}'
-        constraint knowledge_items_metadata_object check (hacs_core.is_object(metadata)),
-    extra jsonb not null default '{}' constraint knowledge_items_extra_object check (hacs_core.is_object(extra)),
+        constraint knowledge_items_metadata_object check (jsonb_typeof(metadata) = 'object'),
+    extra jsonb not null default '{}' constraint knowledge_items_extra_object check (jsonb_typeof(extra) = 'object'),
 
     constraint knowledge_items_times_finite check (
         isfinite(created_at) and isfinite(updated_at)
     ),
     constraint knowledge_items_embedding_numbers check (
-        array_position(embedding, null) is null
-        and coalesce(array_ndims(embedding), 1) = 1
+        coalesce(array_ndims(embedding), 1) = 1
+        and array_position(embedding, null) is null
         and array_position(embedding, 'NaN') is null
         and array_position(embedding, 'Infinity') is null
         and array_position(embedding, '-Infinity') is null
@@ -58,10 +58,10 @@ create table if not exists hacs_registry.templates (
     version text not null default '1',
     template_type text not null,
     description text,
-    body jsonb not null constraint templates_body_object check (hacs_core.is_object(body)),
+    body jsonb not null constraint templates_body_object check (jsonb_typeof(body) = 'object'),
     status text not null default 'draft'
         constraint templates_status_valid check (status in ('draft', 'active', 'retired', 'unknown')),
-    tags text[] not null default '{}' constraint templates_tags_texts check (hacs_core.is_texts(tags)),
+    tags hacs_core.texts not null default '{}',
     created_by text,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
@@ -83,6 +83,7 @@ comment on column hacs_registry.templates.created_by is 'Person or agent who sto
 comment on column hacs_registry.templates.created_at is 'When this version was stored';
 comment on column hacs_registry.templates.updated_at is 'When it was last changed; an UPDATE that does not set it gets the current time';
 
+comment on constraint templates_name_present on hacs_registry.templates is 'The name is not blank';
 comment on constraint templates_times_finite on hacs_registry.templates is 'Infinity is not a date';
 
 create or replace trigger templates_touch_updated_at

@@ -16,8 +16,9 @@ create table if not exists hacs_agents.memories (
     actor_id text,
     importance hacs_core.score not null default 0.5,
     last_accessed timestamptz,
-    metadata jsonb not null default '{}' constraint memories_metadata_object check (hacs_core.is_object(metadata)),
-    extra jsonb not null default '{}' constraint memories_extra_object check (hacs_core.is_object(extra)),
+    metadata jsonb not null default '{}'
+        constraint memories_metadata_object check (jsonb_typeof(metadata) = 'object'),
+    extra jsonb not null default '{}' constraint memories_extra_object check (jsonb_typeof(extra) = 'object'),
 
     constraint memories_times_finite check (
         isfinite(created_at) and isfinite(updated_at) and isfinite(last_accessed)
@@ -66,37 +67,34 @@ create table if not exists hacs_agents.messages (
         )),
     priority text not null default 'normal'
         constraint messages_priority_valid check (priority in ('low', 'normal', 'high', 'urgent', 'critical')),
-    related_to text[] not null default '{}'
-        constraint messages_related_to_texts check (hacs_core.is_texts(related_to)),
+    related_to hacs_core.texts not null default '{}',
     parent_message_id text,
     in_reply_to text,
     thread_id text,
     summary text,
-    memory_handles text[] not null default '{}'
-        constraint messages_memory_handles_texts check (hacs_core.is_texts(memory_handles)),
-    evidence_references text[] not null default '{}'
-        constraint messages_evidence_references_texts check (hacs_core.is_texts(evidence_references)),
+    memory_handles hacs_core.texts not null default '{}',
+    evidence_references hacs_core.texts not null default '{}',
     confidence_score hacs_core.score not null default 0.8,
     provenance jsonb not null default '{}'
-        constraint messages_provenance_object check (hacs_core.is_object(provenance)),
+        constraint messages_provenance_object check (jsonb_typeof(provenance) = 'object'),
     tool_calls jsonb not null default '[]' constraint messages_tool_calls_list check (hacs_core.is_list(tool_calls)),
     reasoning_trace jsonb not null default '[]'
         constraint messages_reasoning_trace_list check (hacs_core.is_list(reasoning_trace)),
     action_items jsonb not null default '[]'
         constraint messages_action_items_list check (hacs_core.is_list(action_items)),
     clinical_context jsonb not null default '{}'
-        constraint messages_clinical_context_object check (hacs_core.is_object(clinical_context)),
+        constraint messages_clinical_context_object check (jsonb_typeof(clinical_context) = 'object'),
     sender_id text,
-    recipient_ids text[] not null default '{}'
-        constraint messages_recipient_ids_texts check (hacs_core.is_texts(recipient_ids)),
-    tags text[] not null default '{}' constraint messages_tags_texts check (hacs_core.is_texts(tags)),
+    recipient_ids hacs_core.texts not null default '{}',
+    tags hacs_core.texts not null default '{}',
     status text not null default 'sent'
         constraint messages_status_valid check (status in ('draft', 'sent', 'delivered', 'read', 'archived')),
     requires_response boolean not null default false,
     response_deadline timestamptz,
-    metadata jsonb not null default '{}' constraint messages_metadata_object check (hacs_core.is_object(metadata)),
+    metadata jsonb not null default '{}'
+        constraint messages_metadata_object check (jsonb_typeof(metadata) = 'object'),
     patient_id text,
-    extra jsonb not null default '{}' constraint messages_extra_object check (hacs_core.is_object(extra)),
+    extra jsonb not null default '{}' constraint messages_extra_object check (jsonb_typeof(extra) = 'object'),
 
     local_patient_id text generated always as (hacs_core.reference_id(patient_id, 'Patient')) stored
         constraint messages_local_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,

@@ -64,7 +64,9 @@ pub fn insert(client: &mut impl GenericClient, sample: &Sample) -> Result<Value,
     document.extend(sample.context.clone());
     let (known, extra): (Map<_, _>, Map<_, _>) = document.into_iter().partition(|(key, _)| columns.contains(key));
     let mut document = known;
-    document.insert("extra".to_owned(), Value::Object(extra));
+    if columns.contains("extra") {
+        document.entry("extra").or_insert(Value::Object(extra));
+    }
     let list = document.keys().map(|key| format!("\"{key}\"")).collect::<Vec<_>>().join(", ");
     let table = &sample.table;
     let sql = format!(

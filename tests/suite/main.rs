@@ -1,10 +1,15 @@
 //! The tests against a real PostgreSQL. They are one program, so that they share one server.
 
+mod catalogue;
 mod command_line;
+mod contract;
 mod database;
 mod documents;
 mod history;
 mod migrating;
+mod properties;
+mod references;
+mod rules;
 mod samples;
 mod server;
 mod status;

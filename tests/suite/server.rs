@@ -12,8 +12,9 @@ use postgres::{Client, Config, NoTls};
 pub struct Server {
     /// Directory of the socket; also of data and log.
     pub dir: PathBuf,
-    /// Keeps the pipe to the caretaker open: when this process ends, however it ends, the server ends too.
-    _caretaker: Child,
+    server: Child,
+    /// Holds a pipe open: when this process ends, however it ends, the caretaker ends the server.
+    caretaker: Child,
 }
 
 pub const PORT: u16 = 5432;
@@ -59,7 +60,7 @@ impl Server {
             .stderr(log)
             .spawn()
             .expect("postgres starts");
-        let started = Self { _caretaker: caretaker(server.id(), &dir), dir };
+        let started = Self { caretaker: caretaker(server.id(), &dir), server, dir };
         started.wait();
         started
     }
@@ -77,6 +78,14 @@ impl Server {
             assert!(Instant::now() < deadline, "the server does not start: {error}\n{log}");
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.caretaker.stdin.take());
+        let _ = self.server.wait();
+        let _ = self.caretaker.wait();
     }
 }
 
