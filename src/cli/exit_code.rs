@@ -29,8 +29,10 @@ impl From<&Error> for ExitCode {
             Error::Connect(error) if error.is_configuration() => Self::Usage,
             Error::NoSuchTarget { .. } => Self::Usage,
             Error::Connect(_) => Self::Connection,
-            Error::Locked { .. } => Self::Locked,
-            Error::History(_) | Error::Newer { .. } => Self::History,
+            Error::Database { failure, .. } if failure.is_disconnect() => Self::Connection,
+            Error::CommitUnknown(_) => Self::Connection,
+            Error::Locked { .. } | Error::Blocked { .. } => Self::Locked,
+            Error::History(_) | Error::Newer { .. } | Error::Legacy(_) => Self::History,
             Error::Migration { .. } => Self::Failed,
             _ => Self::Unexpected,
         }
