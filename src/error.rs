@@ -97,7 +97,7 @@ pub enum Error {
         failure: Failure,
     },
     /// The server failed at something else.
-    #[error("{doing} failed: {failure}{step}", step = failure.next_step())]
+    #[error("{doing} failed: {failure}{step}\nNothing was changed.", step = failure.next_step())]
     Database {
         /// What was being done.
         doing: &'static str,

@@ -119,7 +119,7 @@ fn expected_columns() -> BTreeMap<String, Vec<String>> {
             let Some(rest) = statement.text(script).strip_prefix("create table if not exists ") else { continue };
             let (name, body) = rest.split_once(" (").unwrap_or((rest, ""));
             let column = |line: &str| {
-                let word = line.strip_prefix("    ")?.split(' ').next()?;
+                let word = line.strip_prefix("    ")?.split(' ').next()?.trim_matches('"');
                 (word.starts_with(|c: char| c.is_ascii_lowercase() || c == '_') && word != "constraint")
                     .then(|| word.to_owned())
             };

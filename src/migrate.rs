@@ -88,11 +88,10 @@ fn attempt(client: &mut Client, options: &Options, patience: &Patience) -> Resul
 fn prepare(ledger: &mut Ledger<'_>, options: &Options, patience: &Patience) -> Result<()> {
     let version = env!("CARGO_PKG_VERSION");
     let setup = format!(
-        "{SETTINGS} {} set local statement_timeout = {};
-         set local hacs_refinery.tool_version = '{version}'; {}",
+        "{SETTINGS} {} set local hacs_refinery.tool_version = '{version}'; {} set local statement_timeout = {};",
         patience.setting(),
-        options.statement_timeout.as_millis(),
         legacy::query(),
+        options.statement_timeout.as_millis(),
     );
     let messages = ledger.transaction().simple_query(&setup).map_err(Error::during("setting up the transaction"))?;
     legacy::check(&messages)

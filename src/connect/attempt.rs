@@ -89,7 +89,8 @@ impl Database {
             let met = (Failure::from(&error), heals(&error));
             // With prefer, the refusal of a server that was reached over TLS counts, not that of the second try.
             first = if refused { first.filter(|(f, _)| f.sqlstate().is_some()).or(Some(met)) } else { Some(met) };
-            if refused && mode != SslMode::Allow {
+            // Only a line of pg_hba.conf may have something against this way and nothing against the other.
+            if refused && error.code().is_some_and(|code| code.code() != "28000") {
                 break;
             }
         }

@@ -22,7 +22,8 @@ impl Database {
         let mut pause = Duration::from_millis(50);
         let mut told = String::new();
         loop {
-            let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            // The last attempt begins at the deadline, and has to have a chance.
+            let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(500));
             let error = match self.attempt(Some(left)) {
                 Err(error @ ConnectError::Failed { heals: true, .. }) => error,
                 decided => return decided,
