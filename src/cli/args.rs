@@ -48,7 +48,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "DURATION", default_value = "0s", value_parser = humantime::parse_duration)]
     pub wait: Duration,
 
-    /// How long one attempt to connect and log in may take [default: connect_timeout, else 30s]
+    /// How long one attempt to connect and log in may take; 0s sets no limit [default: connect_timeout, else 30s]
     #[arg(long, global = true, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub connect_timeout: Option<Duration>,
 

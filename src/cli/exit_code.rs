@@ -30,6 +30,7 @@ impl From<&Error> for ExitCode {
             Error::NoSuchTarget { .. } => Self::Usage,
             Error::Connect(_) => Self::Connection,
             Error::Database { failure, .. } if failure.is_disconnect() => Self::Connection,
+            Error::Database { failure, .. } if failure.sqlstate() == Some("55P03") => Self::Locked,
             Error::CommitUnknown(_) => Self::Connection,
             Error::Locked { .. } | Error::Blocked { .. } => Self::Locked,
             Error::History(_) | Error::Newer { .. } | Error::Legacy(_) => Self::History,

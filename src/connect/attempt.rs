@@ -20,7 +20,7 @@ const TICK: Duration = Duration::from_millis(1);
 
 impl Database {
     /// Bounds each attempt with a host, from the first packet to the end of the authentication. This goes before
-    /// libpq's `connect_timeout`; without either, it is half a minute.
+    /// libpq's `connect_timeout`; without either, it is half a minute. Zero sets no bound.
     pub fn set_connect_timeout(&mut self, timeout: Duration) {
         self.connect_timeout = Some(timeout);
     }
@@ -36,17 +36,14 @@ impl Database {
 
     /// Connects within the connection timeout and the limit, whichever is shorter.
     pub(super) fn attempt(&self, limit: Option<Duration>) -> Result<Client, ConnectError> {
-        let own = match self.connect_timeout {
-            Some(timeout) => Some(timeout),
-            None => self.seconds("connect_timeout")?.map_or(Some(DEFAULT_TIMEOUT), |s| (!s.is_zero()).then_some(s)),
-        };
-        let limit = own.into_iter().chain(limit).min();
+        let own = self.connect_timeout.or(self.seconds("connect_timeout")?).unwrap_or(DEFAULT_TIMEOUT);
+        let limit = Some(own).filter(|own| !own.is_zero()).into_iter().chain(limit).min();
         let mut last = None;
         for host in self.hosts()? {
             match host.connect_to_one(limit) {
                 // A host that refuses the login is the right one: libpq asks no other then.
                 Err(error @ ConnectError::Failed { .. }) if !error.is_refused_login() => {
-                    log::info!("{error}");
+                    log::info!("{}", error.reason());
                     last = Some(error);
                 }
                 decided => return decided,
@@ -59,7 +56,7 @@ impl Database {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let mut config = self.config()?;
         let mode = self.mode(&config)?;
-        let mut first: Option<(Failure, bool)> = None;
+        let mut met: Option<(Failure, bool)> = None;
         for attempt in tls::attempts(mode) {
             config.ssl_mode(*attempt);
             log::debug!("connecting to {} with TLS {attempt:?}", self.describe());
@@ -86,16 +83,16 @@ impl Database {
                 }
             };
             let refused = error.as_db_error().is_some();
-            let met = (Failure::from(&error), heals(&error));
-            // With prefer, the refusal of a server that was reached over TLS counts, not that of the second try.
-            first = if refused { first.filter(|(f, _)| f.sqlstate().is_some()).or(Some(met)) } else { Some(met) };
+            let now = (Failure::from(&error), heals(&error));
+            // What TLS met counts: with prefer it comes first, with allow last.
+            met = if mode == SslMode::Allow { Some(now) } else { met.or(Some(now)) };
             // Only a line of pg_hba.conf may have something against this way and nothing against the other.
             if refused && error.code().is_some_and(|code| code.code() != "28000") {
                 break;
             }
         }
         let nothing = || (Failure::Broken("no attempt was made".to_owned()), false);
-        Err(self.failed(first.unwrap_or_else(nothing)))
+        Err(self.failed(met.unwrap_or_else(nothing)))
     }
 
     fn failed(&self, (failure, heals): (Failure, bool)) -> ConnectError {

@@ -98,7 +98,7 @@ fn hint(failure: &Failure, heals: bool) -> &'static str {
 }
 
 fn hint_without_answer(text: &str, heals: bool) -> &'static str {
-    if text.contains("certificate") || text.contains("ertificate verify") {
+    if text.contains("certificate") {
         "\nHINT: sslrootcert has to name the authority behind the server's certificate, and with sslmode=verify-full \
          the certificate has to name the host and be in date."
     } else if text.contains("does not support TLS") {

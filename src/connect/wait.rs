@@ -45,7 +45,7 @@ impl Database {
 
 impl ConnectError {
     /// What was tried and what it met, without advice.
-    fn reason(&self) -> String {
+    pub(super) fn reason(&self) -> String {
         match self {
             Self::Failed { server, failure, .. } => format!("{server}: {failure}"),
             other => other.to_string(),

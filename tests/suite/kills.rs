@@ -199,7 +199,6 @@ fn cut_everywhere(server: &Server) {
 /// Every message of a short conversation; of a long one the first and the last ones, and some between. With as many
 /// rounds as there are messages, every message.
 fn numbers(total: usize) -> Vec<usize> {
-    let between = rounds(1).max(1);
-    let step = (total / between).max(1);
-    (0..=total).filter(|number| *number < 16 || *number + 8 > total || number % step == 0).collect()
+    let step = (total / rounds(2)).max(1);
+    (0..=total).filter(|number| *number < 8 || *number + 6 > total || number % step == 0).collect()
 }
