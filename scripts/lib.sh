@@ -55,3 +55,18 @@ need_postgres() {
     install_packages postgresql
     find_postgres || die "no PostgreSQL server found, although one was installed; set PG_BINDIR"
 }
+
+# The server's programs refuse to run as root.
+server_user() {
+    local name
+    for name in postgres nobody; do
+        if getent passwd "$name" >/dev/null; then echo "$name"; return; fi
+    done
+    die "as root, this needs a user named postgres or nobody to run the server"
+}
+
+# A program of the server, run as that user.
+# shellcheck disable=SC2016 # $0 and $@ are for the inner shell
+as_server() {
+    if [ "$(id -u)" = 0 ]; then (cd / && su -s /bin/sh "$(server_user)" -c 'exec "$0" "$@"' -- "$@"); else "$@"; fi
+}

@@ -10,20 +10,6 @@ cd "$(dirname "$0")/.."
 
 home=${HACS_QUICKSTART_DIR:-${TMPDIR:-/tmp}/hacs-quickstart-$(id -u)}
 
-# The server's programs refuse to run as root.
-server_user() {
-    local name
-    for name in postgres nobody; do
-        if getent passwd "$name" >/dev/null; then echo "$name"; return; fi
-    done
-    die "as root, this needs a user named postgres or nobody to run the server"
-}
-
-# shellcheck disable=SC2016 # $0 and $@ are for the inner shell
-as_server() {
-    if [ "$(id -u)" = 0 ]; then (cd / && su -s /bin/sh "$(server_user)" -c 'exec "$0" "$@"' -- "$@"); else "$@"; fi
-}
-
 running() { as_server "$bin/pg_ctl" -D "$home/data" status >/dev/null 2>&1; }
 
 start_cluster() {

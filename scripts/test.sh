@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 need_build_tools
 PG_BINDIR=$(need_postgres)
 export PG_BINDIR
+command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || install_packages pgbouncer
 command -v shellcheck >/dev/null || install_packages shellcheck || say "shellcheck is missing: scripts are not checked"
 
 say "format"

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::connect::ConnectError;
 use crate::history::HistoryError;
+use crate::legacy::Conflict;
 use crate::lock::Holder;
 use crate::script::Location;
 use crate::server_error::Failure;
@@ -41,6 +42,31 @@ pub enum Error {
         /// Who held the lock at last, where the server could tell.
         holder: Option<Holder>,
     },
+    /// Another session held a table that a migration changes, for too long.
+    #[error(
+        "another session held what this run needs, for {waited}{holder}\n{failure}\n\
+         Nothing was changed. End that session's transaction, or raise --lock-timeout.",
+        waited = humantime::format_duration(*waited),
+        holder = holder.as_ref().map(|holder| format!(": {holder}")).unwrap_or_default()
+    )]
+    Blocked {
+        /// How long this run waited.
+        waited: Duration,
+        /// The session that has held a lock on HACS's tables longest, where there is one.
+        holder: Option<Holder>,
+        /// What the server said at last.
+        failure: Failure,
+    },
+    /// [`Options::stop`](crate::Options::stop) was set.
+    #[error("the run was told to stop\nNothing was changed: the whole run was rolled back.")]
+    Stopped,
+    /// Tables of the same names, but with other columns, are there already.
+    #[error(
+        "this database holds tables that hacs-refinery did not make:\n{}\nNothing was changed. Migrate an empty \
+         database and copy the data over; the README tells how under \"Coming from the Python migrations\".",
+        list(.0)
+    )]
+    Legacy(Vec<Conflict>),
     /// The history of the database does not fit to the migrations at hand.
     #[error(
         "the migration history of this database does not fit to this binary:\n{}\n\
@@ -61,7 +87,8 @@ pub enum Error {
         known: i32,
     },
     /// A migration failed; the whole run was rolled back.
-    #[error("{location}: {failure}{statement}\nNothing was changed: the whole run was rolled back.",
+    #[error("{location}: {failure}{statement}{step}\nNothing was changed: the whole run was rolled back.",
+        step = failure.next_step(),
         statement = location.statement.as_ref().map(|words| format!("\nSTATEMENT: {words}")).unwrap_or_default())]
     Migration {
         /// Where it failed.
@@ -70,7 +97,7 @@ pub enum Error {
         failure: Failure,
     },
     /// The server failed at something else.
-    #[error("{doing} failed: {failure}")]
+    #[error("{doing} failed: {failure}{step}\nNothing was changed.", step = failure.next_step())]
     Database {
         /// What was being done.
         doing: &'static str,
@@ -92,6 +119,6 @@ impl Error {
     }
 }
 
-fn list(errors: &[HistoryError]) -> String {
+fn list(errors: &[impl std::fmt::Display]) -> String {
     errors.iter().map(|error| format!("  {error}")).collect::<Vec<_>>().join("\n")
 }

@@ -15,11 +15,13 @@
 //! With a client at hand, [`migrate`] and [`status`] do the same. Both block: do not call them on a thread that runs
 //! an async executor.
 
+mod blocked;
 mod connect;
 mod embedded;
 mod error;
 mod history;
 mod ledger;
+mod legacy;
 mod lock;
 mod migrate;
 mod options;
@@ -30,11 +32,12 @@ mod server_error;
 mod statements;
 mod status;
 
-pub use connect::{ConnectError, Database};
+pub use connect::{Canceller, ConnectError, Database};
 pub use embedded::{HISTORY_TABLE, migrations, runner};
 pub use error::{Error, Result};
 pub use history::{HistoryError, Record};
 pub use ledger::{Ledger, LedgerError};
+pub use legacy::Conflict;
 pub use lock::Holder;
 pub use migrate::migrate;
 pub use options::{DEFAULT_LOCK_TIMEOUT, Options};

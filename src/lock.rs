@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use postgres::Transaction;
+use postgres::{SimpleQueryRow, Transaction};
 
+use crate::blocked::Patience;
 use crate::error::{Error, Result};
 use crate::ledger::rows;
+use crate::options::Options;
 
 /// The advisory lock of all migrations of a database: the letters `hacsmigr`.
 pub(crate) const KEY: i64 = i64::from_be_bytes(*b"hacsmigr");
@@ -24,6 +26,13 @@ pub struct Holder {
     pub since: String,
 }
 
+impl From<&SimpleQueryRow> for Holder {
+    fn from(row: &SimpleQueryRow) -> Self {
+        let text = |column| row.get(column).unwrap_or_default().to_owned();
+        Self { pid: text("pid"), application: text("application"), since: text("since") }
+    }
+}
+
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "held by process {} ({}) since {}", self.pid, self.application, self.since)
@@ -32,14 +41,13 @@ impl fmt::Display for Holder {
 
 /// Waits for the lock. Asking again and again, instead of queueing, leaves the deadline and the messages to us, and
 /// needs no `lock_timeout` that would also strike the migrations.
-pub(crate) fn acquire(transaction: &mut Transaction<'_>, timeout: Duration) -> Result<()> {
-    let started = Instant::now();
+pub(crate) fn acquire(transaction: &mut Transaction<'_>, options: &Options, patience: &Patience) -> Result<()> {
     let mut pause = Duration::from_millis(20);
     let mut told: Option<Holder> = None;
     while !try_lock(transaction)? {
         let holder = holder(transaction)?;
-        if started.elapsed() >= timeout {
-            return Err(Error::Locked { waited: timeout, holder });
+        if patience.left().is_zero() {
+            return Err(Error::Locked { waited: options.lock_timeout, holder });
         }
         if holder.is_some() && holder != told {
             log::warn!(
@@ -48,7 +56,8 @@ pub(crate) fn acquire(transaction: &mut Transaction<'_>, timeout: Duration) -> R
             );
             told = holder;
         }
-        sleep(pause.min(timeout.saturating_sub(started.elapsed())));
+        sleep(pause.min(patience.left()));
+        options.check_stop()?;
         pause = (pause * 2).min(Duration::from_millis(500));
     }
     Ok(())
@@ -75,10 +84,5 @@ fn holder(transaction: &mut Transaction<'_>) -> Result<Option<Holder>> {
              and l.objsubid = 1",
     );
     let messages = transaction.simple_query(&query).map_err(Error::during("asking who holds the migration lock"))?;
-    let text = |row: &postgres::SimpleQueryRow, column| row.get(column).unwrap_or_default().to_owned();
-    Ok(rows(&messages).next().map(|row| Holder {
-        pid: text(row, "pid"),
-        application: text(row, "application"),
-        since: text(row, "since"),
-    }))
+    Ok(rows(&messages).next().map(Holder::from))
 }

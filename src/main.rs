@@ -9,11 +9,12 @@ use clap::Parser;
 fn main() -> ExitCode {
     let args = cli::Args::parse();
     cli::start_log(&args.global);
+    cli::catch_signals();
     match cli::run(&args) {
         Ok(code) => code.into(),
         Err(error) => {
             eprintln!("error: {error}");
-            cli::ExitCode::from(&error).into()
+            cli::signal_exit_code().unwrap_or_else(|| cli::ExitCode::from(&error).into())
         }
     }
 }

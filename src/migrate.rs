@@ -5,10 +5,12 @@ use std::time::Duration;
 use postgres::{Client, IsolationLevel};
 use refinery::{Migration, Target};
 
+use crate::blocked::{self, Patience};
 use crate::embedded;
 use crate::error::{Error, Result};
 use crate::history::{self, HistoryError, Plan, Record};
 use crate::ledger::{Ledger, LedgerError, rows};
+use crate::legacy;
 use crate::lock;
 use crate::options::Options;
 use crate::report::{Applied, Report};
@@ -29,6 +31,8 @@ const SETTINGS: &str = "
     set local timezone = 'UTC';
     set local extra_float_digits = 1;
     set local row_security = on;
+    set local array_nulls = on;
+    set local idle_in_transaction_session_timeout = 0;
     -- Without this, a server whose client was killed finishes the running statement first, and keeps its locks until
     -- then. Servers on some platforms cannot look.
     do $$
@@ -38,6 +42,9 @@ const SETTINGS: &str = "
         when others then null;
     end
     $$;
+    -- A success that was reported has to outlive a crash of the server.
+    select set_config('synchronous_commit', 'on', true)
+    where current_setting('synchronous_commit') = 'off';
 ";
 
 /// Brings a database to the newest version, or to [`Options::target`].
@@ -50,12 +57,17 @@ const SETTINGS: &str = "
 ///
 /// # Errors
 ///
-/// [`Error::Locked`], [`Error::History`], [`Error::Newer`], [`Error::Migration`], [`Error::NoSuchTarget`], and
-/// [`Error::Database`] for everything else that the server may say. Nothing was changed then, except that
-/// [`Error::CommitUnknown`] cannot tell.
+/// [`Error::Locked`], [`Error::Blocked`], [`Error::Stopped`], [`Error::Legacy`], [`Error::History`],
+/// [`Error::Newer`], [`Error::Migration`], [`Error::NoSuchTarget`], and [`Error::Database`] for everything else that
+/// the server may say. Nothing was changed then, except that [`Error::CommitUnknown`] cannot tell.
 pub fn migrate(client: &mut Client, options: &Options) -> Result<Report> {
     check_target(options)?;
-    let found = read_history(client)?;
+    blocked::retry(client, options, |client, patience| attempt(client, options, patience))
+}
+
+/// The whole run, once.
+fn attempt(client: &mut Client, options: &Options, patience: &Patience) -> Result<Report> {
+    let found = read_history(client, patience)?;
     let plan = plan(&found, options)?;
     if plan.pending.is_empty() {
         make_partitions(client, &found);
@@ -68,8 +80,8 @@ pub fn migrate(client: &mut Client, options: &Options) -> Result<Report> {
         .start()
         .map_err(Error::during("starting the transaction"))?;
     let mut ledger = Ledger::new(transaction);
-    prepare(&mut ledger)?;
-    lock::acquire(ledger.transaction(), options.lock_timeout)?;
+    prepare(&mut ledger, options, patience)?;
+    lock::acquire(ledger.transaction(), options, patience)?;
     apply(ledger, options)
 }
 
@@ -84,12 +96,17 @@ fn make_partitions(client: &mut Client, found: &[Record]) {
     }
 }
 
-fn prepare(ledger: &mut Ledger<'_>) -> Result<()> {
+/// Sets the transaction up, and looks in the same message whether something else than this tool has been here.
+fn prepare(ledger: &mut Ledger<'_>, options: &Options, patience: &Patience) -> Result<()> {
     let version = env!("CARGO_PKG_VERSION");
-    ledger
-        .transaction()
-        .batch_execute(&format!("{SETTINGS} set local hacs_refinery.tool_version = '{version}';"))
-        .map_err(Error::during("setting up the transaction"))
+    let setup = format!(
+        "{SETTINGS} {} set local hacs_refinery.tool_version = '{version}'; {} set local statement_timeout = {};",
+        patience.setting(),
+        legacy::query(),
+        options.statement_timeout.as_millis(),
+    );
+    let messages = ledger.transaction().simple_query(&setup).map_err(Error::during("setting up the transaction"))?;
+    legacy::check(&messages)
 }
 
 /// Under the lock: what is pending now, since another run may have finished while this one waited.
@@ -121,6 +138,7 @@ fn apply(mut ledger: Ledger<'_>, options: &Options) -> Result<Report> {
         .run(&mut ledger)
         .map_err(|error| failed(&error, &plan.pending))?;
     let applied = applied(&plan.pending, ledger.seconds());
+    options.check_stop()?;
     ledger.commit().map_err(|error| match Failure::from(&error) {
         failure @ Failure::Broken(_) => Error::CommitUnknown(failure),
         failure @ Failure::Refused(_) => Error::Database { doing: "committing the run", failure },
@@ -148,9 +166,10 @@ fn plan(found: &[Record], options: &Options) -> Result<Plan> {
 }
 
 /// The history without a transaction and without a lock. A database that has none has an empty one.
-pub(crate) fn read_history(client: &mut Client) -> Result<Vec<Record>> {
+pub(crate) fn read_history(client: &mut Client, patience: &Patience) -> Result<Vec<Record>> {
     const UNDEFINED_TABLE: &str = "42P01";
-    match client.simple_query(history::QUERY) {
+    // One message is one transaction: the setting ends with it.
+    match client.simple_query(&format!("{} {}", patience.setting(), history::QUERY)) {
         Ok(messages) => parse_all(&messages),
         Err(error) if error.code().is_some_and(|code| code.code() == UNDEFINED_TABLE) => Ok(Vec::new()),
         Err(error) => Err(unreadable(&error).unwrap_or_else(|| Error::during("reading the migration history")(error))),

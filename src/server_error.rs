@@ -66,6 +66,32 @@ impl Failure {
             Self::Broken(_) => None,
         }
     }
+
+    /// Whether the connection is gone.
+    #[must_use]
+    pub fn is_disconnect(&self) -> bool {
+        self.sqlstate().is_none_or(|code| code.starts_with("57P") || code.starts_with("08"))
+    }
+
+    /// What to do next, in a line of its own, where the server does not say it.
+    pub(crate) fn next_step(&self) -> &'static str {
+        match self.sqlstate() {
+            _ if self.is_disconnect() => "\nNEXT: See why the server ended the connection, then run this again.",
+            Some("25006") => {
+                "\nNEXT: This is a standby, or default_transaction_read_only is on for the database or the role. Use \
+                 the primary, or a role that may write."
+            }
+            Some("42501") => {
+                "\nNEXT: Use the role that owns the schemas, or one that may create them; see \"Roles\" in the README."
+            }
+            Some("42P07" | "42710" | "42723" | "42P06" | "42809" | "42P16") => {
+                "\nNEXT: Something else made an object of this name. Rename or drop it, then run this again."
+            }
+            Some("53100") => "\nNEXT: Make room on the server's disk, then run this again.",
+            Some("57014") => "\nNEXT: Run this again; where a timeout ended it, with a higher --statement-timeout.",
+            _ => "",
+        }
+    }
 }
 
 impl From<&postgres::Error> for Failure {

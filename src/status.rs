@@ -141,6 +141,7 @@ fn catalogue_query() -> String {
     let names = SCHEMAS.map(|name| format!("('{name}')")).join(", ");
     format!(
         "start transaction isolation level repeatable read read only;
+         set local lock_timeout = '10s';
          select s.name, n.oid is not null as found, s.name || '.' || c.relname as relation
          from (values {names}) as s (name)
          join pg_catalog.pg_namespace as n on n.nspname = s.name

@@ -14,11 +14,12 @@ Exit codes:
   0  success
   1  unexpected failure
   2  wrong usage, or settings that cannot be used
-  3  cannot connect or log in
+  3  cannot connect or log in, or the connection was lost
   4  migrations are pending (status --check)
-  5  another migration did not finish in time
-  6  the history does not fit to this binary, or the database is newer
+  5  another migration, or a session that holds a table, did not finish in time
+  6  the history does not fit to this binary, or the database is newer, or other tools made its tables
   8  a migration failed; nothing was changed
+  130, 143  stopped by SIGINT or SIGTERM; nothing was changed
 
 Environment:
   DATABASE_URL   the database, where --database-url is not given
@@ -43,6 +44,14 @@ pub struct Global {
     #[arg(long, short = 'd', global = true, value_name = "URL")]
     pub database_url: Option<String>,
 
+    /// Try again for that long while the server is not there yet, such as 30s or 2m
+    #[arg(long, global = true, value_name = "DURATION", default_value = "0s", value_parser = humantime::parse_duration)]
+    pub wait: Duration,
+
+    /// How long one attempt to connect and log in may take; 0s sets no limit [default: connect_timeout, else 30s]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub connect_timeout: Option<Duration>,
+
     /// Say more; twice for everything
     #[arg(long, short, global = true, action = ArgAction::Count)]
     pub verbose: u8,
@@ -64,9 +73,13 @@ pub enum Command {
         #[arg(long)]
         allow_newer: bool,
 
-        /// How long to wait for another migration to finish, such as 30s or 5m
+        /// How long to wait for another migration to finish and for tables that others hold, such as 30s or 5m
         #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
         lock_timeout: Duration,
+
+        /// How long one statement may take; 0s sets no limit
+        #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = humantime::parse_duration)]
+        statement_timeout: Duration,
     },
     /// Show what the database has, without touching it
     Status {

@@ -29,8 +29,11 @@ impl From<&Error> for ExitCode {
             Error::Connect(error) if error.is_configuration() => Self::Usage,
             Error::NoSuchTarget { .. } => Self::Usage,
             Error::Connect(_) => Self::Connection,
-            Error::Locked { .. } => Self::Locked,
-            Error::History(_) | Error::Newer { .. } => Self::History,
+            Error::Database { failure, .. } if failure.is_disconnect() => Self::Connection,
+            Error::Database { failure, .. } if failure.sqlstate() == Some("55P03") => Self::Locked,
+            Error::CommitUnknown(_) => Self::Connection,
+            Error::Locked { .. } | Error::Blocked { .. } => Self::Locked,
+            Error::History(_) | Error::Newer { .. } | Error::Legacy(_) => Self::History,
             Error::Migration { .. } => Self::Failed,
             _ => Self::Unexpected,
         }

@@ -3,9 +3,11 @@
 mod args;
 mod exit_code;
 mod output;
+mod signals;
 
 pub use args::{Args, Global};
 pub use exit_code::ExitCode;
+pub use signals::{catch as catch_signals, exit_code as signal_exit_code};
 
 use std::io::{ErrorKind, Write};
 
@@ -21,14 +23,22 @@ use args::Command;
 pub fn run(args: &Args) -> Result<ExitCode> {
     let connect = || {
         let url = args.global.database_url.clone().or_else(|| std::env::var("DATABASE_URL").ok());
-        Ok::<_, hacs_refinery::Error>(Database::find(url.as_deref())?.connect()?)
+        let mut database = Database::find(url.as_deref())?;
+        if let Some(timeout) = args.global.connect_timeout {
+            database.set_connect_timeout(timeout);
+        }
+        let client = database.wait(args.global.wait)?;
+        signals::cancel_with(database.canceller(&client));
+        Ok::<_, hacs_refinery::Error>(client)
     };
     match &args.command {
-        Command::Migrate { target, allow_newer, lock_timeout } => {
+        Command::Migrate { target, allow_newer, lock_timeout, statement_timeout } => {
             let mut options = Options::default();
             options.target = *target;
             options.allow_newer = *allow_newer;
             options.lock_timeout = *lock_timeout;
+            options.statement_timeout = *statement_timeout;
+            options.stop = signals::stop();
             let report = hacs_refinery::migrate(&mut connect()?, &options)?;
             if !args.global.quiet {
                 print(&output::report(&report));

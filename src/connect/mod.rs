@@ -1,22 +1,25 @@
 //! From connection settings, as people have them, to a connection.
 
+mod attempt;
+mod cancel;
 mod files;
 mod keywords;
 mod tls;
 mod url;
+mod wait;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use postgres::config::{ChannelBinding, Host, LoadBalanceHosts, SslNegotiation, TargetSessionAttrs};
-use postgres::{Client, Config, NoTls};
+use postgres::Config;
+use postgres::config::{ChannelBinding, LoadBalanceHosts, SslNegotiation, TargetSessionAttrs};
 use thiserror::Error;
 
 use crate::server_error::Failure;
+pub use cancel::Canceller;
 use keywords::Keywords;
-use tls::SslMode;
 
 /// Why there is no connection. No text of it holds a password.
 #[derive(Debug, Error)]
@@ -59,12 +62,14 @@ pub enum ConnectError {
     #[error("the TLS settings cannot be used: {0}")]
     Tls(native_tls::Error),
     /// The server could not be reached, or did not let us in.
-    #[error("cannot connect to {server}: {failure}{hint}", hint = hint(failure))]
+    #[error("cannot connect to {server}: {failure}{hint}", hint = hint(failure, *heals))]
     Failed {
         /// Hosts and database, for people.
         server: String,
         /// What the last attempt met.
         failure: Failure,
+        /// Whether the cause may pass by itself, so that [`Database::wait`] tries again.
+        heals: bool,
     },
 }
 
@@ -77,17 +82,33 @@ impl ConnectError {
 }
 
 /// What to do next about a failed connection.
-fn hint(failure: &Failure) -> &'static str {
+fn hint(failure: &Failure, heals: bool) -> &'static str {
     match failure.sqlstate() {
         Some("28P01") => "\nHINT: Check user and password; a password can also come from PGPASSWORD or ~/.pgpass.",
         Some("28000") => {
             "\nHINT: The server's pg_hba.conf does not let this user in from here, or the role may not log in."
         }
         Some("3D000") => "\nHINT: Create the database first: createdb, or create database in psql.",
-        Some("53300") => "\nHINT: The server has no free connection; try again later.",
-        Some("57P03") => "\nHINT: The server is starting up or shutting down; try again in a moment.",
+        Some("42501") => "\nHINT: Let the role in: grant connect on database … to the role.",
+        Some("53300") => "\nHINT: The server has no free connection; --wait 1m tries again for that long.",
+        Some("57P03") => "\nHINT: The server is starting up or shutting down; --wait 1m tries again for that long.",
         Some(_) => "",
-        None => "\nHINT: Check that the server runs and that host, port and sslmode are right.",
+        None => hint_without_answer(&failure.to_string(), heals),
+    }
+}
+
+fn hint_without_answer(text: &str, heals: bool) -> &'static str {
+    if text.contains("certificate") {
+        "\nHINT: sslrootcert has to name the authority behind the server's certificate, and with sslmode=verify-full \
+         the certificate has to name the host and be in date."
+    } else if text.contains("does not support TLS") {
+        "\nHINT: The server speaks no TLS: turn it on there, or ask for no more than sslmode=prefer."
+    } else if text.contains("password missing") {
+        "\nHINT: The server wants a password: give it in the URL, in PGPASSWORD, or in ~/.pgpass."
+    } else if heals {
+        "\nHINT: Check that the server runs and that host and port are right; --wait 1m tries again for that long."
+    } else {
+        "\nHINT: Check that the server runs and that host, port and sslmode are right."
     }
 }
 
@@ -95,6 +116,7 @@ fn hint(failure: &Failure) -> &'static str {
 #[derive(Clone, Debug)]
 pub struct Database {
     keywords: Keywords,
+    connect_timeout: Option<Duration>,
 }
 
 impl FromStr for Database {
@@ -134,44 +156,7 @@ impl Database {
             keywords.fill_from(&service);
         }
         keywords.fill_from(&env);
-        Ok(Self { keywords })
-    }
-
-    /// Connects.
-    ///
-    /// # Errors
-    ///
-    /// What the last attempt met: unreachable, refused, not trusted.
-    pub fn connect(&self) -> Result<Client, ConnectError> {
-        let mut config = self.config()?;
-        let local = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
-        // As in libpq, sslmode means nothing on a unix socket.
-        let mode = match tls::mode(&self.keywords)? {
-            _ if local && !config.get_hosts().is_empty() => SslMode::Disable,
-            mode => mode,
-        };
-        let mut last = None;
-        for attempt in tls::attempts(mode) {
-            config.ssl_mode(*attempt);
-            log::debug!("connecting to {} with TLS {attempt:?}", self.describe());
-            let result = match attempt {
-                postgres::config::SslMode::Disable => config.connect(NoTls),
-                _ => config.connect(tls::connector(&self.keywords, mode)?),
-            };
-            match result {
-                Ok(client) => return Ok(client),
-                // With prefer, the refusal of a server that was reached over TLS counts, not that of the second try.
-                Err(error) => {
-                    let refused = error.as_db_error().is_some();
-                    last = last.or_else(|| refused.then(|| Failure::from(&error))).or(Some(Failure::from(error)));
-                    if refused && mode != SslMode::Allow {
-                        break;
-                    }
-                }
-            }
-        }
-        let failure = last.unwrap_or_else(|| Failure::Broken("no attempt was made".to_owned()));
-        Err(ConnectError::Failed { server: self.describe(), failure })
+        Ok(Self { keywords, connect_timeout: None })
     }
 
     /// Hosts and database, for people.
@@ -240,27 +225,29 @@ impl Database {
         get("password").map(str::to_owned).or_else(from_file)
     }
 
+    fn number(&self, keyword: &'static str) -> Result<Option<u64>, ConnectError> {
+        let parse = |text: &str| text.parse().map_err(|_| ConnectError::Value(keyword, "it is no whole number"));
+        self.keywords.get(keyword).map(parse).transpose()
+    }
+
+    fn seconds(&self, keyword: &'static str) -> Result<Option<Duration>, ConnectError> {
+        Ok(self.number(keyword)?.map(Duration::from_secs))
+    }
+
     fn set_timeouts(&self, config: &mut Config) -> Result<(), ConnectError> {
-        let number = |keyword: &'static str| {
-            let parse = |text: &str| text.parse().map_err(|_| ConnectError::Value(keyword, "it is no whole number"));
-            self.keywords.get(keyword).map(parse).transpose()
-        };
-        if let Some(seconds) = number("connect_timeout")?.filter(|seconds| *seconds > 0) {
-            config.connect_timeout(Duration::from_secs(seconds));
-        }
-        if let Some(millis) = number("tcp_user_timeout")? {
+        if let Some(millis) = self.number("tcp_user_timeout")? {
             config.tcp_user_timeout(Duration::from_millis(millis));
         }
-        if let Some(on) = number("keepalives")? {
+        if let Some(on) = self.number("keepalives")? {
             config.keepalives(on != 0);
         }
-        if let Some(seconds) = number("keepalives_idle")? {
-            config.keepalives_idle(Duration::from_secs(seconds));
+        if let Some(idle) = self.seconds("keepalives_idle")? {
+            config.keepalives_idle(idle);
         }
-        if let Some(seconds) = number("keepalives_interval")? {
-            config.keepalives_interval(Duration::from_secs(seconds));
+        if let Some(interval) = self.seconds("keepalives_interval")? {
+            config.keepalives_interval(interval);
         }
-        if let Some(count) = number("keepalives_count")? {
+        if let Some(count) = self.number("keepalives_count")? {
             config.keepalives_retries(u32::try_from(count).unwrap_or(u32::MAX));
         }
         Ok(())

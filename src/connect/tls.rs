@@ -74,8 +74,8 @@ pub(crate) fn connector(keywords: &Keywords, mode: SslMode) -> Result<MakeTlsCon
         Some(path) => Some(PathBuf::from(path)),
         None => files::home(".postgresql/root.crt").filter(|path| path.exists()),
     };
-    // As in libpq: a root certificate at hand turns require into verify-ca.
-    let mode = if mode == SslMode::Require && root.is_some() { SslMode::VerifyCa } else { mode };
+    // As in libpq: with a root certificate at hand, every mode that comes to speak TLS verifies like verify-ca.
+    let mode = if root.is_some() { mode.max(SslMode::VerifyCa) } else { mode };
     if mode >= SslMode::VerifyCa && root.is_none() && !system {
         return Err(ConnectError::NoRootCertificate);
     }

@@ -7,12 +7,12 @@ use std::sync::{Mutex, OnceLock};
 use postgres::config::Host;
 use postgres::{Client, Config, NoTls};
 
-use crate::server;
+use crate::server::{self, Server};
 
 /// A fresh database, dropped with this value.
 pub struct Database {
     pub name: String,
-    /// Of its server, as superuser.
+    /// The superuser's settings for its server.
     config: Config,
 }
 
@@ -37,20 +37,20 @@ impl Database {
         Self::from_template(&template.name)
     }
 
-    /// A database on a server of the test's own, with the embedded migrations.
-    pub fn migrated_on(server: &server::Server) -> Self {
-        let database = Self::create(&Self::next_name(), "template0", server.config());
+    /// An empty database of a server that is not the shared one.
+    pub fn on(server: &Server) -> Self {
+        Self::create(&next_name(), "template0", server.config())
+    }
+
+    /// The same with the embedded migrations.
+    pub fn migrated_on(server: &Server) -> Self {
+        let database = Self::on(server);
         hacs_refinery::migrate(&mut database.client(), &hacs_refinery::Options::default()).expect("the migrations run");
         database
     }
 
     fn from_template(template: &str) -> Self {
-        Self::named(&Self::next_name(), template)
-    }
-
-    fn next_name() -> String {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        format!("hacs_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+        Self::named(&next_name(), template)
     }
 
     /// A database with a name of the test's choice.
@@ -58,18 +58,16 @@ impl Database {
         Self::create(name, template, server::config())
     }
 
-    fn create(name: &str, template: &str, config: Config) -> Self {
+    fn create(name: &str, template: &str, mut config: Config) -> Self {
         let _guard = CREATING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let sql = format!("create database {} template {template}", quoted(name));
-        let mut admin = config.clone().dbname("postgres").connect(NoTls).expect("the server answers");
-        admin.batch_execute(&sql).expect("create database");
+        config.dbname("postgres").connect(NoTls).expect("the server lets us in").batch_execute(&sql).expect(&sql);
         Self { name: name.to_owned(), config }
     }
 
     /// A superuser's connection.
     pub fn client(&self) -> Client {
-        let connected = self.config.clone().dbname(&self.name).connect(NoTls);
-        connected.unwrap_or_else(|error| panic!("connecting to {}: {error}", self.name))
+        self.config.clone().dbname(&self.name).connect(NoTls).expect("the database lets us in")
     }
 
     /// A connection as another role.
@@ -138,10 +136,15 @@ impl Drop for Database {
     fn drop(&mut self) {
         // A static is never dropped: the template goes with its server.
         let sql = format!("drop database if exists {} with (force)", quoted(&self.name));
-        if let Ok(mut client) = self.config.clone().dbname("postgres").connect(NoTls) {
+        if let Ok(mut client) = self.config.dbname("postgres").connect(NoTls) {
             let _ = client.batch_execute(&sql);
         }
     }
+}
+
+fn next_name() -> String {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    format!("hacs_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 pub fn quoted(name: &str) -> String {

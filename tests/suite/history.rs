@@ -74,6 +74,51 @@ fn a_history_table_without_its_columns_is_named() {
 }
 
 #[test]
+fn a_history_table_that_is_a_view_now_is_read_all_the_same_and_one_that_is_gone_does_not_start_a_second_history() {
+    let database = Database::migrated();
+    let expected = database.dump();
+    database
+        .client()
+        .batch_execute(
+            "alter table hacs_admin.migrations rename to real_migrations;
+             create view hacs_admin.migrations as select * from hacs_admin.real_migrations",
+        )
+        .unwrap();
+    let end = database.run(&["migrate"]);
+    assert_eq!((end.code, end.stdout.as_str()), (Some(0), "Nothing to do: the database is at V8.\n"), "{end:?}");
+
+    // Without a history every file is run again, which changes nothing, and is recorded.
+    let sql = "drop view hacs_admin.migrations; drop table hacs_admin.real_migrations";
+    database.client().batch_execute(sql).unwrap();
+    let end = database.run(&["migrate"]);
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert!(end.stdout.contains("8 migrations applied"), "{end:?}");
+    assert_eq!(database.dump(), expected);
+}
+
+#[test]
+fn each_of_refinerys_columns_is_missed_by_its_name() {
+    for column in ["version", "name", "applied_on"] {
+        refused(
+            &format!("alter table hacs_admin.migrations drop column {column} cascade"),
+            &format!("cannot be read: column \"{column}\" does not exist"),
+        );
+    }
+}
+
+#[test]
+fn a_history_that_was_emptied_is_no_reason_to_touch_tables_of_another_shape() {
+    let database = Database::migrated();
+    let sql = "drop table hacs_admin.migrations; alter table hacs_agents.messages add column mine text";
+    database.client().batch_execute(sql).unwrap();
+    let before = database.dump();
+    let end = database.run(&["migrate"]);
+    assert_eq!(end.code, Some(6), "{end:?}");
+    assert!(end.stderr.contains("hacs_agents.messages: columns not ours: mine\n"), "{end:?}");
+    assert_eq!(database.dump(), before);
+}
+
+#[test]
 fn a_database_newer_than_the_binary_is_its_own_error_and_a_success_when_allowed() {
     let database = Database::migrated();
     let newer = "insert into hacs_admin.migrations values (9, 'later', '2026-01-01T00:00:00Z', '1')";

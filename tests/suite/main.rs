@@ -6,16 +6,25 @@ mod audit_seals;
 mod catalogue;
 mod command_line;
 mod contract;
+mod crowd;
 mod database;
 mod documents;
 mod history;
+mod kills;
+mod legacy;
 mod migrating;
+mod privileges;
 mod properties;
+mod proxy;
 mod references;
+mod refusals;
 mod rules;
 mod samples;
 mod server;
 mod status;
+mod surroundings;
+mod tls;
+mod waiting;
 
 /// A program of `examples/`, which cargo builds beside the tests.
 fn example(name: &str) -> std::process::Command {

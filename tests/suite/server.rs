@@ -12,6 +12,8 @@ use postgres::{Config, NoTls};
 pub struct Server {
     /// Directory of the socket; also of data and log.
     pub dir: PathBuf,
+    /// Port of the socket, and of TCP where the server listens on it.
+    pub port: u16,
     server: Child,
     /// Holds a pipe open: when this process ends, however it ends, the caretaker ends the server.
     caretaker: Child,
@@ -36,6 +38,15 @@ pub fn shared() -> &'static Server {
 impl Server {
     /// Makes a cluster and starts it on a unix socket, with further lines of `postgresql.conf`.
     pub fn start(settings: &[&str]) -> Self {
+        Self::start_on(PORT, settings)
+    }
+
+    /// The same, on a free port of 127.0.0.1 as well.
+    pub fn start_with_tcp(settings: &[&str]) -> Self {
+        Self::start_on(free_port(), &[settings, &["listen_addresses = '127.0.0.1'"]].concat())
+    }
+
+    fn start_on(port: u16, settings: &[&str]) -> Self {
         let dir = tempfile::Builder::new().prefix("hacs-test-").tempdir().expect("a temporary directory").keep();
         let data = dir.join("data");
         hand_over(&dir);
@@ -47,35 +58,85 @@ impl Server {
         assert!(initdb.status.success(), "initdb: {}", String::from_utf8_lossy(&initdb.stderr));
         let mut conf = fs::read_to_string(data.join("postgresql.conf")).unwrap();
         conf += "\nlisten_addresses = ''\nmax_connections = 200\nfsync = off\nfull_page_writes = off\n";
-        conf += &format!("unix_socket_directories = '{}'\nport = {PORT}\n", dir.display());
+        conf += &format!("unix_socket_directories = '{}'\nport = {port}\n", dir.display());
         conf += &settings.join("\n");
         fs::write(data.join("postgresql.conf"), conf + "\n").unwrap();
 
-        let log = fs::File::create(dir.join("log")).unwrap();
-        let server = as_server(&bindir().join("postgres"))
-            .arg("-D")
-            .arg(&data)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .expect("postgres starts");
-        let started = Self { caretaker: caretaker(server.id(), &dir), server, dir };
+        Self::launch(dir, port)
+    }
+
+    /// Starts the server of a data directory that is there.
+    pub fn launch(dir: PathBuf, port: u16) -> Self {
+        let server = postgres(&dir);
+        let started = Self { caretaker: caretaker(server.id(), &dir), server, dir, port };
         started.wait();
         started
     }
 
+    /// Sends a signal to the server's first process.
+    pub fn signal(&self, name: &str) {
+        signal(self.server.id(), name);
+    }
+
+    /// Kills the server's first process as `kill -9` does, with whatever it was doing.
+    pub fn kill(&mut self) {
+        let _ = self.caretaker.kill();
+        drop(self.caretaker.stdin.take());
+        let _ = self.caretaker.wait();
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+
+    /// Starts the server again after [`Self::kill`]. Processes of the old one may keep the data for a moment.
+    pub fn start_again(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let server = postgres(&self.dir);
+            self.caretaker = caretaker(server.id(), &self.dir);
+            self.server = server;
+            while self.server.try_wait().unwrap().is_none() {
+                assert!(Instant::now() < deadline, "the server does not start again: {}", self.log());
+                match self.config().connect(NoTls) {
+                    Ok(_) => return,
+                    Err(_) => std::thread::sleep(Duration::from_millis(50)),
+                }
+            }
+            self.kill();
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Starts the server anew, with its configuration read again.
+    pub fn restart(&mut self) {
+        self.signal("INT");
+        let _ = self.server.wait();
+        self.kill();
+        self.start_again();
+    }
+
+    /// A file that the server owns and nobody else reads.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.dir.join(name);
+        fs::write(&path, text).unwrap();
+        hand_over(&path);
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        path
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.dir.join("log")).unwrap_or_default()
+    }
+
     pub fn config(&self) -> Config {
         let mut config = Config::new();
-        config.host_path(&self.dir).port(PORT).user("postgres").dbname("postgres");
+        config.host_path(&self.dir).port(self.port).user("postgres").dbname("postgres");
         config
     }
 
     fn wait(&self) {
         let deadline = Instant::now() + Duration::from_secs(60);
         while let Err(error) = self.config().connect(NoTls) {
-            let log = fs::read_to_string(self.dir.join("log")).unwrap_or_default();
-            assert!(Instant::now() < deadline, "the server does not start: {error}\n{log}");
+            assert!(Instant::now() < deadline, "the server does not start: {error}\n{}", self.log());
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -89,8 +150,32 @@ impl Drop for Server {
     }
 }
 
-/// Reads until the pipe closes, which it does when the tests are over or killed, then ends the server.
-fn caretaker(server: u32, dir: &Path) -> Child {
+fn postgres(dir: &Path) -> Child {
+    let log = fs::File::options().create(true).append(true).open(dir.join("log")).unwrap();
+    as_server(&bindir().join("postgres"))
+        .arg("-D")
+        .arg(dir.join("data"))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .expect("postgres starts")
+}
+
+/// Sends a signal to one process.
+pub fn signal(pid: u32, name: &str) {
+    let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).stderr(Stdio::null()).status();
+    assert!(sent.is_ok(), "kill runs");
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Reads until the pipe closes, which it does when the tests are over or killed, then ends the server and removes its
+/// files.
+pub fn caretaker(server: u32, dir: &Path) -> Child {
     let script = "trap '' INT TERM HUP; cat >/dev/null; kill -QUIT \"$1\"; \
                   while kill -0 \"$1\" 2>/dev/null; do sleep 0.1; done; rm -rf \"$2\"";
     Command::new("sh")
@@ -104,7 +189,7 @@ fn caretaker(server: u32, dir: &Path) -> Child {
 }
 
 /// A program of the server, never run as root.
-fn as_server(program: &Path) -> Command {
+pub fn as_server(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).current_dir("/");
     #[cfg(unix)]
@@ -131,7 +216,7 @@ fn unprivileged() -> Option<(u32, u32)> {
     })
 }
 
-fn hand_over(dir: &Path) {
+pub fn hand_over(dir: &Path) {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
     if let Some((uid, gid)) = unprivileged() {

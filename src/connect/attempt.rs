@@ -1,0 +1,195 @@
+//! One attempt to connect: host after host, each in the ways that sslmode allows, and never for longer than allowed.
+
+use std::io::ErrorKind;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use postgres::config::Host;
+use postgres::{Client, Config, NoTls};
+
+use super::tls::{self, SslMode};
+use super::{ConnectError, Database};
+use crate::server_error::Failure;
+
+/// How long a host may take to let us in, unless `connect_timeout` says otherwise.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where the time is over: not zero, which would mean to wait without end.
+const TICK: Duration = Duration::from_millis(1);
+
+impl Database {
+    /// Bounds each attempt with a host, from the first packet to the end of the authentication. This goes before
+    /// libpq's `connect_timeout`; without either, it is half a minute. Zero sets no bound.
+    pub fn set_connect_timeout(&mut self, timeout: Duration) {
+        self.connect_timeout = Some(timeout);
+    }
+
+    /// Connects. Several hosts are tried in their order, as libpq does.
+    ///
+    /// # Errors
+    ///
+    /// What the last attempt met: unreachable, refused, not trusted.
+    pub fn connect(&self) -> Result<Client, ConnectError> {
+        self.attempt(None)
+    }
+
+    /// Connects within the connection timeout and the limit, whichever is shorter.
+    pub(super) fn attempt(&self, limit: Option<Duration>) -> Result<Client, ConnectError> {
+        let own = self.connect_timeout.or(self.seconds("connect_timeout")?).unwrap_or(DEFAULT_TIMEOUT);
+        let limit = Some(own).filter(|own| !own.is_zero()).into_iter().chain(limit).min();
+        let mut last = None;
+        for host in self.hosts()? {
+            match host.connect_to_one(limit) {
+                // A host that refuses the login is the right one: libpq asks no other then.
+                Err(error @ ConnectError::Failed { .. }) if !error.is_refused_login() => {
+                    log::info!("{}", error.reason());
+                    last = Some(error);
+                }
+                decided => return decided,
+            }
+        }
+        Err(last.unwrap_or(ConnectError::NotConfigured))
+    }
+
+    fn connect_to_one(&self, limit: Option<Duration>) -> Result<Client, ConnectError> {
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let mut config = self.config()?;
+        let mode = self.mode(&config)?;
+        let mut met: Option<(Failure, bool)> = None;
+        for attempt in tls::attempts(mode) {
+            config.ssl_mode(*attempt);
+            log::debug!("connecting to {} with TLS {attempt:?}", self.describe());
+            let connector = match attempt {
+                postgres::config::SslMode::Disable => None,
+                _ => Some(tls::connector(&self.keywords, mode)?),
+            };
+            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()).max(TICK));
+            let mut config = config.clone();
+            if let Some(left) = left {
+                config.connect_timeout(left);
+            }
+            let result = within(left, move || match connector {
+                Some(connector) => config.connect(connector),
+                None => config.connect(NoTls),
+            });
+            let error = match result {
+                Some(Ok(client)) => return Ok(client),
+                Some(Err(error)) => error,
+                None => {
+                    let limit = humantime::format_duration(limit.unwrap_or_default());
+                    let failure = Failure::Broken(format!("the server did not let us in within {limit}"));
+                    return Err(self.failed((failure, true)));
+                }
+            };
+            let refused = error.as_db_error().is_some();
+            let now = (Failure::from(&error), heals(&error));
+            // What TLS met counts: with prefer it comes first, with allow last.
+            met = if mode == SslMode::Allow { Some(now) } else { met.or(Some(now)) };
+            // Only a line of pg_hba.conf may have something against this way and nothing against the other.
+            if refused && error.code().is_some_and(|code| code.code() != "28000") {
+                break;
+            }
+        }
+        let nothing = || (Failure::Broken("no attempt was made".to_owned()), false);
+        Err(self.failed(met.unwrap_or_else(nothing)))
+    }
+
+    fn failed(&self, (failure, heals): (Failure, bool)) -> ConnectError {
+        ConnectError::Failed { server: self.describe(), failure, heals }
+    }
+
+    /// As in libpq, sslmode means nothing on a unix socket.
+    pub(super) fn mode(&self, config: &Config) -> Result<SslMode, ConnectError> {
+        let local = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
+        match tls::mode(&self.keywords)? {
+            _ if local && !config.get_hosts().is_empty() => Ok(SslMode::Disable),
+            mode => Ok(mode),
+        }
+    }
+
+    /// The same settings for each host alone, in the order in which they are to be tried.
+    fn hosts(&self) -> Result<Vec<Self>, ConnectError> {
+        let list = |keyword| self.keywords.list(keyword);
+        let count = list("host").len().max(list("hostaddr").len()).max(1);
+        let ports = list("port");
+        if ports.len() > 1 && ports.len() != count {
+            return Err(ConnectError::Value("port", "there must be one port, or one for each host"));
+        }
+        let mut hosts = Vec::new();
+        for index in 0..count {
+            let mut host = self.clone();
+            for keyword in ["host", "hostaddr", "port"] {
+                let values = list(keyword);
+                let value = values.get(index).or(values.first().filter(|_| values.len() == 1));
+                host.keywords.set(keyword, value.copied().unwrap_or_default())?;
+            }
+            hosts.push(host);
+        }
+        if self.keywords.get("load_balance_hosts") == Some("random") {
+            use std::hash::{BuildHasher, RandomState};
+            let random = RandomState::new();
+            hosts.sort_by_cached_key(|host| random.hash_one(host.describe()));
+        }
+        Ok(hosts)
+    }
+}
+
+impl ConnectError {
+    fn is_refused_login(&self) -> bool {
+        matches!(self, Self::Failed { failure, .. } if failure.sqlstate().is_some_and(|code| code.starts_with("28")))
+    }
+}
+
+/// Runs something that cannot be bounded itself: the connection timeout of rust-postgres ends with the TCP handshake,
+/// and a server that says nothing afterwards would keep us for ever. What is late is left to its own thread.
+fn within<T: Send + 'static>(limit: Option<Duration>, what: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let Some(limit) = limit else { return Some(what()) };
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let _ = sender.send(what());
+    });
+    receiver.recv_timeout(limit).ok()
+}
+
+/// Whether the cause of a failed attempt may pass by itself.
+fn heals(error: &postgres::Error) -> bool {
+    if let Some(db) = error.as_db_error() {
+        let code = db.code().code();
+        // Shutting down, crashed, starting up; out of memory or connections; a pooler that cannot reach its server.
+        return ["57P01", "57P02", "57P03", "53200", "53300", "53400"].contains(&code) || code.starts_with("08");
+    }
+    if error.is_closed() {
+        return true;
+    }
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(inner) = cause {
+        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+            return passes(io);
+        }
+        cause = inner.source();
+    }
+    error.to_string().starts_with("timeout")
+}
+
+fn passes(error: &std::io::Error) -> bool {
+    use ErrorKind as Kind;
+    let kinds = [
+        Kind::AddrNotAvailable,
+        Kind::BrokenPipe,
+        Kind::ConnectionAborted,
+        Kind::ConnectionRefused,
+        Kind::ConnectionReset,
+        Kind::HostUnreachable,
+        Kind::Interrupted,
+        Kind::NetworkDown,
+        Kind::NetworkUnreachable,
+        Kind::NotConnected,
+        Kind::NotFound,
+        Kind::TimedOut,
+        Kind::UnexpectedEof,
+        Kind::WouldBlock,
+    ];
+    // A name that nobody knows (yet) has no kind of its own.
+    kinds.contains(&error.kind()) || error.to_string().contains("lookup address")
+}

@@ -1,0 +1,54 @@
+//! Waiting for a server that is not there yet.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use postgres::Client;
+
+use super::{ConnectError, Database};
+
+impl Database {
+    /// Connects, and tries again for that long while what stands in the way can heal: a server that is not started,
+    /// starts up, shuts down or has too many connections; a name that is not known yet. Each new reason is logged.
+    ///
+    /// # Errors
+    ///
+    /// The last reason, at the deadline; at once, what cannot heal, such as a wrong password.
+    pub fn wait(&self, limit: Duration) -> Result<Client, ConnectError> {
+        if limit.is_zero() {
+            return self.connect();
+        }
+        let deadline = Instant::now() + limit;
+        let mut pause = Duration::from_millis(50);
+        let mut told = String::new();
+        loop {
+            // The last attempt begins at the deadline, and has to have a chance.
+            let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(500));
+            let error = match self.attempt(Some(left)) {
+                Err(error @ ConnectError::Failed { heals: true, .. }) => error,
+                decided => return decided,
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(error);
+            }
+            let reason = error.reason();
+            if reason != told {
+                log::warn!("waiting for {reason}");
+                told = reason;
+            }
+            sleep(pause.min(left));
+            pause = (pause * 2).min(Duration::from_secs(2));
+        }
+    }
+}
+
+impl ConnectError {
+    /// What was tried and what it met, without advice.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::Failed { server, failure, .. } => format!("{server}: {failure}"),
+            other => other.to_string(),
+        }
+    }
+}
