@@ -178,6 +178,40 @@ fn with_ninth(sql: &str) -> Options {
 }
 
 #[test]
+fn a_deadlock_and_a_conflict_start_the_whole_transaction_again_until_the_timeout() {
+    let database = Database::empty();
+    // A sequence remembers the attempts, since it does not go back with them.
+    database.client().batch_execute("create sequence public.attempts").unwrap();
+    for state in ["40P01", "40001", "55P03"] {
+        let failing = format!(
+            "do $$ begin
+                if nextval('public.attempts') % 3 <> 0 then raise 'again' using errcode = '{state}'; end if;
+            end $$"
+        );
+        let report = hacs_refinery::migrate(&mut database.client(), &with_ninth(&failing)).unwrap();
+        assert_eq!(report.applied.len(), 9, "{state}");
+        assert_eq!(database.text("select last_value % 3 from public.attempts"), "0", "{state}");
+        let undo = "drop schema hacs_core, hacs_clinical, hacs_registry, hacs_agents, hacs_admin, hacs_audit cascade";
+        database.client().batch_execute(&format!("set client_min_messages = error; {undo}")).unwrap();
+    }
+    let mut options = with_ninth("do $$ begin raise 'never' using errcode = '40P01'; end $$");
+    options.lock_timeout = millis(300);
+    let error = hacs_refinery::migrate(&mut database.client(), &options).unwrap_err();
+    assert!(matches!(error, Error::Blocked { .. }), "{error:?}");
+    assert_eq!(database.text("select to_regnamespace('hacs_core')"), "null");
+}
+
+#[test]
+fn a_run_that_is_told_to_stop_changes_nothing() {
+    let database = Database::empty();
+    let options = Options::default();
+    options.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    let error = hacs_refinery::migrate(&mut database.client(), &options).unwrap_err();
+    assert!(matches!(error, Error::Stopped), "{error:?}");
+    assert_eq!(database.text("select to_regnamespace('hacs_core')"), "null");
+}
+
+#[test]
 fn a_statement_timeout_ends_the_run_and_without_one_no_role_can_set_it() {
     let database = Database::empty();
     let mut options = with_ninth("select pg_sleep(60)");
