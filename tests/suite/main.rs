@@ -11,6 +11,7 @@ mod properties;
 mod references;
 mod rules;
 mod samples;
+mod scripts;
 mod server;
 mod status;
 
