@@ -55,3 +55,15 @@ need_postgres() {
     install_packages postgresql
     find_postgres || die "no PostgreSQL server found, although one was installed; set PG_BINDIR"
 }
+
+# Sets the array compose to what this machine calls Docker Compose.
+# shellcheck disable=SC2034 # the scripts that call this use it
+need_compose() {
+    if docker compose version >/dev/null 2>&1; then
+        compose=(docker compose)
+    elif command -v docker-compose >/dev/null; then
+        compose=(docker-compose)
+    else
+        die "Docker Compose is missing: install docker-compose, or the compose plugin of docker"
+    fi
+}

@@ -4,6 +4,7 @@ mod catalogue;
 mod command_line;
 mod contract;
 mod database;
+mod deployment;
 mod documents;
 mod history;
 mod migrating;
