@@ -32,7 +32,7 @@ clean_up() {
     # shellcheck disable=SC2046 # one word for each container
     docker rm -f -v $(docker ps -aq --filter "network=$network") >/dev/null 2>&1 || true
     "${compose[@]}" down -v --remove-orphans -t 2 >/dev/null 2>&1 || true
-    docker image rm "$project-service" "$image" >/dev/null 2>&1 || true
+    docker image rm "$project-service" "$project-build" "$image" >/dev/null 2>&1 || true
     rm -rf "$work"
     exit "$code"
 }
@@ -85,7 +85,7 @@ mkdir "$work/changed"
 cp -R .dockerignore Cargo.* Dockerfile.migration build.rs migrations scripts src "$work/changed"
 echo '-- changed' >>"$work/changed/migrations/V1__hacs_core.sql"
 check "it builds with a changed migration" exits_with 0 docker build --progress plain --network "$build_network" \
-    --target build -f "$work/changed/Dockerfile.migration" "$work/changed"
+    --target build -t "$project-build" -f "$work/changed/Dockerfile.migration" "$work/changed"
 check "it compiled the program again" said 'Compiling hacs-refinery'
 check "but no dependency" not_said 'Compiling postgres'
 check "it runs as user 10001" is "$(docker run --rm --network none "$image" id -u)" 10001
