@@ -46,11 +46,15 @@ check() {
     printf 'ok  %s\n' "$title"
 }
 
-# check_code CODE COMMAND…: what the command said is in $work/said.
+# A container that starts again and again would keep Compose waiting for its end.
+bounded() { if [ "$(type -t "$1")" = file ]; then timeout -k 5 300 "$@"; else "$@"; fi; }
+ends_with() { timeout -k 5 120 docker wait "$@"; }
+
+# exits_with CODE COMMAND…: what the command said is in $work/said.
 exits_with() {
     local wanted=$1 code=0
     shift
-    "$@" >"$work/said" 2>&1 </dev/null || code=$?
+    bounded "$@" >"$work/said" 2>&1 </dev/null || code=$?
     [ "$code" = "$wanted" ] || { cat "$work/said" >&2; say "exit code $code instead of $wanted"; return 1; }
 }
 
@@ -83,7 +87,8 @@ say "built in $((SECONDS - started)) s; $(docker image inspect -f '{{.Size}}' "$
     "$(docker run --rm --network none "$image" stat -c %s /usr/local/bin/hacs-refinery) of them hacs-refinery"
 mkdir "$work/changed"
 cp -R .dockerignore Cargo.* Dockerfile.migration build.rs migrations scripts src "$work/changed"
-echo '-- changed' >>"$work/changed/migrations/V1__hacs_core.sql"
+# Changed in another way than last time, whose layers may still be there.
+echo "-- changed $(date +%s%N)" >>"$work/changed/migrations/V1__hacs_core.sql"
 check "it builds with a changed migration" exits_with 0 docker build --progress plain --network "$build_network" \
     --target build -t "$project-build" -f "$work/changed/Dockerfile.migration" "$work/changed"
 check "it compiled the program again" said 'Compiling hacs-refinery'
@@ -99,9 +104,10 @@ check "without any setting it exits with 2" exits_with 2 docker run --rm --netwo
 
 say "a wrong password"
 check "up starts the database" "${compose[@]}" up -d postgres
-DATABASE_URL='postgresql://hacs:wrong@postgres:5432/hacs' "${compose[@]}" up -d >"$work/up" 2>&1 </dev/null || true
+DATABASE_URL='postgresql://hacs:wrong@postgres:5432/hacs' timeout -k 5 60 "${compose[@]}" up -d \
+    >"$work/up" 2>&1 </dev/null || true
 started=$SECONDS
-check "the migration exits with 3" is "$(docker wait "$(container hacs-migration)")" 3
+check "the migration exits with 3" is "$(ends_with "$(container hacs-migration)")" 3
 check "at once, without waiting for another answer" [ $((SECONDS - started)) -lt 20 ]
 check "it says what to do" exits_with 0 docker logs "$(container hacs-migration)"
 check "it names the cause" said 'SQLSTATE 28P01'
@@ -140,7 +146,7 @@ check "it found nothing to do" said 'Nothing to do: the database is at V'
 say "a second start"
 before=$(sql "select md5(string_agg(m::text, '|' order by version)) from hacs_admin.migrations as m")
 check "up succeeds again" exits_with 0 "${compose[@]}" up -d
-check "the migration exited with 0 again" is "$(docker wait "$(container hacs-migration)")" 0
+check "the migration exited with 0 again" is "$(ends_with "$(container hacs-migration)")" 0
 check "the history is the same" is \
     "$(sql "select md5(string_agg(m::text, '|' order by version)) from hacs_admin.migrations as m")" "$before"
 
@@ -188,7 +194,7 @@ for _ in 1 2 3 4 5; do
     many+=("$(docker run -d --network "$network" -e PGPASSWORD="$POSTGRES_PASSWORD" \
         -e DATABASE_URL=postgresql://hacs@postgres:5432/several "$image")")
 done
-check "five migrations of one database all exit with 0" is "$(docker wait "${many[@]}" | sort | uniq -c | xargs)" '5 0'
+check "five migrations of one database all exit with 0" is "$(ends_with "${many[@]}" | sort | uniq -c | xargs)" '5 0'
 applied=0
 for id in "${many[@]}"; do
     if docker logs "$id" 2>&1 | grep -q 'Applied V1 '; then applied=$((applied + 1)); fi
@@ -203,7 +209,7 @@ late=$(docker run -d --network "$network" -e PGPASSWORD="$POSTGRES_PASSWORD" \
 sleep 3
 check "the migration waits" is "$(inspect '{{.State.Running}}' "$late")" true
 "${compose[@]}" start postgres >/dev/null 2>&1
-check "and succeeds" is "$(docker wait "$late")" 0
+check "and succeeds" is "$(ends_with "$late")" 0
 waiting=$(docker run -d --network "$network" -e DATABASE_URL=postgresql://hacs@127.0.0.1:1/hacs "$image")
 sleep 1
 started=$SECONDS
