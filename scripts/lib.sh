@@ -70,3 +70,15 @@ server_user() {
 as_server() {
     if [ "$(id -u)" = 0 ]; then (cd / && su -s /bin/sh "$(server_user)" -c 'exec "$0" "$@"' -- "$@"); else "$@"; fi
 }
+
+# Sets the array compose to what this machine calls Docker Compose.
+# shellcheck disable=SC2034 # the scripts that call this use it
+need_compose() {
+    if docker compose version >/dev/null 2>&1; then
+        compose=(docker compose)
+    elif command -v docker-compose >/dev/null; then
+        compose=(docker-compose)
+    else
+        die "Docker Compose is missing: install docker-compose, or the compose plugin of docker"
+    fi
+}

@@ -1,6 +1,59 @@
 #!/bin/sh
-# Inside a container: brings the database of DATABASE_URL (or PG*) up to date and prints its status as JSON.
-# Exits with the code of hacs-refinery.
+# Inside a container: waits for the database, brings it up to date, and prints its status as JSON on standard output.
+# Exits with the code of hacs-refinery. Arguments go to hacs-refinery migrate.
+#
+#   DATABASE_URL        the database; or libpq's PG* variables
+#   DATABASE_URL_FILE   a file with the URL, such as a mounted secret
+#   PGPASSFILE          a password file, for a URL without a password
+#   HACS_WAIT           how long to wait for the server to take connections (60s)
 set -eu
-hacs-refinery migrate "$@"
-exec hacs-refinery status --json
+
+stop() {
+    printf 'error: %s\n' "$1" >&2
+    exit 2
+}
+
+if [ -n "${DATABASE_URL_FILE:-}" ]; then
+    [ -z "${DATABASE_URL:-}" ] || stop 'both DATABASE_URL and DATABASE_URL_FILE are set; set one of them'
+    # The substitution drops the newline at the end.
+    DATABASE_URL=$(cat -- "$DATABASE_URL_FILE") || stop "DATABASE_URL_FILE, $DATABASE_URL_FILE, cannot be read"
+    [ -n "$DATABASE_URL" ] || stop "DATABASE_URL_FILE, $DATABASE_URL_FILE, is empty"
+    export DATABASE_URL
+fi
+
+child=
+private=
+clean_up() { [ -z "$private" ] || rm -f "$private"; }
+trap clean_up EXIT
+
+# The first process of a container has to pass on signals: without this, stopping it would take until it is killed.
+end() {
+    code=143
+    if [ -n "$child" ] && kill -TERM "$child" 2>/dev/null; then wait "$child" || code=$?; fi
+    exit "$code"
+}
+trap end TERM INT
+
+# Mounted secrets are often readable by a group or by all, and such a password file does not count. A copy does.
+if [ -n "${PGPASSFILE:-}" ]; then
+    [ -r "$PGPASSFILE" ] || stop "PGPASSFILE, $PGPASSFILE, cannot be read by user $(id -u)"
+    umask 077
+    # With a read-only root, /dev/shm can still be written.
+    private=$(mktemp 2>/dev/null || mktemp -p /dev/shm) || stop 'there is no place for a copy of PGPASSFILE: mount a /tmp'
+    cat -- "$PGPASSFILE" >"$private"
+    export PGPASSFILE="$private"
+fi
+
+run() {
+    "$@" &
+    child=$!
+    wait "$child"
+}
+
+run hacs-refinery migrate --wait "${HACS_WAIT:-60s}" "$@" >&2
+if [ $# = 0 ]; then
+    run hacs-refinery status --json --check
+else
+    # --target and --allow-newer ask for another state than the newest.
+    run hacs-refinery status --json
+fi

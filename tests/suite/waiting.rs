@@ -226,7 +226,12 @@ fn a_statement_timeout_ends_the_run_and_without_one_no_role_can_set_it() {
     database.client().batch_execute(&set).unwrap();
     hacs_refinery::migrate(&mut database.client(), &with_ninth("select pg_sleep(1)")).unwrap();
 
-    let end = Database::empty().run(&["migrate", "--statement-timeout", "3ms"]);
+    let slow = Database::empty();
+    let event_trigger = "
+        create function public.dawdle() returns event_trigger language plpgsql as 'begin perform pg_sleep(60); end';
+        create event trigger dawdle on ddl_command_end execute function public.dawdle()";
+    slow.client().batch_execute(event_trigger).unwrap();
+    let end = slow.run(&["migrate", "--statement-timeout", "500ms"]);
     assert_eq!(end.code, Some(8), "{end:?}");
     assert!(end.stderr.contains("(SQLSTATE 57014)\nNEXT: "), "{end:?}");
 }
