@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     match cli::run(&args) {
         Ok(code) => code.into(),
         Err(error) => {
-            eprintln!("error: {error}");
+            cli::complain(args.global.log_format, &error);
             cli::ExitCode::from(&error).into()
         }
     }

@@ -10,13 +10,15 @@ use crate::error::{Error, Result};
 use crate::history::{self, HistoryError, Plan, Record};
 use crate::ledger::{Ledger, LedgerError, rows};
 use crate::lock;
+use crate::locks;
 use crate::options::Options;
+use crate::preexisting;
 use crate::report::{Applied, Report};
 use crate::script::Location;
 use crate::server_error::Failure;
 
 /// Settings that a role or a database may have changed, and that would change what a migration means or makes.
-const SETTINGS: &str = "
+pub(crate) const SETTINGS: &str = "
     set local search_path = '';
     set local client_min_messages = warning;
     set local standard_conforming_strings = on;
@@ -60,6 +62,9 @@ pub fn migrate(client: &mut Client, options: &Options) -> Result<Report> {
     if plan.pending.is_empty() {
         return Ok(report(&found, &plan, Vec::new()));
     }
+    if !found.is_empty() {
+        locks::announce(client, &plan.pending)?;
+    }
 
     let transaction = client
         .build_transaction()
@@ -72,7 +77,7 @@ pub fn migrate(client: &mut Client, options: &Options) -> Result<Report> {
     apply(ledger, options)
 }
 
-fn prepare(ledger: &mut Ledger<'_>) -> Result<()> {
+pub(crate) fn prepare(ledger: &mut Ledger<'_>) -> Result<()> {
     let version = env!("CARGO_PKG_VERSION");
     ledger
         .transaction()
@@ -80,8 +85,9 @@ fn prepare(ledger: &mut Ledger<'_>) -> Result<()> {
         .map_err(Error::during("setting up the transaction"))
 }
 
-/// Under the lock: what is pending now, since another run may have finished while this one waited.
-fn apply(mut ledger: Ledger<'_>, options: &Options) -> Result<Report> {
+/// Under the lock: makes the history table where it is missing, and reads it. Also whether anything stood in the six
+/// schemas before this transaction.
+pub(crate) fn open_history(ledger: &mut Ledger<'_>) -> Result<(Vec<Record>, bool)> {
     use refinery_core::traits::sync::Migrate;
 
     let bootstrap = |error: refinery::Error| {
@@ -94,9 +100,14 @@ fn apply(mut ledger: Ledger<'_>, options: &Options) -> Result<Report> {
     ledger.assert_migrations_table(embedded::HISTORY_TABLE).map_err(bootstrap)?;
     let messages = ledger
         .transaction()
-        .simple_query(history::QUERY)
+        .simple_query(&format!("{}; {}", history::QUERY, preexisting::QUERY))
         .map_err(|error| unreadable(&error).unwrap_or_else(|| Error::during("reading the migration history")(error)))?;
-    let found = parse_all(&messages)?;
+    Ok((parse_all(&messages)?, preexisting::answer(&messages)))
+}
+
+/// Under the lock: what is pending now, since another run may have finished while this one waited.
+fn apply(mut ledger: Ledger<'_>, options: &Options) -> Result<Report> {
+    let (found, stood_before) = open_history(&mut ledger)?;
     let plan = plan(&found, options)?;
     if plan.pending.is_empty() {
         return Ok(report(&found, &plan, Vec::new()));
@@ -109,6 +120,9 @@ fn apply(mut ledger: Ledger<'_>, options: &Options) -> Result<Report> {
         .run(&mut ledger)
         .map_err(|error| failed(&error, &plan.pending))?;
     let applied = applied(&plan.pending, ledger.seconds());
+    if stood_before && found.is_empty() {
+        preexisting::check(&mut ledger, options)?;
+    }
     ledger.commit().map_err(|error| match Failure::from(&error) {
         failure @ Failure::Broken(_) => Error::CommitUnknown(failure),
         failure @ Failure::Refused(_) => Error::Database { doing: "committing the run", failure },
@@ -116,7 +130,7 @@ fn apply(mut ledger: Ledger<'_>, options: &Options) -> Result<Report> {
     Ok(report(&found, &plan, applied))
 }
 
-fn check_target(options: &Options) -> Result<()> {
+pub(crate) fn check_target(options: &Options) -> Result<()> {
     let newest = options.migrations.iter().map(Migration::version).max().unwrap_or(0);
     match options.target {
         Some(target) if target > newest || target < 1 => Err(Error::NoSuchTarget { target, newest }),
@@ -125,7 +139,7 @@ fn check_target(options: &Options) -> Result<()> {
 }
 
 /// The plan for a history, cut at the target.
-fn plan(found: &[Record], options: &Options) -> Result<Plan> {
+pub(crate) fn plan(found: &[Record], options: &Options) -> Result<Plan> {
     let mut plan = history::compare(found, &options.migrations).map_err(Error::History)?;
     if let Some(newest) = plan.newer.last().filter(|_| !options.allow_newer) {
         let known = options.migrations.iter().map(Migration::version).max().unwrap_or(0);
@@ -153,7 +167,8 @@ pub(crate) fn unreadable(error: &postgres::Error) -> Option<Error> {
 }
 
 fn parse_all(messages: &[postgres::SimpleQueryMessage]) -> Result<Vec<Record>> {
-    let (records, errors): (Vec<_>, Vec<_>) = rows(messages).map(history::parse).partition(std::result::Result::is_ok);
+    let of_history = rows(messages).filter(|row| row.try_get("version").is_ok());
+    let (records, errors): (Vec<_>, Vec<_>) = of_history.map(history::parse).partition(std::result::Result::is_ok);
     if errors.is_empty() {
         Ok(records.into_iter().flatten().collect())
     } else {
@@ -162,7 +177,7 @@ fn parse_all(messages: &[postgres::SimpleQueryMessage]) -> Result<Vec<Record>> {
 }
 
 /// Leads refinery's error back to what this crate's ledger met.
-fn failed(error: &refinery::Error, pending: &[Migration]) -> Error {
+pub(crate) fn failed(error: &refinery::Error, pending: &[Migration]) -> Error {
     let (at, failure) = match ledger_error(error) {
         Some(LedgerError::Script { at, failure }) => (*at, failure.clone()),
         Some(LedgerError::Server(failure)) => (None, failure.clone()),

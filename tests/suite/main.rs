@@ -5,14 +5,21 @@ mod command_line;
 mod contract;
 mod database;
 mod documents;
+mod drift;
 mod history;
+mod manifest;
 mod migrating;
+mod preexisting;
 mod properties;
 mod references;
+mod rehearsing;
 mod rules;
 mod samples;
 mod server;
+mod snapshots;
 mod status;
+mod terminal;
+mod verifying;
 
 /// A program of `examples/`, which cargo builds beside the tests.
 fn example(name: &str) -> std::process::Command {
