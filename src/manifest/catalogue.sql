@@ -54,25 +54,17 @@ objects (kind, name, definition, classid, objid, objsubid, acl, acl_type, owner)
         c.tableoid, c.oid, 0, c.relacl, 'r', c.relowner
     from tables as c
 
-    -- Before PostgreSQL 16 columns of a single table are written with its name: names before a point are taken away,
-    -- and the relations and functions behind the view stand after it instead.
+    -- Before PostgreSQL 16 the columns of a view on a single table are written with the table's name or alias.
     union all
     select case c.relkind when 'm' then 'materialized view' else 'view' end, c.name,
-        regexp_replace(pg_get_viewdef(c.oid), '(\m[a-z_][a-z0-9_]*|"[^"]+")\.(?=[a-z_"])', '', 'g')
-            || coalesce(' with (' || array_to_string(c.reloptions, ', ') || ')', '') || ' using ' || (
-                select coalesce(string_agg(distinct used, ', '), 'nothing')
-                from pg_rewrite as r
-                join pg_depend as d on d.classid = r.tableoid and d.objid = r.oid and d.refobjid <> c.oid
-                cross join lateral (
-                    select case d.refclassid
-                        when 'pg_class'::regclass then d.refobjid::regclass::text
-                        when 'pg_proc'::regclass then d.refobjid::regprocedure::text
-                    end
-                ) as u (used)
-                where r.ev_class = c.oid
-            ),
+        coalesce(regexp_replace(d.text, '\m' || coalesce(d.alone[2], d.alone[1]) || '\.(?=[a-z_"])', '', 'g'), d.text)
+            || coalesce(' with (' || array_to_string(c.reloptions, ', ') || ')', ''),
         c.tableoid, c.oid, 0, c.relacl, 'r', c.relowner
     from relations as c
+    cross join lateral (
+        select text, regexp_match(text, '\n   FROM (?:[a-z0-9_]+\.)?([a-z0-9_]+)(?: ([a-z0-9_]+))?(?=\n|;)')
+        from pg_get_viewdef(c.oid) as v (text)
+    ) as d (text, alone)
     where c.relkind in ('v', 'm')
 
     union all

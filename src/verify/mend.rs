@@ -43,8 +43,11 @@ pub(super) fn statement(difference: &Difference) -> Option<String> {
         "grant" => grant(difference),
         "owner" => None,
         _ if expected.is_none() => Some(format!("drop {kind} {name}")),
+        "table" if difference.change == Change::Changed => table(difference),
         "domain" if difference.change == Change::Missing => expected.map(|is| format!("create domain {name} as {is}")),
-        _ => written(kind, name),
+        "function" | "procedure" | "view" => written(kind, name),
+        _ if difference.change == Change::Missing => written(kind, name),
+        _ => None,
     }
 }
 
@@ -117,6 +120,27 @@ fn column(difference: &Difference, table: &str, column: &str) -> Option<String> 
     }
     let steps: Vec<String> = steps.iter().map(|step| format!("alter column {column} {step}")).collect();
     Some(format!("alter table {table} {}", steps.join(", ")))
+}
+
+/// What can be turned on and off; a table that differs in anything else has to be made anew.
+fn table(difference: &Difference) -> Option<String> {
+    const SWITCHES: [(&str, &str, &str); 3] = [
+        (", unlogged", "set unlogged", "set logged"),
+        (", row level security", "enable row level security", "disable row level security"),
+        (", forced for the owner", "force row level security", "no force row level security"),
+    ];
+    let (mut is, mut should) = (difference.found.clone()?, difference.expected.clone()?);
+    let mut actions = Vec::new();
+    for (word, on, off) in SWITCHES {
+        match (is.contains(word), should.contains(word)) {
+            (true, false) => actions.push(off),
+            (false, true) => actions.push(on),
+            _ => {}
+        }
+        is = is.replacen(word, "", 1);
+        should = should.replacen(word, "", 1);
+    }
+    (is == should).then(|| format!("alter table {} {}", difference.name, actions.join(", ")))
 }
 
 /// The object of a comment, as COMMENT names it.

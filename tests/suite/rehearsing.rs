@@ -143,7 +143,7 @@ fn plan_shows_what_is_pending_and_touches_nothing() {
 fn the_script_of_plan_makes_the_same_database_in_psql() {
     let database = Database::empty();
     let script = database.run(&["plan", "--sql"]).stdout;
-    let mut psql = Command::new("psql")
+    let mut psql = Command::new(crate::server::bindir().join("psql"))
         .args(["-X", "-q", "-d", &database.conninfo()])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
