@@ -1,45 +1,41 @@
--- The audit attached to every table that holds resources or settings.
+-- The audit attached to every table that holds resources or settings. A table made later is one line more.
 
-do $$
-declare
-    audited constant text[][] := array[
-        ['hacs_core.resources', 'id'],
-        ['hacs_core.patients', 'id'],
-        ['hacs_core.organizations', 'id'],
-        ['hacs_core.organization_contacts', 'id'],
-        ['hacs_core.organization_qualifications', 'id'],
-        ['hacs_core.encounters', 'id'],
-        ['hacs_core.observations', 'id'],
-        ['hacs_clinical.conditions', 'id'],
-        ['hacs_clinical.medications', 'id'],
-        ['hacs_clinical.medication_requests', 'id'],
-        ['hacs_clinical.procedures', 'id'],
-        ['hacs_clinical.allergy_intolerances', 'id'],
-        ['hacs_clinical.goals', 'id'],
-        ['hacs_clinical.service_requests', 'id'],
-        ['hacs_clinical.family_member_history', 'id'],
-        ['hacs_clinical.risk_assessments', 'id'],
-        ['hacs_clinical.plan_definitions', 'id'],
-        ['hacs_clinical.activity_definitions', 'id'],
-        ['hacs_clinical.libraries', 'id'],
-        ['hacs_clinical.guidance_responses', 'id'],
-        ['hacs_clinical.evidence_variables', 'id'],
-        ['hacs_clinical.tasks', 'id'],
-        ['hacs_clinical.appointments', 'id'],
-        ['hacs_registry.knowledge_items', 'id'],
-        ['hacs_registry.templates', 'id'],
-        ['hacs_agents.memories', 'id'],
-        ['hacs_agents.messages', 'id'],
-        ['hacs_admin.system_config', 'key']
-    ];
-    entry text[];
-begin
-    foreach entry slice 1 in array audited loop
-        execute format(
-            'create or replace trigger audit after insert or update or delete on %s '
-            'for each row execute function hacs_audit.record_change(%L, %L)',
-            entry[1], entry[1], entry[2]
-        );
-    end loop;
-end
-$$;
+select hacs_audit.attach('hacs_core.resources');
+select hacs_audit.attach('hacs_core.patients', patient_column => 'id');
+select hacs_audit.attach('hacs_core.organizations');
+select hacs_audit.attach('hacs_core.organization_contacts');
+select hacs_audit.attach('hacs_core.organization_qualifications');
+select hacs_audit.attach('hacs_core.encounters', patient_column => 'patient_id');
+select hacs_audit.attach('hacs_core.observations', patient_column => 'patient_id');
+
+select hacs_audit.attach('hacs_clinical.conditions', patient_column => 'patient_id');
+select hacs_audit.attach('hacs_clinical.medications');
+select hacs_audit.attach('hacs_clinical.medication_requests', patient_column => 'patient_id');
+select hacs_audit.attach('hacs_clinical.procedures', patient_column => 'patient_id');
+select hacs_audit.attach('hacs_clinical.allergy_intolerances', patient_column => 'patient_id');
+select hacs_audit.attach('hacs_clinical.goals', patient_column => 'patient_id');
+select hacs_audit.attach('hacs_clinical.service_requests', patient_column => 'patient_id');
+select hacs_audit.attach('hacs_clinical.family_member_history', patient_column => 'patient_id');
+select hacs_audit.attach('hacs_clinical.risk_assessments', patient_column => 'patient_id');
+
+select hacs_audit.attach('hacs_clinical.plan_definitions');
+select hacs_audit.attach('hacs_clinical.activity_definitions');
+select hacs_audit.attach('hacs_clinical.libraries');
+select hacs_audit.attach('hacs_clinical.guidance_responses', patient_column => 'patient_id');
+select hacs_audit.attach('hacs_clinical.evidence_variables');
+select hacs_audit.attach('hacs_clinical.tasks', patient_column => 'patient_id');
+select hacs_audit.attach('hacs_clinical.appointments', patient_column => 'patient_id');
+
+select hacs_audit.attach('hacs_registry.knowledge_items');
+select hacs_audit.attach('hacs_registry.templates', 'Template');
+
+select hacs_audit.attach('hacs_agents.memories');
+select hacs_audit.attach('hacs_agents.messages', patient_column => 'local_patient_id');
+
+select hacs_audit.attach('hacs_admin.system_config', 'SystemConfig', key_column => 'key');
+
+-------------------------------------------------------------------------------------------------------------------
+-- PostgreSQL lets everybody call every function. Here nobody may, until granted: scripts/grant-app-role.sql does it.
+-------------------------------------------------------------------------------------------------------------------
+
+revoke all on all functions in schema hacs_core, hacs_audit from public;

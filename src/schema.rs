@@ -5,7 +5,7 @@ pub const SCHEMAS: [&str; 6] =
     ["hacs_core", "hacs_clinical", "hacs_registry", "hacs_agents", "hacs_admin", "hacs_audit"];
 
 /// Every table that the migrations make, with its schema.
-pub const TABLES: [&str; 30] = [
+pub const TABLES: [&str; 31] = [
     "hacs_core.resources",
     "hacs_core.patients",
     "hacs_core.observations",
@@ -36,6 +36,7 @@ pub const TABLES: [&str; 30] = [
     "hacs_admin.migrations",
     "hacs_admin.system_config",
     "hacs_audit.resource_changes",
+    "hacs_audit.seals",
 ];
 
 /// Every HACS resource, with the table that keeps it.

@@ -47,6 +47,9 @@ pub enum Change {
     Invalid,
 }
 
+/// Privileges that a manifest does not mention.
+const USUAL: &str = "what PostgreSQL gives by itself";
+
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -80,6 +83,7 @@ impl Difference {
 
     fn of(object: &Object, expected: Option<&str>, found: Option<&str>) -> Option<Self> {
         let change = match (expected, found) {
+            (None, _) | (_, None) if object.kind == "grant" => Change::Changed,
             (Some(_), None) => Change::Missing,
             (None, Some(_)) if object.kind == "foreign keys" => Change::Disabled,
             (None, Some(found)) if found.ends_with(" INVALID") => Change::Invalid,
@@ -100,6 +104,10 @@ impl Difference {
             mend: None,
         };
         difference.mend = mend::statement(&difference);
+        if object.kind == "grant" {
+            difference.expected.get_or_insert_with(|| USUAL.to_owned());
+            difference.found.get_or_insert_with(|| USUAL.to_owned());
+        }
         Some(difference)
     }
 
@@ -157,7 +165,7 @@ pub(crate) fn compare(expected: &Manifest, found: &Manifest, own: &[String]) -> 
 
 /// Whether an object that no migration made, or something in it or about it, is registered.
 fn is_own(difference: &Difference, own: &[String]) -> bool {
-    if difference.expected.is_some() {
+    if difference.expected.as_deref().is_some_and(|expected| expected != USUAL) {
         return false;
     }
     let mut names = vec![format!("{} {}", difference.kind, difference.name)];

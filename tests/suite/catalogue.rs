@@ -199,3 +199,21 @@ fn a_changed_document_gets_the_next_version() {
     client.batch_execute("update hacs_core.resources set data = '{\"a\": 2}', version = 7").unwrap();
     assert_eq!(version(), "7");
 }
+
+#[test]
+fn nobody_but_the_owner_has_any_right() {
+    let database = Database::migrated();
+    let query = "
+        select kind || ' ' || name from (
+            select 'schema', nspname::text, nspacl, nspowner from pg_namespace where nspname like 'hacs\\_%'
+            union all
+            select 'relation', c.oid::regclass::text, c.relacl, c.relowner
+            from pg_class as c join pg_namespace as n on n.oid = c.relnamespace where n.nspname like 'hacs\\_%'
+            union all
+            select 'function', p.oid::regprocedure::text, coalesce(p.proacl, acldefault('f', p.proowner)), p.proowner
+            from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace where n.nspname like 'hacs\\_%'
+        ) as o (kind, name, acl, owner)
+        where exists (select from aclexplode(acl) as a where a.grantee <> owner)";
+    let open: Vec<String> = database.client().query(query, &[]).unwrap().iter().map(|row| row.get(0)).collect();
+    assert!(open.is_empty(), "{open:?}");
+}

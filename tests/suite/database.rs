@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use postgres::config::Host;
-use postgres::{Client, NoTls};
+use postgres::{Client, Config, NoTls};
 
 use crate::server;
 
 /// A fresh database, dropped with this value.
 pub struct Database {
     pub name: String,
+    /// Of its server, as superuser.
+    config: Config,
 }
 
 /// `create database` of one template does not stand company.
@@ -35,33 +37,49 @@ impl Database {
         Self::from_template(&template.name)
     }
 
+    /// A database on a server of the test's own, with the embedded migrations.
+    pub fn migrated_on(server: &server::Server) -> Self {
+        let database = Self::create(&Self::next_name(), "template0", server.config());
+        hacs_refinery::migrate(&mut database.client(), &hacs_refinery::Options::default()).expect("the migrations run");
+        database
+    }
+
     fn from_template(template: &str) -> Self {
+        Self::named(&Self::next_name(), template)
+    }
+
+    fn next_name() -> String {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self::named(&format!("hacs_test_{}_{number}", std::process::id()), template)
+        format!("hacs_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
     /// A database with a name of the test's choice.
     pub fn named(name: &str, template: &str) -> Self {
+        Self::create(name, template, server::config())
+    }
+
+    fn create(name: &str, template: &str, config: Config) -> Self {
         let _guard = CREATING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let sql = format!("create database {} template {template}", quoted(name));
-        server::superuser("postgres").batch_execute(&sql).expect("create database");
-        Self { name: name.to_owned() }
+        let mut admin = config.clone().dbname("postgres").connect(NoTls).expect("the server answers");
+        admin.batch_execute(&sql).expect("create database");
+        Self { name: name.to_owned(), config }
     }
 
     /// A superuser's connection.
     pub fn client(&self) -> Client {
-        server::superuser(&self.name)
+        let connected = self.config.clone().dbname(&self.name).connect(NoTls);
+        connected.unwrap_or_else(|error| panic!("connecting to {}: {error}", self.name))
     }
 
     /// A connection as another role.
     pub fn client_as(&self, role: &str) -> Client {
-        server::config().dbname(&self.name).user(role).connect(NoTls).expect("the role may connect")
+        self.config.clone().dbname(&self.name).user(role).connect(NoTls).expect("the role may connect")
     }
 
     /// Connection string in libpq's form.
     pub fn conninfo(&self) -> String {
-        let config = server::config();
+        let config = &self.config;
         let host = match &config.get_hosts()[0] {
             Host::Tcp(name) => name.clone(),
             Host::Unix(path) => path.display().to_string(),
@@ -120,7 +138,7 @@ impl Drop for Database {
     fn drop(&mut self) {
         // A static is never dropped: the template goes with its server.
         let sql = format!("drop database if exists {} with (force)", quoted(&self.name));
-        if let Ok(mut client) = server::config().dbname("postgres").connect(NoTls) {
+        if let Ok(mut client) = self.config.clone().dbname("postgres").connect(NoTls) {
             let _ = client.batch_execute(&sql);
         }
     }

@@ -1,5 +1,8 @@
 //! The tests against a real PostgreSQL. They are one program, so that they share one server.
 
+mod audit;
+mod audit_guards;
+mod audit_seals;
 mod catalogue;
 mod command_line;
 mod contract;

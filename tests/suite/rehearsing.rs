@@ -77,7 +77,7 @@ fn the_locks_told_before_a_run_are_those_that_it_takes() {
         "insert into hacs_core.resources (resource_type, data) select 'X', '{}' where false",
         "update hacs_core.patients set family = 'x' where false",
         "delete from hacs_core.patients where false",
-        "truncate hacs_registry.templates",
+        "set local hacs_audit.allow_truncate = 'on'; truncate hacs_registry.templates",
         "lock table hacs_core.patients in exclusive mode",
         "create policy mine on hacs_core.patients using (true)",
         "create statistics hacs_core.mine on family, phone from hacs_core.patients",

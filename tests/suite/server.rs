@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use postgres::{Client, Config, NoTls};
+use postgres::{Config, NoTls};
 
 /// A running server, ended with the process that holds it.
 pub struct Server {
@@ -163,9 +163,4 @@ pub fn bindir() -> PathBuf {
                 .expect("no PostgreSQL server found: scripts/test.sh installs PostgreSQL")
         })
         .clone()
-}
-
-/// Connects as superuser to a database of the shared server.
-pub fn superuser(dbname: &str) -> Client {
-    config().dbname(dbname).connect(NoTls).unwrap_or_else(|error| panic!("connecting to {dbname}: {error}"))
 }
