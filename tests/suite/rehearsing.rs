@@ -90,6 +90,8 @@ fn the_locks_told_before_a_run_are_those_that_it_takes() {
                 .locks
                 .iter()
                 .filter(|lock| !["access share", "row share"].contains(&lock.mode.as_str()))
+                // What triggers do is not in the text; those of the audit only add rows.
+                .filter(|lock| !lock.table.starts_with("hacs_audit."))
                 .map(|lock| format!("{} {}", lock.table, lock.mode))
                 .collect();
         let told = told(&database, sql);
