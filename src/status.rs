@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::history::{self, HistoryError, Plan, Record};
 use crate::ledger::rows;
-use crate::manifest::Manifest;
+use crate::manifest;
 use crate::migrate::unreadable;
 use crate::schema::{SCHEMAS, TABLES};
 
@@ -128,7 +128,7 @@ fn read(client: &mut Client) -> Result<Status> {
     let missing_tables: Vec<_> =
         TABLES.into_iter().filter(|table| !tables.iter().any(|found| found == table)).collect();
     let is_met: BTreeSet<&str> = rows(&messages).filter_map(|row| row.try_get("constraint_name").ok()?).collect();
-    let mut unmet_constraints: Vec<_> = Manifest::embedded().names("constraint").collect();
+    let mut unmet_constraints: Vec<_> = manifest::constraints().collect();
     unmet_constraints.retain(|name| pending.is_empty() && !is_met.contains(name));
     Ok(Status {
         total_schemas: schemas.len(),

@@ -15,6 +15,14 @@ pub(crate) const QUERY: &str = concat!(
     include_str!("catalogue.sql"),
 );
 
+/// What the embedded migrations make; scripts/update-manifest.sh writes it.
+const SCHEMA: &str = include_str!("schema.txt");
+
+/// The names of all constraints that the embedded migrations make, without the work for all other objects.
+pub(crate) fn constraints() -> impl Iterator<Item = &'static str> {
+    SCHEMA.lines().filter_map(|line| line.strip_prefix("constraint | ")?.split(" | ").next())
+}
+
 /// The objects of the six schemas with their definitions, in words that are the same on PostgreSQL 14 to 18.
 ///
 /// As text it is one object a line: `kind | name | definition`.
@@ -45,7 +53,7 @@ impl Manifest {
     pub fn embedded() -> &'static Self {
         static EMBEDDED: OnceLock<Manifest> = OnceLock::new();
         EMBEDDED.get_or_init(|| {
-            let lines = include_str!("schema.txt").lines().map(|line| {
+            let lines = SCHEMA.lines().map(|line| {
                 let mut parts = line.splitn(3, " | ");
                 let mut next = || parts.next().unwrap_or_default().to_owned();
                 (Object { kind: next(), name: next() }, next())
