@@ -9,6 +9,7 @@ use hacs_refinery::{Database, Options};
 use refinery::Migration;
 
 fn main() -> Result<(), Box<dyn Error>> {
+    env_logger::init();
     let url = std::env::var("DATABASE_URL").ok();
     let mut client = Database::find(url.as_deref())?.connect()?;
 

@@ -10,6 +10,7 @@ use crate::legacy::Conflict;
 use crate::lock::Holder;
 use crate::script::Location;
 use crate::server_error::Failure;
+use crate::verify::Difference;
 
 /// Result of the functions of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -96,6 +97,13 @@ pub enum Error {
         /// What the server said.
         failure: Failure,
     },
+    /// What stood in the six schemas before the first migration kept it from making what it should.
+    #[error(
+        "something stood here before the first migration, and the result is not what the migrations make:\n{}\n\
+         Nothing was changed: the whole run was rolled back. Remove or move what stands in the way, and run again.",
+        .0.iter().map(|difference| format!("  {difference}")).collect::<Vec<_>>().join("\n")
+    )]
+    Drift(Vec<Difference>),
     /// The server failed at something else.
     #[error("{doing} failed: {failure}{step}\nNothing was changed.", step = failure.next_step())]
     Database {

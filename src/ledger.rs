@@ -13,7 +13,7 @@ use crate::server_error::Failure;
 use crate::statements;
 
 /// Makes the schema and the history table; the columns beside refinery's own four describe each run.
-const BOOTSTRAP: &str = include_str!("bootstrap.sql");
+pub(crate) const BOOTSTRAP: &str = include_str!("bootstrap.sql");
 
 /// Runs refinery inside one transaction of the caller's: migrations and history rows become true together, when the
 /// caller commits, or not at all.

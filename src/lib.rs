@@ -23,14 +23,20 @@ mod history;
 mod ledger;
 mod legacy;
 mod lock;
+mod locks;
+mod manifest;
 mod migrate;
 mod options;
+mod plan;
+mod preexisting;
+mod rehearsal;
 mod report;
 mod schema;
 mod script;
 mod server_error;
 mod statements;
 mod status;
+mod verify;
 
 pub use connect::{Canceller, ConnectError, Database};
 pub use embedded::{HISTORY_TABLE, migrations, runner};
@@ -39,13 +45,17 @@ pub use history::{HistoryError, Record};
 pub use ledger::{Ledger, LedgerError};
 pub use legacy::Conflict;
 pub use lock::Holder;
+pub use manifest::{Manifest, Object};
 pub use migrate::migrate;
 pub use options::{DEFAULT_LOCK_TIMEOUT, Options};
+pub use plan::{pending, script};
+pub use rehearsal::{Lock, Rehearsal, Rehearsed, rehearse};
 pub use report::{Applied, Report};
-pub use schema::{SCHEMAS, TABLES};
+pub use schema::{RESOURCES, SCHEMAS, TABLES};
 pub use script::Location;
 pub use server_error::{Failure, ServerError};
 pub use status::{MigrationState, Status, status};
+pub use verify::{Change, Difference, IGNORE_KEY, Supported, Verification, manifest, verify};
 
 /// Connects and brings the database to the newest version.
 ///

@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     match cli::run(&args) {
         Ok(code) => code.into(),
         Err(error) => {
-            eprintln!("error: {error}");
+            cli::complain(args.global.log_format, &error);
             cli::signal_exit_code().unwrap_or_else(|| cli::ExitCode::from(&error).into())
         }
     }

@@ -12,13 +12,15 @@ use crate::history::{self, HistoryError, Plan, Record};
 use crate::ledger::{Ledger, LedgerError, rows};
 use crate::legacy;
 use crate::lock;
+use crate::locks;
 use crate::options::Options;
+use crate::preexisting;
 use crate::report::{Applied, Report};
 use crate::script::Location;
 use crate::server_error::Failure;
 
 /// Settings that a role or a database may have changed, and that would change what a migration means or makes.
-const SETTINGS: &str = "
+pub(crate) const SETTINGS: &str = "
     set local search_path = '';
     set local client_min_messages = warning;
     set local standard_conforming_strings = on;
@@ -73,6 +75,9 @@ fn attempt(client: &mut Client, options: &Options, patience: &Patience) -> Resul
         make_partitions(client, &found);
         return Ok(report(&found, &plan, Vec::new()));
     }
+    if !found.is_empty() {
+        locks::announce(client, &plan.pending)?;
+    }
 
     let transaction = client
         .build_transaction()
@@ -97,7 +102,7 @@ fn make_partitions(client: &mut Client, found: &[Record]) {
 }
 
 /// Sets the transaction up, and looks in the same message whether something else than this tool has been here.
-fn prepare(ledger: &mut Ledger<'_>, options: &Options, patience: &Patience) -> Result<()> {
+pub(crate) fn prepare(ledger: &mut Ledger<'_>, options: &Options, patience: &Patience) -> Result<()> {
     let version = env!("CARGO_PKG_VERSION");
     let setup = format!(
         "{SETTINGS} {} set local hacs_refinery.tool_version = '{version}'; {} set local statement_timeout = {};",
@@ -109,8 +114,9 @@ fn prepare(ledger: &mut Ledger<'_>, options: &Options, patience: &Patience) -> R
     legacy::check(&messages)
 }
 
-/// Under the lock: what is pending now, since another run may have finished while this one waited.
-fn apply(mut ledger: Ledger<'_>, options: &Options) -> Result<Report> {
+/// Under the lock: makes the history table where it is missing, and reads it. Also whether anything stood in the six
+/// schemas before this transaction.
+pub(crate) fn open_history(ledger: &mut Ledger<'_>) -> Result<(Vec<Record>, bool)> {
     use refinery_core::traits::sync::Migrate;
 
     let bootstrap = |error: refinery::Error| {
@@ -123,9 +129,14 @@ fn apply(mut ledger: Ledger<'_>, options: &Options) -> Result<Report> {
     ledger.assert_migrations_table(embedded::HISTORY_TABLE).map_err(bootstrap)?;
     let messages = ledger
         .transaction()
-        .simple_query(history::QUERY)
+        .simple_query(&format!("{}; {}", history::QUERY, preexisting::QUERY))
         .map_err(|error| unreadable(&error).unwrap_or_else(|| Error::during("reading the migration history")(error)))?;
-    let found = parse_all(&messages)?;
+    Ok((parse_all(&messages)?, preexisting::answer(&messages)))
+}
+
+/// Under the lock: what is pending now, since another run may have finished while this one waited.
+fn apply(mut ledger: Ledger<'_>, options: &Options) -> Result<Report> {
+    let (found, stood_before) = open_history(&mut ledger)?;
     let plan = plan(&found, options)?;
     if plan.pending.is_empty() {
         return Ok(report(&found, &plan, Vec::new()));
@@ -138,6 +149,9 @@ fn apply(mut ledger: Ledger<'_>, options: &Options) -> Result<Report> {
         .run(&mut ledger)
         .map_err(|error| failed(&error, &plan.pending))?;
     let applied = applied(&plan.pending, ledger.seconds());
+    if stood_before && found.is_empty() {
+        preexisting::check(&mut ledger, options)?;
+    }
     options.check_stop()?;
     ledger.commit().map_err(|error| match Failure::from(&error) {
         failure @ Failure::Broken(_) => Error::CommitUnknown(failure),
@@ -146,7 +160,7 @@ fn apply(mut ledger: Ledger<'_>, options: &Options) -> Result<Report> {
     Ok(report(&found, &plan, applied))
 }
 
-fn check_target(options: &Options) -> Result<()> {
+pub(crate) fn check_target(options: &Options) -> Result<()> {
     let newest = options.migrations.iter().map(Migration::version).max().unwrap_or(0);
     match options.target {
         Some(target) if target > newest || target < 1 => Err(Error::NoSuchTarget { target, newest }),
@@ -155,7 +169,7 @@ fn check_target(options: &Options) -> Result<()> {
 }
 
 /// The plan for a history, cut at the target.
-fn plan(found: &[Record], options: &Options) -> Result<Plan> {
+pub(crate) fn plan(found: &[Record], options: &Options) -> Result<Plan> {
     let mut plan = history::compare(found, &options.migrations).map_err(Error::History)?;
     if let Some(newest) = plan.newer.last().filter(|_| !options.allow_newer) {
         let known = options.migrations.iter().map(Migration::version).max().unwrap_or(0);
@@ -184,7 +198,8 @@ pub(crate) fn unreadable(error: &postgres::Error) -> Option<Error> {
 }
 
 fn parse_all(messages: &[postgres::SimpleQueryMessage]) -> Result<Vec<Record>> {
-    let (records, errors): (Vec<_>, Vec<_>) = rows(messages).map(history::parse).partition(std::result::Result::is_ok);
+    let of_history = rows(messages).filter(|row| row.try_get("version").is_ok());
+    let (records, errors): (Vec<_>, Vec<_>) = of_history.map(history::parse).partition(std::result::Result::is_ok);
     if errors.is_empty() {
         Ok(records.into_iter().flatten().collect())
     } else {
@@ -193,7 +208,7 @@ fn parse_all(messages: &[postgres::SimpleQueryMessage]) -> Result<Vec<Record>> {
 }
 
 /// Leads refinery's error back to what this crate's ledger met.
-fn failed(error: &refinery::Error, pending: &[Migration]) -> Error {
+pub(crate) fn failed(error: &refinery::Error, pending: &[Migration]) -> Error {
     let (at, failure) = match ledger_error(error) {
         Some(LedgerError::Script { at, failure }) => (*at, failure.clone()),
         Some(LedgerError::Server(failure)) => (None, failure.clone()),

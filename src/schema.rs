@@ -38,3 +38,32 @@ pub const TABLES: [&str; 31] = [
     "hacs_audit.resource_changes",
     "hacs_audit.seals",
 ];
+
+/// Every HACS resource, with the table that keeps it.
+pub const RESOURCES: [(&str, &str); 25] = [
+    ("Organization", "hacs_core.organizations"),
+    ("OrganizationContact", "hacs_core.organization_contacts"),
+    ("OrganizationQualification", "hacs_core.organization_qualifications"),
+    ("Patient", "hacs_core.patients"),
+    ("Encounter", "hacs_core.encounters"),
+    ("Observation", "hacs_core.observations"),
+    ("Condition", "hacs_clinical.conditions"),
+    ("Medication", "hacs_clinical.medications"),
+    ("MedicationRequest", "hacs_clinical.medication_requests"),
+    ("Procedure", "hacs_clinical.procedures"),
+    ("AllergyIntolerance", "hacs_clinical.allergy_intolerances"),
+    ("Goal", "hacs_clinical.goals"),
+    ("ServiceRequest", "hacs_clinical.service_requests"),
+    ("FamilyMemberHistory", "hacs_clinical.family_member_history"),
+    ("RiskAssessment", "hacs_clinical.risk_assessments"),
+    ("PlanDefinition", "hacs_clinical.plan_definitions"),
+    ("ActivityDefinition", "hacs_clinical.activity_definitions"),
+    ("Library", "hacs_clinical.libraries"),
+    ("GuidanceResponse", "hacs_clinical.guidance_responses"),
+    ("EvidenceVariable", "hacs_clinical.evidence_variables"),
+    ("Task", "hacs_clinical.tasks"),
+    ("Appointment", "hacs_clinical.appointments"),
+    ("KnowledgeItem", "hacs_registry.knowledge_items"),
+    ("Memory", "hacs_agents.memories"),
+    ("AgentMessage", "hacs_agents.messages"),
+];

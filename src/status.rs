@@ -1,11 +1,14 @@
 //! What a database has of HACS, without touching it.
 
-use postgres::{Client, SimpleQueryMessage};
+use std::collections::BTreeSet;
+
+use postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::history::{self, HistoryError, Plan, Record};
 use crate::ledger::rows;
+use crate::manifest;
 use crate::migrate::unreadable;
 use crate::schema::{SCHEMAS, TABLES};
 
@@ -21,7 +24,8 @@ pub struct Status {
     pub total_tables: usize,
     /// Whether the history table exists.
     pub migration_table_exists: bool,
-    /// Whether all schemas and tables exist and each migration is recorded with its checksum.
+    /// Whether all schemas, tables and constraints exist, the constraints validated, and each migration is recorded
+    /// with its checksum.
     pub migration_complete: bool,
     /// Each known migration and, after them, those that only the database has.
     #[serde(skip)]
@@ -29,6 +33,9 @@ pub struct Status {
     /// Expected tables that do not exist.
     #[serde(skip)]
     pub missing_tables: Vec<&'static str>,
+    /// Expected constraints that do not exist, or hold for new rows alone; asked only where nothing is pending.
+    #[serde(skip)]
+    pub unmet_constraints: Vec<&'static str>,
     /// What is wrong with the history.
     #[serde(skip)]
     pub problems: Vec<HistoryError>,
@@ -120,17 +127,22 @@ fn read(client: &mut Client) -> Result<Status> {
     }
     let missing_tables: Vec<_> =
         TABLES.into_iter().filter(|table| !tables.iter().any(|found| found == table)).collect();
+    let is_met: BTreeSet<&str> = rows(&messages).filter_map(|row| row.try_get("constraint_name").ok()?).collect();
+    let mut unmet_constraints: Vec<_> = manifest::constraints().collect();
+    unmet_constraints.retain(|name| pending.is_empty() && !is_met.contains(name));
     Ok(Status {
         total_schemas: schemas.len(),
         total_tables: tables.len(),
         migration_table_exists,
         migration_complete: schemas.len() == SCHEMAS.len()
             && missing_tables.is_empty()
+            && unmet_constraints.is_empty()
             && problems.is_empty()
             && pending.is_empty(),
         schemas_found: schemas,
         migrations: states(&records, &embedded),
         missing_tables,
+        unmet_constraints,
         problems,
         newer,
     })
@@ -146,12 +158,21 @@ fn catalogue_query() -> String {
          from (values {names}) as s (name)
          join pg_catalog.pg_namespace as n on n.nspname = s.name
          left join pg_catalog.pg_class as c
-             on c.relnamespace = n.oid and c.relkind in ('r', 'p') and not c.relispartition"
+             on c.relnamespace = n.oid and c.relkind in ('r', 'p') and not c.relispartition;
+         select quote_ident(n.nspname) || '.' || quote_ident(coalesce(c.relname, t.typname)) || '.'
+             || quote_ident(o.conname) as constraint_name
+         from (values {names}) as s (name)
+         join pg_catalog.pg_namespace as n on n.nspname = s.name
+         join pg_catalog.pg_constraint as o on o.connamespace = n.oid
+         left join pg_catalog.pg_class as c on c.oid = o.conrelid
+         left join pg_catalog.pg_type as t on t.oid = o.contypid
+         where o.convalidated and o.conparentid = 0 and c.relispartition is not true"
     )
 }
 
 fn schemas_and_tables(messages: &[SimpleQueryMessage]) -> (Vec<String>, Vec<String>) {
-    let column = |name: &'static str| rows(messages).filter_map(move |row| row.get(name).map(str::to_owned));
+    let text = |row: &SimpleQueryRow, name: &str| Some(row.try_get(name).ok()??.to_owned());
+    let column = |name: &'static str| rows(messages).filter_map(move |row| text(row, name));
     let found: Vec<String> = column("name").collect();
     let schemas = SCHEMAS.into_iter().filter(|name| found.iter().any(|f| f == name)).map(str::to_owned).collect();
     (schemas, column("relation").collect())
@@ -203,6 +224,7 @@ mod tests {
             migration_complete: false,
             migrations: Vec::new(),
             missing_tables: Vec::new(),
+            unmet_constraints: Vec::new(),
             problems: Vec::new(),
             newer: Vec::new(),
         };

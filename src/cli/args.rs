@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
+use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -15,9 +15,10 @@ Exit codes:
   1  unexpected failure
   2  wrong usage, or settings that cannot be used
   3  cannot connect or log in, or the connection was lost
-  4  migrations are pending (status --check)
+  4  migrations are pending (status --check, verify)
   5  another migration, or a session that holds a table, did not finish in time
   6  the history does not fit to this binary, or the database is newer, or other tools made its tables
+  7  the database is not what the migrations made (verify, and migrate where something stood before)
   8  a migration failed; nothing was changed
   130, 143  stopped by SIGINT or SIGTERM; nothing was changed
 
@@ -56,9 +57,23 @@ pub struct Global {
     #[arg(long, short, global = true, action = ArgAction::Count)]
     pub verbose: u8,
 
+    /// How log lines on standard error are written
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+
     /// Print errors only
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object a line
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -80,6 +95,14 @@ pub enum Command {
         /// How long one statement may take; 0s sets no limit
         #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = humantime::parse_duration)]
         statement_timeout: Duration,
+
+        /// Run everything in the database, report times, rows and locks, and roll it back
+        #[arg(long)]
+        dry_run: bool,
+
+        /// Print a JSON object
+        #[arg(long)]
+        json: bool,
     },
     /// Show what the database has, without touching it
     Status {
@@ -91,6 +114,51 @@ pub enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Compare the database, object by object, with what the migrations make
+    Verify {
+        /// Print a JSON object
+        #[arg(long)]
+        json: bool,
+
+        /// Also write and read a document of each resource, in a transaction that is rolled back
+        #[arg(long)]
+        deep: bool,
+    },
+    /// Show what migrate would apply, without touching the database
+    Plan {
+        /// Print a JSON object
+        #[arg(long, conflicts_with = "sql")]
+        json: bool,
+
+        /// Print the script that does the same in psql, history included
+        #[arg(long)]
+        sql: bool,
+    },
+    /// List the migrations in this binary; no database is asked
+    List {
+        /// Print a JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the SQL of one migration
+    Show {
+        /// Its version, such as V3
+        #[arg(value_parser = version)]
+        version: i32,
+    },
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, in roff
+    Man,
+}
+
+/// `V3`, `v3` or `3`.
+fn version(text: &str) -> Result<i32, String> {
+    let number = text.trim_start_matches(['V', 'v']);
+    number.parse().map_err(|_| "a version is written as V3".to_owned())
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub enum ExitCode {
     Pending = 4,
     Locked = 5,
     History = 6,
+    Drift = 7,
     Failed = 8,
 }
 
@@ -34,6 +35,7 @@ impl From<&Error> for ExitCode {
             Error::CommitUnknown(_) => Self::Connection,
             Error::Locked { .. } | Error::Blocked { .. } => Self::Locked,
             Error::History(_) | Error::Newer { .. } | Error::Legacy(_) => Self::History,
+            Error::Drift(_) => Self::Drift,
             Error::Migration { .. } => Self::Failed,
             _ => Self::Unexpected,
         }
@@ -54,10 +56,11 @@ mod tests {
             ExitCode::Pending,
             ExitCode::Locked,
             ExitCode::History,
+            ExitCode::Drift,
             ExitCode::Failed,
         ]
         .map(|code| code as u8);
-        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 8]);
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
     }
 
     #[test]

@@ -1,11 +1,18 @@
 //! The binary's own parts: arguments, output, exit codes.
 
 mod args;
+mod embedded;
 mod exit_code;
+mod json;
+mod log;
 mod output;
+mod progress;
 mod signals;
+mod style;
+mod verification;
 
-pub use args::{Args, Global};
+pub use self::log::start as start_log;
+pub use args::{Args, LogFormat};
 pub use exit_code::ExitCode;
 pub use signals::{catch as catch_signals, exit_code as signal_exit_code};
 
@@ -14,6 +21,7 @@ use std::io::{ErrorKind, Write};
 use hacs_refinery::{Database, Options, Result, Status};
 
 use args::Command;
+use json::versioned;
 
 /// Carries out a command.
 ///
@@ -32,16 +40,25 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Ok::<_, hacs_refinery::Error>(client)
     };
     match &args.command {
-        Command::Migrate { target, allow_newer, lock_timeout, statement_timeout } => {
+        Command::Migrate { target, allow_newer, lock_timeout, statement_timeout, dry_run, json } => {
             let mut options = Options::default();
             options.target = *target;
             options.allow_newer = *allow_newer;
             options.lock_timeout = *lock_timeout;
             options.statement_timeout = *statement_timeout;
             options.stop = signals::stop();
-            let report = hacs_refinery::migrate(&mut connect()?, &options)?;
-            if !args.global.quiet {
-                print(&output::report(&report));
+            let mut client = connect()?;
+            let progress = progress::start(args.global.quiet);
+            let text = if *dry_run {
+                let rehearsal = hacs_refinery::rehearse(&mut client, &options)?;
+                if *json { versioned(&rehearsal) } else { output::rehearsal(&rehearsal) }
+            } else {
+                let report = hacs_refinery::migrate(&mut client, &options)?;
+                if *json { versioned(&report) } else { output::report(&report) }
+            };
+            drop(progress);
+            if *json || !args.global.quiet {
+                print(&text);
             }
             Ok(ExitCode::Success)
         }
@@ -50,6 +67,33 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             let text = if *json { status.to_json() + "\n" } else { output::status(&status) };
             print(&text);
             Ok(if *check { check_code(&status) } else { ExitCode::Success })
+        }
+        Command::Verify { json, deep } => {
+            let found = hacs_refinery::verify(&mut connect()?, *deep)?;
+            let code = verification::code(&found);
+            print(&if *json { versioned(verification::Json::from(&found)) } else { verification::text(&found) });
+            Ok(code)
+        }
+        Command::Plan { json, sql } => {
+            let pending = hacs_refinery::pending(&mut connect()?, &Options::default())?;
+            print(&if *sql { hacs_refinery::script(&pending) } else { embedded::plan(&pending, *json) });
+            Ok(ExitCode::Success)
+        }
+        Command::List { json } => {
+            print(&embedded::list(*json));
+            Ok(ExitCode::Success)
+        }
+        Command::Show { version } => {
+            print(&embedded::show(*version)?);
+            Ok(ExitCode::Success)
+        }
+        Command::Completions { shell } => {
+            print(&embedded::completions(*shell));
+            Ok(ExitCode::Success)
+        }
+        Command::Man => {
+            print(&embedded::man());
+            Ok(ExitCode::Success)
         }
     }
 }
@@ -64,23 +108,19 @@ fn check_code(status: &Status) -> ExitCode {
     }
 }
 
-/// Writes to standard output. A reader that has gone away, as in `| head`, is no failure of ours.
-fn print(text: &str) {
-    if let Err(error) = std::io::stdout().lock().write_all(text.as_bytes())
-        && error.kind() != ErrorKind::BrokenPipe
-    {
-        log::error!("cannot write to standard output: {error}");
+/// Says why a command failed: on standard error, in the form of the log.
+pub fn complain(format: LogFormat, error: &hacs_refinery::Error) {
+    match format {
+        LogFormat::Text => anstream::eprintln!("{} {error}", style::paint(style::BAD, "error:")),
+        LogFormat::Json => ::log::error!("{error}"),
     }
 }
 
-/// Sends the log to standard error.
-pub fn start_log(global: &Global) {
-    let level = match (global.quiet, global.verbose) {
-        (true, _) => "error",
-        (false, 0) => "warn",
-        (false, 1) => "info",
-        (false, 2) => "debug",
-        (false, _) => "trace",
-    };
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(level)).init();
+/// Writes to standard output. A reader that has gone away, as in `| head`, is no failure of ours.
+fn print(text: &str) {
+    if let Err(error) = anstream::stdout().lock().write_all(text.as_bytes())
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        ::log::error!("cannot write to standard output: {error}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use hacs_refinery::{Report, SCHEMAS, Status, TABLES};
+use hacs_refinery::{Rehearsal, Report, SCHEMAS, Status, TABLES};
 
 /// A line for each migration, then a summary; with nothing to do, one line.
 pub fn report(report: &Report) -> String {
@@ -24,6 +24,23 @@ pub fn report(report: &Report) -> String {
     let noun = if count == 1 { "migration" } else { "migrations" };
     let _ = writeln!(text, "{count} {noun} applied in {}; the database is {version}.", millis(total));
     text
+}
+
+/// A line for each migration, with its locks below.
+pub fn rehearsal(rehearsal: &Rehearsal) -> String {
+    if rehearsal.migrations.is_empty() {
+        return "Nothing to do: nothing is pending.\n".to_owned();
+    }
+    let mut text = String::new();
+    let width = rehearsal.migrations.iter().map(|migration| migration.name.len()).max().unwrap_or(0);
+    for m in &rehearsal.migrations {
+        let _ =
+            writeln!(text, "V{:<3} {:width$}  {:>9}  {} rows changed", m.version, m.name, millis(m.duration), m.rows);
+        for lock in &m.locks {
+            let _ = writeln!(text, "     locks {} in mode {}", lock.table, lock.mode);
+        }
+    }
+    text + "Rolled back: nothing was changed.\n"
 }
 
 fn millis(duration: Duration) -> String {
@@ -50,6 +67,9 @@ pub fn status(status: &Status) -> String {
     }
     for table in status.missing_tables.iter().filter(|_| status.migration_table_exists) {
         let _ = writeln!(text, "Missing table: {table}");
+    }
+    for constraint in &status.unmet_constraints {
+        let _ = writeln!(text, "Constraint missing or not validated: {constraint}");
     }
     for problem in &status.problems {
         let _ = writeln!(text, "History: {problem}");

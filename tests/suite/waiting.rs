@@ -233,7 +233,7 @@ fn a_statement_timeout_ends_the_run_and_without_one_no_role_can_set_it() {
     slow.client().batch_execute(event_trigger).unwrap();
     let end = slow.run(&["migrate", "--statement-timeout", "500ms"]);
     assert_eq!(end.code, Some(8), "{end:?}");
-    assert!(end.stderr.contains("(SQLSTATE 57014)\nNEXT: "), "{end:?}");
+    assert!(end.stderr.contains("(SQLSTATE 57014)") && end.stderr.contains("\nNEXT: "), "{end:?}");
 }
 
 fn stopped(waiting: Child, name: &str, code: i32) {

@@ -1,0 +1,12 @@
+//! Colours. They are taken out again where the output is no terminal, or `NO_COLOR` is set.
+
+use anstyle::{AnsiColor, Style};
+
+pub const BAD: Style = AnsiColor::Red.on_default().bold();
+pub const WARNING: Style = AnsiColor::Yellow.on_default();
+pub const GOOD: Style = AnsiColor::Green.on_default();
+
+/// A text in a colour.
+pub fn paint(style: Style, text: impl std::fmt::Display) -> String {
+    format!("{style}{text}{style:#}")
+}

@@ -1,0 +1,104 @@
+//! What `verify` says.
+
+use std::fmt::Write;
+
+use hacs_refinery::{Difference, SCHEMAS, Status, Supported, TABLES, Verification};
+use serde::Serialize;
+
+use super::exit_code::ExitCode;
+use super::style::{BAD, GOOD, WARNING, paint};
+
+pub fn code(found: &Verification) -> ExitCode {
+    if !found.status.problems.is_empty() || !found.status.newer.is_empty() {
+        ExitCode::History
+    } else if found.is_pending() {
+        ExitCode::Pending
+    } else if found.is_good() {
+        ExitCode::Success
+    } else {
+        ExitCode::Drift
+    }
+}
+
+/// The JSON object; the README describes it.
+#[derive(Serialize)]
+pub struct Json<'a> {
+    result: &'static str,
+    status: &'a Status,
+    differences: &'a [Difference],
+    warnings: &'a [Difference],
+    resources: &'a [Supported],
+    deep: bool,
+}
+
+impl<'a> From<&'a Verification> for Json<'a> {
+    fn from(found: &'a Verification) -> Self {
+        let result = match code(found) {
+            ExitCode::Success => "as_migrated",
+            ExitCode::Pending => "pending",
+            ExitCode::History => "history",
+            _ => "drift",
+        };
+        let Verification { status, differences, warnings, resources, deep, .. } = found;
+        Self { result, status, differences, warnings, resources, deep: *deep }
+    }
+}
+
+pub fn text(found: &Verification) -> String {
+    let mut text = String::new();
+    for difference in &found.differences {
+        text += &paint(BAD, difference.change);
+        text += &details(difference);
+    }
+    for warning in &found.warnings {
+        text += &paint(WARNING, format!("warning: {}", warning.change));
+        text += &details(warning);
+    }
+    for problem in &found.status.problems {
+        let _ = writeln!(text, "History: {problem}");
+    }
+    let status = &found.status;
+    let pending = status.migrations.iter().filter(|migration| migration.applied_on.is_none()).count();
+    let newest = status.migrations.iter().rfind(|migration| migration.applied_on.is_some());
+    let at = newest.map_or("empty".to_owned(), |migration| format!("at V{}", migration.version));
+    let supported = found.resources.iter().filter(|resource| resource.fault.is_none()).count();
+    let expected = TABLES.len();
+    let _ = writeln!(text, "Migrations  {at}{}", if pending > 0 { format!(", {pending} pending") } else { "".into() });
+    let _ = writeln!(text, "Schemas     {} of {}", status.total_schemas, SCHEMAS.len());
+    let _ = writeln!(text, "Tables      {} of {expected}", expected - status.missing_tables.len());
+    if !found.resources.is_empty() {
+        let how = if found.deep { ", each written and read" } else { "" };
+        let _ = writeln!(text, "Resources   {supported} of {} supported{how}", found.resources.len());
+    }
+    for resource in &found.resources {
+        if let Some(fault) = &resource.fault {
+            let _ = writeln!(text, "  {}: {fault}", resource.resource_type);
+        }
+    }
+    let _ = writeln!(text, "Result      {}", result(found, pending));
+    text
+}
+
+fn details(difference: &Difference) -> String {
+    let Difference { kind, name, .. } = difference;
+    let mut text = format!(" {kind} {name}\n");
+    let parts = [("expected", &difference.expected), ("found", &difference.found), ("mend", &difference.mend)];
+    for (label, part) in parts {
+        if let Some(part) = part {
+            let end = if label == "mend" && !part.starts_with("--") { ";" } else { "" };
+            let _ = writeln!(text, "  {label:10}{part}{end}");
+        }
+    }
+    text
+}
+
+fn result(found: &Verification, pending: usize) -> String {
+    let count = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+    match code(found) {
+        ExitCode::History => paint(BAD, "the history does not fit to this binary"),
+        ExitCode::Pending => paint(WARNING, format!("{} pending; nothing was compared", count(pending, "migration"))),
+        ExitCode::Success if found.warnings.is_empty() => paint(GOOD, "as migrated"),
+        ExitCode::Success => paint(GOOD, format!("as migrated, with {}", count(found.warnings.len(), "warning"))),
+        _ => paint(BAD, format!("not as migrated: {}", count(found.differences.len(), "difference"))),
+    }
+}
