@@ -25,5 +25,7 @@ fi
 say "tests"
 cargo test --locked --quiet
 say "documentation"
+# Of the migrations as they are here, whatever database the surroundings name.
+env -u DATABASE_URL scripts/update-docs.sh --check
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --no-deps
 say "all passed"

@@ -26,6 +26,7 @@ pub(crate) const SETTINGS: &str = "
     set local standard_conforming_strings = on;
     set local check_function_bodies = on;
     set local transform_null_equals = off;
+    set local quote_all_identifiers = off;
     set local default_table_access_method = heap;
     set local default_tablespace = '';
     set local datestyle = iso;

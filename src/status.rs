@@ -154,6 +154,7 @@ fn catalogue_query() -> String {
     format!(
         "start transaction isolation level repeatable read read only;
          set local lock_timeout = '10s';
+         set local quote_all_identifiers = off;
          select s.name, n.oid is not null as found, s.name || '.' || c.relname as relation
          from (values {names}) as s (name)
          join pg_catalog.pg_namespace as n on n.nspname = s.name

@@ -295,14 +295,17 @@ fn rules_that_its_models_do_not_keep_are_not_enforced() {
     }
 }
 
-#[test]
-fn every_constraint_says_in_a_comment_what_its_name_does_not() {
-    let database = Database::migrated();
-    let mut client = database.client();
+/// Checks whose name does not say it all, and that have no comment.
+pub fn silent_constraints(database: &Database) -> Vec<String> {
     let query = "select c.conname::text from pg_constraint as c join pg_namespace as n on n.oid = c.connamespace
         where n.nspname like 'hacs\\_%' and contype = 'c' and conrelid <> 0 and c.coninhcount = 0
             and conname !~ '_(valid|range|list|object|text_map|text_map_list|period_list|concept|conforms)$'
             and obj_description(c.oid, 'pg_constraint') is null";
-    let silent: Vec<String> = client.query(query, &[]).unwrap().iter().map(|row| row.get(0)).collect();
+    database.client().query(query, &[]).unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+#[test]
+fn every_constraint_says_in_a_comment_what_its_name_does_not() {
+    let silent = silent_constraints(&Database::migrated());
     assert!(silent.is_empty(), "{silent:?}");
 }

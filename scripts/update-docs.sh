@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Makes docs/schema.md and docs/pictures/*.svg from the catalogue of a migrated database.
+#
+#   scripts/update-docs.sh                   with a throwaway cluster; the pictures need Graphviz
+#   scripts/update-docs.sh --check           writes nothing, and fails where the files are not current
+#   DATABASE_URL=… scripts/update-docs.sh    from that database, which is only read
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+case "$*" in
+    '') check= ;;
+    --check) check=1 ;;
+    *) die "usage: scripts/update-docs.sh [--check]" ;;
+esac
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/hacs-docs-XXXXXX")
+bin=$(need_postgres)
+if [ -n "${DATABASE_URL:-}" ]; then
+    trap 'rm -rf "$work"' EXIT
+else
+    export HACS_QUICKSTART_DIR="$work/server"
+    chmod 755 "$work"
+    trap 'scripts/quickstart.sh stop 2>/dev/null; rm -rf "$work"' EXIT
+    scripts/quickstart.sh >"$work/log" 2>&1 || { cat "$work/log" >&2; die "no database to read"; }
+    DATABASE_URL="postgresql://hacs@/hacs?host=$HACS_QUICKSTART_DIR"
+fi
+psql() { "$bin/psql" -X -q -d "$DATABASE_URL" "$@"; }
+
+stale=()
+# Replaces a file of docs/, or notes that it is not current.
+keep() {
+    if [ -z "$check" ]; then
+        mkdir -p "$(dirname "$2")"
+        cat "$1" >"$2"
+    elif ! diff -u "$2" "$1" >&2; then
+        stale+=("$2")
+    fi
+}
+
+{ cat scripts/schema-introduction.md; psql -f scripts/schema-reference.sql; } >"$work/schema.md"
+keep "$work/schema.md" docs/schema.md
+
+# The same source gives another SVG with another version of Graphviz or with other fonts: so each SVG carries the
+# checksum of its source, and is current as long as that one is. Checking needs no Graphviz.
+for picture in whole hacs_core hacs_clinical hacs_registry hacs_agents hacs_admin hacs_audit; do
+    psql --set schema="$picture" -f scripts/schema-pictures.sql >"$work/$picture.dot"
+    source="<!-- source: $(cksum <"$work/$picture.dot") -->"
+    svg="docs/pictures/$picture.svg"
+    if grep -qsF "$source" "$svg"; then continue; fi
+    if [ -n "$check" ]; then
+        stale+=("$svg")
+    else
+        command -v dot >/dev/null || install_packages graphviz fonts-liberation
+        { dot -Tsvg "$work/$picture.dot"; printf '%s\n' "$source"; } >"$work/$picture.svg"
+        keep "$work/$picture.svg" "$svg"
+    fi
+done
+
+if [ "${#stale[@]}" != 0 ]; then
+    die "not current: ${stale[*]}; run scripts/update-docs.sh and commit what it makes"
+fi
+say "docs/schema.md and docs/pictures are current"
