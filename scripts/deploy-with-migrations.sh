@@ -113,8 +113,7 @@ run "${compose[@]}" exec -T postgres sh -c \
 say "migrating"
 run "${migration[@]}"
 say "verifying"
-run "${migration[@]}" sh -c \
-    'if hacs-refinery verify --help >/dev/null 2>&1; then exec hacs-refinery verify; fi; exec hacs-refinery status --check'
+run "${migration[@]}" hacs-refinery verify
 say "starting everything else"
 run "${compose[@]}" up -d
 say "$environment is deployed${dry_run:+ (not really: --dry-run)}"

@@ -98,6 +98,30 @@ fn a_tool_killed_at_any_moment_leaves_the_database_empty_or_complete() {
 }
 
 #[test]
+fn a_tool_killed_at_any_position_of_the_servers_log_leaves_the_database_empty_or_complete() {
+    // On a server of its own, since every other test writes to the log as well.
+    let server = Server::start(&[]);
+    let mut watch = server.config().connect(postgres::NoTls).unwrap();
+    let mut position = || -> i64 {
+        let query = "select (pg_current_wal_insert_lsn() - '0/0')::bigint";
+        watch.query_one(query, &[]).unwrap().get(0)
+    };
+    let first = Database::on(&server);
+    let start = position();
+    assert_eq!(first.run(&["migrate"]).code, Some(0));
+    let bytes = position() - start;
+    for moment in moments(rounds(2)) {
+        let database = Database::on(&server);
+        let goal = position() + (bytes as f64 * moment) as i64;
+        let mut child = database.start(&["migrate"]);
+        while position() < goal && child.try_wait().unwrap().is_none() {}
+        child.kill().unwrap();
+        child.wait().unwrap();
+        holds(&database, &format!("killed after {moment:.3} of {bytes} bytes of log"));
+    }
+}
+
+#[test]
 fn a_backend_terminated_at_any_moment_leaves_the_database_empty_or_complete() {
     let time = duration_of_a_run(&Database::empty());
     for moment in moments(rounds(4)) {
