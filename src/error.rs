@@ -63,7 +63,7 @@ pub enum Error {
     Stopped,
     /// Tables of the same names, but with other columns, are there already.
     #[error(
-        "this database holds tables that hacs-refinery did not make:\n{}\nNothing was changed. Migrate an empty \
+        "this database was made by the original Python migrations:\n{}\nNothing was changed. Migrate an empty \
          database and copy the data over; the README tells how under \"Coming from the Python migrations\".",
         list(.0)
     )]

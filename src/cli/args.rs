@@ -17,7 +17,7 @@ Exit codes:
   3  cannot connect or log in, or the connection was lost
   4  migrations are pending (status --check, verify)
   5  another migration, or a session that holds a table, did not finish in time
-  6  the history does not fit to this binary, or the database is newer, or other tools made its tables
+  6  the history does not fit to this binary, the database is newer, or it is one of the Python migrations
   7  the database is not what the migrations made (verify, and migrate where something stood before)
   8  a migration failed; nothing was changed
   130, 143  stopped by SIGINT or SIGTERM; nothing was changed
