@@ -80,6 +80,11 @@ fn attempt(client: &mut Client, options: &Options, patience: &Patience) -> Resul
         locks::announce(client, &plan.pending)?;
     }
 
+    apply(begin(client, options, patience)?, options)
+}
+
+/// Starts the transaction of a run, with its settings and under its lock.
+pub(crate) fn begin<'a>(client: &'a mut Client, options: &Options, patience: &Patience) -> Result<Ledger<'a>> {
     let transaction = client
         .build_transaction()
         .isolation_level(IsolationLevel::ReadCommitted)
@@ -88,7 +93,7 @@ fn attempt(client: &mut Client, options: &Options, patience: &Patience) -> Resul
     let mut ledger = Ledger::new(transaction);
     prepare(&mut ledger, options, patience)?;
     lock::acquire(ledger.transaction(), options, patience)?;
-    apply(ledger, options)
+    Ok(ledger)
 }
 
 /// Makes the months of the audit trail that are not there yet. Without them nothing is lost: their rows go to the
@@ -103,7 +108,7 @@ fn make_partitions(client: &mut Client, found: &[Record]) {
 }
 
 /// Sets the transaction up, and looks in the same message whether something else than this tool has been here.
-pub(crate) fn prepare(ledger: &mut Ledger<'_>, options: &Options, patience: &Patience) -> Result<()> {
+fn prepare(ledger: &mut Ledger<'_>, options: &Options, patience: &Patience) -> Result<()> {
     let version = env!("CARGO_PKG_VERSION");
     let setup = format!(
         "{SETTINGS} {} set local hacs_refinery.tool_version = '{version}'; {} set local statement_timeout = {};",

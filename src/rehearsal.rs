@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use postgres::{Client, IsolationLevel, SimpleQueryRow};
+use postgres::{Client, SimpleQueryRow};
 use refinery::Target;
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use crate::embedded;
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, rows};
 use crate::options::Options;
-use crate::{lock, migrate, preexisting};
+use crate::{migrate, preexisting};
 
 /// What a run would do to this database.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -68,14 +68,7 @@ fn attempt(client: &mut Client, options: &Options, patience: &Patience) -> Resul
     if migrate::plan(&found, options)?.pending.is_empty() {
         return Ok(Rehearsal::default());
     }
-    let transaction = client
-        .build_transaction()
-        .isolation_level(IsolationLevel::ReadCommitted)
-        .start()
-        .map_err(Error::during("starting the transaction"))?;
-    let mut ledger = Ledger::new(transaction);
-    migrate::prepare(&mut ledger, options, patience)?;
-    lock::acquire(ledger.transaction(), options, patience)?;
+    let mut ledger = migrate::begin(client, options, patience)?;
     let before = relations(&mut ledger)?;
     let (found, stood_before) = migrate::open_history(&mut ledger)?;
     let pending = migrate::plan(&found, options)?.pending;
