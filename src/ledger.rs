@@ -81,6 +81,11 @@ impl<'a> Ledger<'a> {
         &self.seconds
     }
 
+    /// As if no migration had been applied yet: the caller has gone back to where none was.
+    pub(crate) fn forget_seconds(&mut self) {
+        self.seconds.clear();
+    }
+
     pub(crate) fn transaction(&mut self) -> &mut postgres::Transaction<'a> {
         &mut self.transaction
     }

@@ -147,6 +147,9 @@ fn apply(mut ledger: Ledger<'_>, options: &Options) -> Result<Report> {
     if plan.pending.is_empty() {
         return Ok(report(&found, &plan, Vec::new()));
     }
+    if stood_before && found.is_empty() {
+        preexisting::check(&mut ledger, options)?;
+    }
 
     let target = options.target.map_or(Target::Latest, Target::Version);
     embedded::runner_for(&options.migrations)
@@ -155,9 +158,6 @@ fn apply(mut ledger: Ledger<'_>, options: &Options) -> Result<Report> {
         .run(&mut ledger)
         .map_err(|error| failed(&error, &plan.pending))?;
     let applied = applied(&plan.pending, ledger.seconds());
-    if stood_before && found.is_empty() {
-        preexisting::check(&mut ledger, options)?;
-    }
     options.check_stop()?;
     ledger.commit().map_err(|error| match Failure::from(&error) {
         failure @ Failure::Broken(_) => Error::CommitUnknown(failure),

@@ -2,9 +2,11 @@
 
 use postgres::SimpleQueryMessage;
 
+use crate::embedded;
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, rows};
 use crate::manifest::Manifest;
+use crate::migrate;
 use crate::options::Options;
 use crate::verify::{self, Difference, compare};
 
@@ -26,17 +28,23 @@ pub(crate) fn answer(messages: &[SimpleQueryMessage]) -> bool {
     rows(messages).any(|row| row.try_get("stood_before").ok().flatten() == Some("t"))
 }
 
-/// Compares the result of a run, before it is committed, with what the embedded migrations make.
-///
-/// Neither the middle of the way nor migrations of somebody else's have a manifest to be compared with.
+/// Compares what all embedded migrations would make of this database with what they make of an empty one, before the
+/// first of them is applied for good. So it does not matter how far the run is to go, and what else it applies.
 pub(crate) fn check(ledger: &mut Ledger<'_>, options: &Options) -> Result<()> {
     let all = crate::migrations();
-    let newest = all.last().map(refinery::Migration::version);
-    if options.migrations != all || options.target.is_some_and(|target| Some(target) < newest) {
-        log::warn!("what stood here before the first migration is not checked; hacs-refinery verify does that");
+    if !options.migrations.iter().any(|migration| all.contains(migration)) {
         return Ok(());
     }
+    let send = |ledger: &mut Ledger<'_>, sql: &str| {
+        ledger.transaction().batch_execute(sql).map_err(Error::during("checking what stood here before"))
+    };
+    send(ledger, "savepoint hacs_refinery_check")?;
+    let ran = embedded::runner_for(&all).set_grouped(true).run(ledger);
+    ran.map_err(|error| migrate::failed(&error, &all))?;
     let found = verify::within(ledger.transaction())?;
+    send(ledger, "rollback to savepoint hacs_refinery_check; release savepoint hacs_refinery_check")?;
+    ledger.forget_seconds();
+
     let (warnings, differences): (Vec<_>, Vec<_>) =
         compare(Manifest::embedded(), &found, &[]).into_iter().partition(Difference::is_warning);
     for warning in warnings {

@@ -72,6 +72,9 @@ fn attempt(client: &mut Client, options: &Options, patience: &Patience) -> Resul
     let before = relations(&mut ledger)?;
     let (found, stood_before) = migrate::open_history(&mut ledger)?;
     let pending = migrate::plan(&found, options)?.pending;
+    if stood_before && found.is_empty() {
+        preexisting::check(&mut ledger, options)?;
+    }
 
     let mut rehearsal = Rehearsal::default();
     let mut held = look(&mut ledger, &before)?;
@@ -92,9 +95,6 @@ fn attempt(client: &mut Client, options: &Options, patience: &Patience) -> Resul
             locks: now.locks.difference(&held.locks).cloned().collect(),
         });
         held = now;
-    }
-    if stood_before && found.is_empty() {
-        preexisting::check(&mut ledger, options)?;
     }
     Ok(rehearsal)
 }

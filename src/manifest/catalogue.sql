@@ -120,6 +120,19 @@ objects (kind, name, definition, classid, objid, objsubid, acl, acl_type, owner)
     from tables as c
     where exists (select from pg_trigger as t where t.tgrelid = c.oid and t.tgisinternal and t.tgenabled <> 'O')
 
+    -- The partitions of the trail are the operator's, and still append-only; a copy of the trail that is not is no trail.
+    union all
+    select 'partition guards', quote_ident(s.nspname) || '.' || quote_ident(c.relname), 'DISABLED',
+        null, null, null, null, null, null
+    from relations as trail
+    join pg_inherits as i on i.inhparent = trail.oid
+    join pg_class as c on c.oid = i.inhrelid and c.relkind in ('r', 'p')
+    join schemas as s on s.oid = c.relnamespace
+    where trail.name = 'hacs_audit.resource_changes' and (
+        select count(*) from pg_trigger as t
+        where t.tgrelid = c.oid and t.tgname in ('append_only', 'append_only_truncate') and t.tgenabled = 'A'
+    ) <> 2
+
     union all
     select 'rule', c.name || '.' || quote_ident(r.rulename),
         pg_get_ruledef(r.oid)

@@ -85,7 +85,7 @@ impl Difference {
         let change = match (expected, found) {
             (None, _) | (_, None) if object.kind == "grant" => Change::Changed,
             (Some(_), None) => Change::Missing,
-            (None, Some(_)) if object.kind == "foreign keys" => Change::Disabled,
+            (None, Some(_)) if ["foreign keys", "partition guards"].contains(&object.kind.as_str()) => Change::Disabled,
             (None, Some(found)) if found.ends_with(" INVALID") => Change::Invalid,
             (None, Some(_)) => Change::Extra,
             (Some(a), Some(b)) if a == b => return None,

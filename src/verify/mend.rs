@@ -1,6 +1,7 @@
 //! The statement that would make an object what it should be.
 
 use super::difference::{Change, Difference, firing, subject};
+use super::rights;
 use crate::statements;
 
 /// The statement, where one exists.
@@ -40,11 +41,13 @@ pub(super) fn statement(difference: &Difference) -> Option<String> {
         "foreign keys" => Some(format!("alter table {name} enable trigger all")),
         "rule" | "policy" if expected.is_none() => Some(format!("drop {kind} {part} on {parent}")),
         "comment" => Some(format!("comment on {} is {}", commented(name), expected.map_or("null".into(), literal))),
-        "grant" => grant(difference),
-        "owner" => None,
+        "grant" => rights::grant(difference),
+        "owner" => Some(rights::owner(name)),
+        "partition guards" => Some(guards(name)),
         _ if expected.is_none() => Some(format!("drop {kind} {name}")),
         "table" if difference.change == Change::Changed => table(difference),
         "domain" if difference.change == Change::Missing => expected.map(|is| format!("create domain {name} as {is}")),
+        "domain" if difference.change == Change::Changed => domain(difference),
         "function" | "procedure" | "view" => written(kind, name),
         _ if difference.change == Change::Missing => written(kind, name),
         _ => None,
@@ -52,7 +55,7 @@ pub(super) fn statement(difference: &Difference) -> Option<String> {
 }
 
 /// `hacs_core.patients.family` as `hacs_core.patients` and `family`; a quoted name may hold points.
-fn split(name: &str) -> (&str, &str) {
+pub(super) fn split(name: &str) -> (&str, &str) {
     let at = match name.strip_suffix('"') {
         Some(open) => open.rfind('"').and_then(|quote| quote.checked_sub(1)),
         None => name.rfind('.'),
@@ -112,14 +115,38 @@ fn column(difference: &Difference, table: &str, column: &str) -> Option<String> 
     if is.data_type != should.data_type {
         steps.push(format!("type {0} using {column}::{0}", should.data_type));
     }
+    steps.extend(defaults(&is, &should));
+    let steps: Vec<String> = steps.iter().map(|step| format!("alter column {column} {step}")).collect();
+    Some(format!("alter table {table} {}", steps.join(", ")))
+}
+
+/// What a column and a domain may have besides their type.
+fn defaults(is: &Parts<'_>, should: &Parts<'_>) -> Vec<String> {
+    let mut steps = Vec::new();
     if is.default != should.default {
         steps.push(should.default.map_or("drop default".into(), |default| format!("set default {default}")));
     }
     if is.not_null != should.not_null {
         steps.push(if should.not_null { "set not null" } else { "drop not null" }.into());
     }
-    let steps: Vec<String> = steps.iter().map(|step| format!("alter column {column} {step}")).collect();
-    Some(format!("alter table {table} {}", steps.join(", ")))
+    steps
+}
+
+/// A domain's type cannot be changed.
+fn domain(difference: &Difference) -> Option<String> {
+    let (is, should) = (parts(difference.found.as_deref()?), parts(difference.expected.as_deref()?));
+    let steps = defaults(&is, &should).into_iter().map(|step| format!("alter domain {} {step}", difference.name));
+    (is.data_type == should.data_type).then(|| steps.collect::<Vec<_>>().join("; "))
+}
+
+/// The triggers that keep a partition of the audit trail append-only.
+fn guards(partition: &str) -> String {
+    let of_parent = "enable always trigger append_only";
+    format!(
+        "create or replace trigger append_only_truncate before truncate on {partition} \
+         for each statement execute function hacs_audit.refuse_change('resource_changes'); \
+         alter table {partition} {of_parent}, {of_parent}_truncate"
+    )
 }
 
 /// What can be turned on and off; a table that differs in anything else has to be made anew.
@@ -129,18 +156,35 @@ fn table(difference: &Difference) -> Option<String> {
         (", row level security", "enable row level security", "disable row level security"),
         (", forced for the owner", "force row level security", "no force row level security"),
     ];
-    let (mut is, mut should) = (difference.found.clone()?, difference.expected.clone()?);
+    let ((mut is, has), (mut should, wants)) =
+        (storage(difference.found.as_deref()?), storage(difference.expected.as_deref()?));
     let mut actions = Vec::new();
     for (word, on, off) in SWITCHES {
         match (is.contains(word), should.contains(word)) {
-            (true, false) => actions.push(off),
-            (false, true) => actions.push(on),
+            (true, false) => actions.push(off.to_owned()),
+            (false, true) => actions.push(on.to_owned()),
             _ => {}
         }
         is = is.replacen(word, "", 1);
         should = should.replacen(word, "", 1);
     }
+    let more: Vec<_> =
+        has.iter().filter(|p| !wants.iter().any(|w| name_of(w) == name_of(p))).map(|p| name_of(p)).collect();
+    let less: Vec<_> = wants.iter().filter(|parameter| !has.contains(parameter)).copied().collect();
+    actions.extend((!more.is_empty()).then(|| format!("reset ({})", more.join(", "))));
+    actions.extend((!less.is_empty()).then(|| format!("set ({})", less.join(", "))));
     (is == should).then(|| format!("alter table {} {}", difference.name, actions.join(", ")))
+}
+
+/// A table's definition without its storage parameters, and these.
+fn storage(definition: &str) -> (String, Vec<&str>) {
+    let Some((before, rest)) = definition.split_once(", with (") else { return (definition.to_owned(), Vec::new()) };
+    let (parameters, after) = rest.split_once(')').unwrap_or((rest, ""));
+    (format!("{before}{after}"), parameters.split(", ").collect())
+}
+
+fn name_of(parameter: &str) -> &str {
+    parameter.split('=').next().unwrap_or(parameter)
 }
 
 /// The object of a comment, as COMMENT names it.
@@ -153,30 +197,6 @@ fn commented(name: &str) -> String {
         "index" => format!("index {}.{part}", split(parent).0),
         _ => format!("{kind} {name}"),
     }
-}
-
-/// What PostgreSQL gives by itself is no row of a manifest: everything to the owner, and a little to everybody.
-fn grant(difference: &Difference) -> Option<String> {
-    let (object, grantee) = difference.name.rsplit_once(" to ")?;
-    let (kind, name) = subject(object);
-    let kind = match kind {
-        "view" | "materialized view" => "table",
-        "column" => return None,
-        other => other,
-    };
-    let usual = match (kind, grantee) {
-        (_, "its owner") => return None,
-        ("function" | "procedure", "public") => "execute",
-        ("domain" | "type", "public") => "usage",
-        _ => "nothing",
-    };
-    let revoke = format!("revoke all on {kind} {name} from {grantee}");
-    let grant = |what: &str| format!("grant {what} on {kind} {name} to {grantee}");
-    Some(match (difference.found.as_deref(), difference.expected.as_deref().unwrap_or(usual)) {
-        (_, "nothing") => revoke,
-        (Some("nothing"), wanted) => grant(wanted),
-        (_, wanted) => format!("{revoke}; {}", grant(wanted)),
-    })
 }
 
 fn literal(text: &str) -> String {

@@ -3,6 +3,7 @@
 mod deep;
 mod difference;
 mod mend;
+mod rights;
 
 use postgres::{Client, SimpleQueryMessage};
 use serde::{Serialize, Serializer};

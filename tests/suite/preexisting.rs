@@ -57,10 +57,50 @@ fn empty_schemas_with_grants_may_stand_there() {
 }
 
 #[test]
-fn a_run_that_ends_before_the_newest_version_says_that_it_did_not_check() {
+fn a_run_that_ends_before_the_newest_version_checks_as_much() {
     let database = Database::empty();
     database.client().batch_execute("create schema hacs_core; create table hacs_core.mine (a int)").unwrap();
+    let before = everything(&database);
+    for args in [&["migrate", "--target", "2"][..], &["migrate", "--target", "2", "--dry-run"]] {
+        let end = database.run(args);
+        assert_eq!(end.code, Some(7), "{end:?}");
+        assert!(end.stderr.contains("  extra table hacs_core.mine\n"), "{end:?}");
+        assert_eq!(everything(&database), before);
+    }
+    database.client().batch_execute("drop table hacs_core.mine; create domain hacs_core.email as text").unwrap();
+    let end = database.run(&["migrate", "--target", "2"]);
+    assert_eq!(end.code, Some(7), "{end:?}");
+    assert!(end.stderr.contains("  missing constraint hacs_core.email."), "{end:?}");
+    database.client().batch_execute("drop domain hacs_core.email").unwrap();
     let end = database.run(&["migrate", "--target", "2"]);
     assert_eq!(end.code, Some(0), "{end:?}");
-    assert!(end.stderr.contains("what stood here before the first migration is not checked"), "{end:?}");
+    assert_eq!(database.run(&["migrate"]).code, Some(0));
+    assert_eq!(database.run(&["verify"]).code, Some(0));
+}
+
+#[test]
+fn a_program_with_migrations_of_its_own_checks_as_much() {
+    let own = "create table hacs_core.wards (id text); create table if not exists hacs_core.beds (id text)";
+    let mut options = hacs_refinery::Options::default();
+    options.migrations.push(refinery::Migration::unapplied("V9__wards.sql", own).unwrap());
+
+    let database = Database::empty();
+    database.client().batch_execute("create schema hacs_core; create table hacs_core.beds (mine text)").unwrap();
+    let error = hacs_refinery::migrate(&mut database.client(), &options).unwrap_err();
+    assert!(error.to_string().contains("extra table hacs_core.beds"), "{error}");
+
+    database.client().batch_execute("drop table hacs_core.beds").unwrap();
+    let report = hacs_refinery::migrate(&mut database.client(), &options).unwrap();
+    assert_eq!(report.applied.len(), 9);
+    assert!(report.applied.iter().all(|applied| !applied.duration.is_zero()), "{report:?}");
+}
+
+#[test]
+fn a_program_that_has_none_of_these_migrations_is_not_asked() {
+    let database = Database::empty();
+    database.client().batch_execute("create schema hacs_core; create table hacs_core.mine (a int)").unwrap();
+    let mut options = hacs_refinery::Options::default();
+    options.migrations =
+        vec![refinery::Migration::unapplied("V1__mine.sql", "alter table hacs_core.mine add b int").unwrap()];
+    assert_eq!(hacs_refinery::migrate(&mut database.client(), &options).unwrap().applied.len(), 1);
 }
