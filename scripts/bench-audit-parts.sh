@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Where the cost of an audited INSERT comes from: 50 000 observations with triggers that do more and more of what the
+# audit does, up to all of it. In microseconds a row, the fastest of some rounds, on a throwaway cluster.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+rounds=${1:-3}
+bin=$(need_postgres)
+HACS_QUICKSTART_DIR=$(mktemp -d "${TMPDIR:-/tmp}/hacs-bench-XXXXXX")
+export HACS_QUICKSTART_DIR
+trap 'scripts/quickstart.sh stop 2>/dev/null' EXIT
+scripts/quickstart.sh >/dev/null 2>&1
+"$bin/psql" -X -q -A -t -v ON_ERROR_STOP=1 -v rounds="$rounds" -h "$HACS_QUICKSTART_DIR" -U hacs hacs <<'SQL'
+create schema bench;
+insert into hacs_core.patients (id, family) select 'p' || n, 'F' || n from generate_series(1, 1000) as s (n);
+alter table hacs_core.observations disable trigger audit, disable trigger audit_truncate;
+
+create function bench.observe() returns double precision language plpgsql as $$
+declare
+    started timestamptz;
+begin
+    truncate hacs_core.observations;
+    started := clock_timestamp();
+    insert into hacs_core.observations (id, status, code, subject, effective_datetime, value_quantity)
+    select 'o' || n, 'final',
+        jsonb_build_object('text', 'Heart rate', 'coding', jsonb_build_array(
+            jsonb_build_object('system', 'http://loinc.org', 'code', '8867-4'))),
+        'Patient/p' || (1 + n % 1000), now() - n * interval '1 minute', jsonb_build_object('value', n % 200, 'unit', '/min')
+    from generate_series(1, 50000) as s (n);
+    return extract(epoch from clock_timestamp() - started) * 1e6 / 50000;
+end
+$$;
+
+-- Each part adds something to the one before it.
+create table bench.parts (part int, what text, ddl text);
+insert into bench.parts values
+    (1, 'no trigger', ''),
+    (2, 'a trigger that does nothing',
+        $ddl$create trigger part after insert on hacs_core.observations for each row execute function bench.nothing()$ddl$),
+    (3, 'with the rights of its owner and a search path of its own',
+        $ddl$create trigger part after insert on hacs_core.observations for each row execute function bench.guarded()$ddl$),
+    (4, 'that writes the columns of the trail to a bare table', 'create table bench.trail (like hacs_audit.resource_changes including defaults)'),
+    (5, 'which is partitioned',
+        'create table bench.trail (like hacs_audit.resource_changes including defaults) partition by range (changed_at);
+         create table bench.trail_default partition of bench.trail default'),
+    (6, 'with a primary key',
+        'alter table bench.trail add primary key (change_id, changed_at)'),
+    (7, 'and the indexes of the questions',
+        'create index on bench.trail (resource_id); create index on bench.trail (previous_id);
+         create index on bench.trail (patient_id); create index on bench.trail (actor_id)'),
+    (8, 'and the grammar of a row as a CHECK',
+        'alter table bench.trail add check (
+            hacs_audit.is_change(operation, resource_id, previous_id, changed_fields, old_values, new_values))');
+
+create function bench.nothing() returns trigger language plpgsql as 'begin return null; end';
+create function bench.guarded() returns trigger language plpgsql security definer set search_path = ''
+    as 'begin return null; end';
+-- The real recorder, writing elsewhere.
+do $$
+begin
+    execute format(
+        'create function bench.record() returns trigger language plpgsql security definer set search_path = '''' as %L',
+        replace(hacs_audit.trigger_source('hacs_core.observations', 'id', 'patient_id'), 'hacs_audit.resource_changes', 'bench.trail')
+    );
+end
+$$;
+
+create table bench.times (part int, microseconds double precision);
+create procedure bench.run(rounds int) language plpgsql as $$
+declare
+    step bench.parts;
+begin
+    for _ in 1 .. rounds loop
+        for step in select * from bench.parts order by part loop
+            drop trigger if exists part on hacs_core.observations;
+            if step.part in (4, 5) then
+                drop table if exists bench.trail;
+            end if;
+            execute step.ddl;
+            if step.part >= 4 then
+                create trigger part after insert on hacs_core.observations for each row
+                    execute function bench.record('hacs_core', 'observations', '', 'id', 'patient_id');
+            end if;
+            insert into bench.times values (step.part, bench.observe());
+            commit;
+            if step.part >= 4 then
+                truncate bench.trail;
+            end if;
+        end loop;
+    end loop;
+end
+$$;
+select set_config('client_min_messages', 'warning', false) \g /dev/null
+call bench.run(:rounds);
+select format('%5s us  %4s times  %s', round(best::numeric, 1), round((best / first_value(best) over (order by part))::numeric, 2), what)
+from (select part, min(microseconds) as best from bench.times group by part) as t
+join bench.parts using (part)
+order by part;
+SQL
