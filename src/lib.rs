@@ -34,6 +34,7 @@ mod report;
 mod schema;
 mod script;
 mod server_error;
+mod session;
 mod statements;
 mod status;
 mod verify;

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::ledger::rows;
 use crate::manifest::{self, Manifest};
 use crate::schema::RESOURCES;
+use crate::session::Session;
 use crate::status::{Status, status};
 
 /// The key of `hacs_admin.system_config` under which the operator registers objects of his own: a JSON list of
@@ -145,7 +146,7 @@ fn patterns(answer: &[SimpleQueryMessage]) -> Vec<String> {
 /// # Errors
 ///
 /// [`Error::Database`] where the server does not answer.
-pub(crate) fn within(transaction: &mut postgres::Transaction<'_>) -> Result<Manifest> {
+pub(crate) fn within(transaction: &mut dyn Session) -> Result<Manifest> {
     let answer = transaction.simple_query(manifest::QUERY).map_err(Error::during("reading the catalogue"))?;
     Ok(Manifest::from_answer(&answer))
 }
