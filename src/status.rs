@@ -94,12 +94,12 @@ impl Status {
 /// [`Error::Database`] where the server does not answer the questions. A history that does not fit is no error here:
 /// [`Status::problems`] names what is wrong.
 pub fn status(client: &mut Client) -> Result<Status> {
-    read_or_roll_back(client)
+    read(client)
 }
 
 /// The same on any connection.
-pub(crate) fn read_or_roll_back(client: &mut dyn Session) -> Result<Status> {
-    let result = read(client);
+pub(crate) fn read(client: &mut dyn Session) -> Result<Status> {
+    let result = ask(client);
     if result.is_err() {
         // The transaction is still open, and failed; a connection that is lost needs no end of it.
         let _ = client.batch_execute("rollback");
@@ -107,7 +107,7 @@ pub(crate) fn read_or_roll_back(client: &mut dyn Session) -> Result<Status> {
     result
 }
 
-fn read(client: &mut dyn Session) -> Result<Status> {
+fn ask(client: &mut dyn Session) -> Result<Status> {
     let doing = "reading the catalogue";
     let messages = client.simple_query(&catalogue_query()).map_err(Error::during(doing))?;
     let (schemas, tables) = schemas_and_tables(&messages);
