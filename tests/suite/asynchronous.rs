@@ -318,10 +318,11 @@ fn a_run_whose_future_is_dropped_at_any_moment_leaves_all_or_nothing_and_a_clean
 fn a_status_whose_future_is_dropped_leaves_no_transaction_open() {
     let database = Database::migrated();
     let mut other = database.client();
-    other.batch_execute("begin; lock table hacs_admin.migrations in access exclusive mode").unwrap();
+    // The first of its two messages waits here, the one that starts the transaction.
+    other.batch_execute("begin; lock table pg_catalog.pg_constraint in access exclusive mode").unwrap();
     wait(async {
         let mut client = connect(&database.conninfo()).await;
-        timeout(millis(400), status_async(&mut client)).await.expect_err("the history cannot be read");
+        timeout(millis(400), status_async(&mut client)).await.expect_err("the catalogue cannot be read");
         let other = tokio::task::spawn_blocking(move || other.batch_execute("rollback").map(|()| other));
         // A blocking client may not be dropped on a thread of a runtime.
         let other = other.await.unwrap().unwrap();
