@@ -59,9 +59,9 @@ full_disk() {
 say "building"
 cargo build --locked --quiet
 say "faults at $HACS_TEST_ROUNDS moments"
-cargo test --locked --quiet --test suite -- kills:: --skip a_connection_cut
+cargo test --locked --quiet --all-features --test suite -- kills:: --skip a_connection_cut
 say "a cut after every message"
-HACS_TEST_ROUNDS=1000000 cargo test --locked --quiet --test suite -- a_connection_cut
+HACS_TEST_ROUNDS=1000000 cargo test --locked --quiet --all-features --test suite -- a_connection_cut
 say "a full disk"
 full_disk
 say "all passed"

@@ -55,7 +55,7 @@ for version in "$@"; do
     fi
     say "PostgreSQL $version: $("$bindir/postgres" --version)"
     # shellcheck disable=SC2086 # the filter may be several words
-    if PG_BINDIR=$bindir timeout 1800 cargo test --locked --quiet --test suite -- ${HACS_TEST_FILTER:-}; then
+    if PG_BINDIR=$bindir timeout 1800 cargo test --locked --quiet --all-features --test suite -- ${HACS_TEST_FILTER:-}; then
         results+=("$version  passed  $("$bindir/postgres" --version)")
     else
         results+=("$version  FAILED  $("$bindir/postgres" --version)")

@@ -13,7 +13,9 @@ command -v shellcheck >/dev/null || install_packages shellcheck || say "shellche
 say "format"
 cargo fmt --check
 say "lints"
-cargo clippy --locked --quiet --all-targets -- -D warnings
+cargo clippy --locked --quiet --all-features --all-targets -- -D warnings
+# And what most programs link: no feature.
+cargo clippy --locked --quiet --lib --bins -- -D warnings
 if command -v shellcheck >/dev/null; then shellcheck -x scripts/*.sh .ci/run; fi
 if command -v cargo-deny >/dev/null; then
     say "licences and sources"
@@ -23,9 +25,9 @@ else
     say "cargo-deny is not installed: licences are not checked (cargo install cargo-deny)"
 fi
 say "tests"
-cargo test --locked --quiet
+cargo test --locked --quiet --all-features
 say "documentation"
 # Of the migrations as they are here, whatever database the surroundings name.
 env -u DATABASE_URL scripts/update-docs.sh --check
-RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --no-deps
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --all-features --no-deps
 say "all passed"

@@ -3,16 +3,14 @@
 //! Whoever waits for a table makes all others wait behind him, readers too. So no statement waits long; between the
 //! attempts the run holds nothing.
 
-use std::thread::sleep;
 use std::time::{Duration, Instant};
-
-use postgres::Client;
 
 use crate::error::{Error, Result};
 use crate::ledger::rows;
 use crate::lock::Holder;
 use crate::options::Options;
 use crate::schema::SCHEMAS;
+use crate::session::{Connection, Session};
 
 /// How long a statement of the first attempt waits for a table; each further attempt waits twice as long.
 const FIRST_SLICE: Duration = Duration::from_secs(2);
@@ -38,9 +36,9 @@ impl Patience {
 
 /// Runs attempts until one is not ended by the lock of another session, or until the time is over.
 pub(crate) fn retry<T>(
-    client: &mut Client,
+    client: &mut dyn Connection,
     options: &Options,
-    mut attempt: impl FnMut(&mut Client, &Patience) -> Result<T>,
+    mut attempt: impl FnMut(&mut dyn Connection, &Patience) -> Result<T>,
 ) -> Result<T> {
     let now = Instant::now();
     let far = now + Duration::from_secs(365 * 24 * 60 * 60);
@@ -63,7 +61,7 @@ pub(crate) fn retry<T>(
             log::warn!("another session holds what this run needs{who}; trying again: {failure}");
             told = holder;
         }
-        sleep(pause.min(patience.left()));
+        client.pause(pause.min(patience.left()));
         pause = (pause * 2).min(Duration::from_secs(5));
         patience.slice *= 2;
     }
@@ -77,7 +75,7 @@ fn lost_a_lock(error: &Error) -> bool {
 
 /// The session with the oldest transaction of those that hold locks on tables in our schemas. When the server gives up
 /// waiting it does not say for whom, and afterwards nothing waits that could be asked about.
-fn holder(client: &mut Client) -> Option<Holder> {
+fn holder(client: &mut dyn Session) -> Option<Holder> {
     let schemas = SCHEMAS.map(|name| format!("'{name}'")).join(", ");
     let query = format!(
         "select coalesce(l.pid::text, 'unknown') as pid,

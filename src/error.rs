@@ -122,7 +122,7 @@ pub enum Error {
 
 impl Error {
     /// For `map_err`: the server failed at something.
-    pub(crate) fn during(doing: &'static str) -> impl Fn(postgres::Error) -> Self {
+    pub(crate) fn during<E: Into<Failure>>(doing: &'static str) -> impl Fn(E) -> Self {
         move |error| Self::Database { doing, failure: error.into() }
     }
 }

@@ -1,15 +1,15 @@
 //! refinery's traits on a transaction that somebody else commits.
 
-use postgres::error::DbError;
 use postgres::{SimpleQueryMessage, SimpleQueryRow};
 use refinery::Migration;
-use refinery_core::traits::sync::{Migrate, Query, Transaction};
+use refinery_core::traits::sync::{Migrate, Query};
 use std::fmt;
 
 use crate::embedded::HISTORY_TABLE;
 use crate::history::{self, HistoryError};
 use crate::script::{Script, savepoint};
-use crate::server_error::Failure;
+use crate::server_error::{Failure, ServerError};
+use crate::session::{Session, Transaction};
 use crate::statements;
 
 /// Makes the schema and the history table; the columns beside refinery's own four describe each run.
@@ -28,7 +28,7 @@ pub(crate) const BOOTSTRAP: &str = include_str!("bootstrap.sql");
 /// # }
 /// ```
 pub struct Ledger<'a> {
-    transaction: postgres::Transaction<'a>,
+    transaction: Box<dyn Transaction + 'a>,
     seconds: Vec<(i32, f64)>,
 }
 
@@ -64,6 +64,10 @@ impl<'a> Ledger<'a> {
     /// Takes a transaction over.
     #[must_use]
     pub fn new(transaction: postgres::Transaction<'a>) -> Self {
+        Self::over(Box::new(transaction))
+    }
+
+    pub(crate) fn over(transaction: Box<dyn Transaction + 'a>) -> Self {
         Self { transaction, seconds: Vec::new() }
     }
 
@@ -72,7 +76,7 @@ impl<'a> Ledger<'a> {
     /// # Errors
     ///
     /// What the server said.
-    pub fn commit(self) -> std::result::Result<(), postgres::Error> {
+    pub fn commit(self) -> std::result::Result<(), Failure> {
         self.transaction.commit()
     }
 
@@ -86,8 +90,8 @@ impl<'a> Ledger<'a> {
         self.seconds.clear();
     }
 
-    pub(crate) fn transaction(&mut self) -> &mut postgres::Transaction<'a> {
-        &mut self.transaction
+    pub(crate) fn transaction(&mut self) -> &mut dyn Session {
+        &mut *self.transaction
     }
 
     /// Sends migrations and the INSERTs that record them as one message: the time on the wire is that of one.
@@ -101,9 +105,12 @@ impl<'a> Ledger<'a> {
                 self.seconds.extend(messages.iter().filter_map(duration));
                 Ok(())
             }
-            Err(error) => {
-                let at = error.as_db_error().and_then(|db| self.locate(&script, pairs, db));
-                Err(LedgerError::Script { at, failure: error.into() })
+            Err(failure) => {
+                let at = match &failure {
+                    Failure::Refused(error) => self.locate(&script, pairs, error),
+                    Failure::Broken(_) => None,
+                };
+                Err(LedgerError::Script { at, failure })
             }
         }
     }
@@ -111,10 +118,13 @@ impl<'a> Ledger<'a> {
     /// Finds the migration and the statement behind an error. Most errors come with a position. The others are found
     /// by going back to the savepoint before the migration and running its statements one by one: they meet the
     /// same error again, and nothing of it outlives this transaction.
-    fn locate(&mut self, script: &Script, pairs: &[(&str, &str)], error: &DbError) -> Option<(usize, Option<usize>)> {
-        if let Some(postgres::error::ErrorPosition::Original(position)) = error.position()
-            && let Some((index, offset)) = script.find(*position)
-        {
+    fn locate(
+        &mut self,
+        script: &Script,
+        pairs: &[(&str, &str)],
+        error: &ServerError,
+    ) -> Option<(usize, Option<usize>)> {
+        if let Some((index, offset)) = error.position.and_then(|position| script.find(position)) {
             return Some((index, Some(offset)));
         }
         let back_to = |index: &usize| {
@@ -127,7 +137,7 @@ impl<'a> Ledger<'a> {
         let (sql, _) = pairs[index];
         let statement = statements::split(sql).into_iter().find(|s| {
             let again = self.transaction.batch_execute(s.text(sql)).err();
-            again.is_some_and(|again| again.code() == Some(error.code()))
+            again.is_some_and(|again| again.sqlstate() == Some(&error.sqlstate))
         });
         Some((index, statement.map(|s| s.start)))
     }
@@ -135,8 +145,8 @@ impl<'a> Ledger<'a> {
 
 /// Whether the cause of an error lies in the statement, so that it fails the same way when it is run again; not so
 /// with a lost lock, a deadlock, a full disk or an operator's cancel.
-fn happens_again(error: &DbError) -> bool {
-    let code = error.code().code();
+fn happens_again(error: &ServerError) -> bool {
+    let code = error.sqlstate.as_str();
     code != "55P03" && !["08", "40", "53", "57", "58", "XX"].iter().any(|class| code.starts_with(class))
 }
 
@@ -147,7 +157,7 @@ fn duration(message: &SimpleQueryMessage) -> Option<(i32, f64)> {
     Some((version, seconds))
 }
 
-impl Transaction for Ledger<'_> {
+impl refinery_core::traits::sync::Transaction for Ledger<'_> {
     type Error = LedgerError;
 
     /// refinery hands over migration, INSERT, migration, INSERT, …, or a single statement.
@@ -161,7 +171,7 @@ impl Transaction for Ledger<'_> {
             }
         } else {
             for query in &queries {
-                self.transaction.batch_execute(query).map_err(|error| LedgerError::Server(error.into()))?;
+                self.transaction.batch_execute(query).map_err(LedgerError::Server)?;
             }
         }
         Ok(queries.len())
@@ -170,7 +180,7 @@ impl Transaction for Ledger<'_> {
 
 impl Query<Vec<Migration>> for Ledger<'_> {
     fn query(&mut self, query: &str) -> std::result::Result<Vec<Migration>, LedgerError> {
-        let messages = self.transaction.simple_query(query).map_err(|error| LedgerError::Server(error.into()))?;
+        let messages = self.transaction.simple_query(query).map_err(LedgerError::Server)?;
         rows(&messages).map(|row| Ok((&history::parse(row).map_err(LedgerError::History)?).into())).collect()
     }
 }

@@ -12,9 +12,20 @@
 //! # Ok::<(), hacs_refinery::Error>(())
 //! ```
 //!
-//! With a client at hand, [`migrate`] and [`status`] do the same. Both block: do not call them on a thread that runs
-//! an async executor.
+//! With a client at hand, [`migrate`] and [`status`] do the same.
+//!
+//! # Async programs
+//!
+//! All of these functions block. Inside an async runtime they must not be called: `postgres::Client` runs a tokio
+//! runtime of its own, and tokio panics where one is started on a thread of another ("Cannot start a runtime from
+//! within a runtime"); dropping the client panics once more, which ends the process. On other executors the thread, and every task on it, would stand still for the whole run, the
+//! wait for other runs included.
+//!
+//! The feature `tokio-postgres` brings `migrate_async` and `status_async`, which take a `tokio_postgres::Client` and do
+//! the same. Without it, `tokio::task::spawn_blocking` is the place for the blocking form, the connecting included.
 
+#[cfg(feature = "tokio-postgres")]
+mod asynchronous;
 mod blocked;
 mod connect;
 mod embedded;
@@ -34,10 +45,13 @@ mod report;
 mod schema;
 mod script;
 mod server_error;
+mod session;
 mod statements;
 mod status;
 mod verify;
 
+#[cfg(feature = "tokio-postgres")]
+pub use asynchronous::{migrate_async, status_async};
 pub use connect::{Canceller, ConnectError, Database};
 pub use embedded::{HISTORY_TABLE, migrations, runner};
 pub use error::{Error, Result};

@@ -1,15 +1,15 @@
 //! One run at a time: a lock that ends with its transaction, so that no crash and no connection pool can keep it.
 
 use std::fmt;
-use std::thread::sleep;
 use std::time::Duration;
 
-use postgres::{SimpleQueryRow, Transaction};
+use postgres::SimpleQueryRow;
 
 use crate::blocked::Patience;
 use crate::error::{Error, Result};
 use crate::ledger::rows;
 use crate::options::Options;
+use crate::session::Session;
 
 /// The advisory lock of all migrations of a database: the letters `hacsmigr`.
 pub(crate) const KEY: i64 = i64::from_be_bytes(*b"hacsmigr");
@@ -41,7 +41,7 @@ impl fmt::Display for Holder {
 
 /// Waits for the lock. Asking again and again, instead of queueing, leaves the deadline and the messages to us, and
 /// needs no `lock_timeout` that would also strike the migrations.
-pub(crate) fn acquire(transaction: &mut Transaction<'_>, options: &Options, patience: &Patience) -> Result<()> {
+pub(crate) fn acquire(transaction: &mut dyn Session, options: &Options, patience: &Patience) -> Result<()> {
     let mut pause = Duration::from_millis(20);
     let mut told: Option<Holder> = None;
     while !try_lock(transaction)? {
@@ -56,21 +56,21 @@ pub(crate) fn acquire(transaction: &mut Transaction<'_>, options: &Options, pati
             );
             told = holder;
         }
-        sleep(pause.min(patience.left()));
+        transaction.pause(pause.min(patience.left()));
         options.check_stop()?;
         pause = (pause * 2).min(Duration::from_millis(500));
     }
     Ok(())
 }
 
-fn try_lock(transaction: &mut Transaction<'_>) -> Result<bool> {
+fn try_lock(transaction: &mut dyn Session) -> Result<bool> {
     let messages = transaction
         .simple_query(&format!("select pg_try_advisory_xact_lock({KEY})"))
         .map_err(Error::during("taking the migration lock"))?;
     Ok(rows(&messages).any(|row| row.get(0) == Some("t")))
 }
 
-fn holder(transaction: &mut Transaction<'_>) -> Result<Option<Holder>> {
+fn holder(transaction: &mut dyn Session) -> Result<Option<Holder>> {
     let query = format!(
         "select l.pid, coalesce(nullif(a.application_name, ''), 'unnamed') as application,
              coalesce(date_trunc('second', a.xact_start)::text, 'unknown') as since

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use postgres::Client;
 use refinery::Migration;
 
 use crate::error::{Error, Result};
 use crate::ledger::rows;
+use crate::session::Session;
 use crate::statements;
 
 /// PostgreSQL's table locks that stop somebody, from the weakest to the strongest.
@@ -64,7 +64,7 @@ pub(crate) struct Expected {
 }
 
 /// Logs which tables that exist the migrations will lock, and how.
-pub(crate) fn announce(client: &mut Client, pending: &[Migration]) -> Result<()> {
+pub(crate) fn announce(client: &mut dyn Session, pending: &[Migration]) -> Result<()> {
     let expected: Vec<Expected> = pending.iter().map(|migration| of(migration.sql().unwrap_or_default())).collect();
     let mut names: Vec<&String> = expected.iter().flat_map(|expected| expected.tables.keys()).collect();
     names.sort();
@@ -89,7 +89,7 @@ pub(crate) fn announce(client: &mut Client, pending: &[Migration]) -> Result<()>
 }
 
 /// For each name that exists, the table behind it, and its size. An index leads to its table.
-fn existing(client: &mut Client, names: &[&String]) -> Result<BTreeMap<String, (String, String)>> {
+fn existing(client: &mut dyn Session, names: &[&String]) -> Result<BTreeMap<String, (String, String)>> {
     let values: Vec<String> = names.iter().map(|name| format!("('{}')", name.replace('\'', "''"))).collect();
     let query = format!(
         "select name, relation::regclass as relation, pg_size_pretty(pg_total_relation_size(relation)) as size

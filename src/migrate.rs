@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postgres::{Client, IsolationLevel};
+use postgres::Client;
 use refinery::{Migration, Target};
 
 use crate::blocked::{self, Patience};
@@ -18,6 +18,7 @@ use crate::preexisting;
 use crate::report::{Applied, Report};
 use crate::script::Location;
 use crate::server_error::Failure;
+use crate::session::{Connection, Session};
 
 /// Settings that a role or a database may have changed, and that would change what a migration means or makes.
 pub(crate) const SETTINGS: &str = "
@@ -64,12 +65,17 @@ pub(crate) const SETTINGS: &str = "
 /// [`Error::Newer`], [`Error::Migration`], [`Error::NoSuchTarget`], and [`Error::Database`] for everything else that
 /// the server may say. Nothing was changed then, except that [`Error::CommitUnknown`] cannot tell.
 pub fn migrate(client: &mut Client, options: &Options) -> Result<Report> {
+    run(client, options)
+}
+
+/// The same on any connection.
+pub(crate) fn run(client: &mut dyn Connection, options: &Options) -> Result<Report> {
     check_target(options)?;
     blocked::retry(client, options, |client, patience| attempt(client, options, patience))
 }
 
 /// The whole run, once.
-fn attempt(client: &mut Client, options: &Options, patience: &Patience) -> Result<Report> {
+fn attempt(client: &mut dyn Connection, options: &Options, patience: &Patience) -> Result<Report> {
     let found = read_history(client, patience)?;
     let plan = plan(&found, options)?;
     if plan.pending.is_empty() {
@@ -84,13 +90,8 @@ fn attempt(client: &mut Client, options: &Options, patience: &Patience) -> Resul
 }
 
 /// Starts the transaction of a run, with its settings and under its lock.
-pub(crate) fn begin<'a>(client: &'a mut Client, options: &Options, patience: &Patience) -> Result<Ledger<'a>> {
-    let transaction = client
-        .build_transaction()
-        .isolation_level(IsolationLevel::ReadCommitted)
-        .start()
-        .map_err(Error::during("starting the transaction"))?;
-    let mut ledger = Ledger::new(transaction);
+pub(crate) fn begin<'a>(client: &'a mut dyn Connection, options: &Options, patience: &Patience) -> Result<Ledger<'a>> {
+    let mut ledger = Ledger::over(client.begin().map_err(Error::during("starting the transaction"))?);
     prepare(&mut ledger, options, patience)?;
     lock::acquire(ledger.transaction(), options, patience)?;
     Ok(ledger)
@@ -98,12 +99,13 @@ pub(crate) fn begin<'a>(client: &'a mut Client, options: &Options, patience: &Pa
 
 /// Makes the months of the audit trail that are not there yet. Without them nothing is lost: their rows go to the
 /// default partition. So a role that may not make them, or a standby, is no reason to fail.
-fn make_partitions(client: &mut Client, found: &[Record]) {
+fn make_partitions(client: &mut dyn Session, found: &[Record]) {
     const SINCE: i32 = 7;
     let has_them = found.iter().any(|record| record.version == SINCE);
-    if let Some(error) = has_them.then(|| client.batch_execute("select hacs_audit.ensure_partitions()").err()).flatten()
+    if let Some(failure) =
+        has_them.then(|| client.batch_execute("select hacs_audit.ensure_partitions()").err()).flatten()
     {
-        log::warn!("the partitions of the audit trail could not be checked: {}", Failure::from(error));
+        log::warn!("the partitions of the audit trail could not be checked: {failure}");
     }
 }
 
@@ -159,7 +161,7 @@ fn apply(mut ledger: Ledger<'_>, options: &Options) -> Result<Report> {
         .map_err(|error| failed(&error, &plan.pending))?;
     let applied = applied(&plan.pending, ledger.seconds());
     options.check_stop()?;
-    ledger.commit().map_err(|error| match Failure::from(&error) {
+    ledger.commit().map_err(|failure| match failure {
         failure @ Failure::Broken(_) => Error::CommitUnknown(failure),
         failure @ Failure::Refused(_) => Error::Database { doing: "committing the run", failure },
     })?;
@@ -186,21 +188,27 @@ pub(crate) fn plan(found: &[Record], options: &Options) -> Result<Plan> {
 }
 
 /// The history without a transaction and without a lock. A database that has none has an empty one.
-pub(crate) fn read_history(client: &mut Client, patience: &Patience) -> Result<Vec<Record>> {
+pub(crate) fn read_history(client: &mut dyn Session, patience: &Patience) -> Result<Vec<Record>> {
     const UNDEFINED_TABLE: &str = "42P01";
     // One message is one transaction: the setting ends with it.
     match client.simple_query(&format!("{} {}", patience.setting(), history::QUERY)) {
         Ok(messages) => parse_all(&messages),
-        Err(error) if error.code().is_some_and(|code| code.code() == UNDEFINED_TABLE) => Ok(Vec::new()),
-        Err(error) => Err(unreadable(&error).unwrap_or_else(|| Error::during("reading the migration history")(error))),
+        Err(failure) if failure.sqlstate() == Some(UNDEFINED_TABLE) => Ok(Vec::new()),
+        Err(failure) => {
+            Err(unreadable(&failure).unwrap_or_else(|| Error::during("reading the migration history")(failure)))
+        }
     }
 }
 
 /// A history table without the columns that it should have.
-pub(crate) fn unreadable(error: &postgres::Error) -> Option<Error> {
+pub(crate) fn unreadable(failure: &Failure) -> Option<Error> {
     const UNDEFINED_COLUMN: &str = "42703";
-    let db = error.as_db_error().filter(|db| db.code().code() == UNDEFINED_COLUMN)?;
-    Some(Error::History(vec![HistoryError::Unreadable(db.message().to_owned())]))
+    match failure {
+        Failure::Refused(error) if error.sqlstate == UNDEFINED_COLUMN => {
+            Some(Error::History(vec![HistoryError::Unreadable(error.message.clone())]))
+        }
+        _ => None,
+    }
 }
 
 fn parse_all(messages: &[postgres::SimpleQueryMessage]) -> Result<Vec<Record>> {

@@ -12,6 +12,7 @@ use crate::embedded;
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, rows};
 use crate::options::Options;
+use crate::session::Connection;
 use crate::{migrate, preexisting};
 
 /// What a run would do to this database.
@@ -63,7 +64,7 @@ pub fn rehearse(client: &mut Client, options: &Options) -> Result<Rehearsal> {
 }
 
 /// The whole rehearsal, once.
-fn attempt(client: &mut Client, options: &Options, patience: &Patience) -> Result<Rehearsal> {
+fn attempt(client: &mut dyn Connection, options: &Options, patience: &Patience) -> Result<Rehearsal> {
     let found = migrate::read_history(client, patience)?;
     if migrate::plan(&found, options)?.pending.is_empty() {
         return Ok(Rehearsal::default());

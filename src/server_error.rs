@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use postgres::error::DbError;
+use postgres::error::{DbError, ErrorPosition};
 
 /// An error of the server, with the parts that help to find its cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct ServerError {
     pub hint: Option<String>,
     /// PostgreSQL's CONTEXT: the functions and statements around the error, innermost first.
     pub context: Option<String>,
+    /// Where in the message that was sent, in characters from 1. Unknown for what a function did inside.
+    pub position: Option<u32>,
 }
 
 impl From<&DbError> for ServerError {
@@ -28,6 +30,10 @@ impl From<&DbError> for ServerError {
             detail: error.detail().map(str::to_owned),
             hint: error.hint().map(str::to_owned),
             context: error.where_().map(str::to_owned),
+            position: match error.position() {
+                Some(ErrorPosition::Original(position)) => Some(*position),
+                _ => None,
+            },
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::ledger::rows;
 use crate::manifest;
 use crate::migrate::unreadable;
 use crate::schema::{SCHEMAS, TABLES};
+use crate::session::Session;
 
 /// How far a database is migrated. Serialized, it is the documented object, keys in the documented order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -93,7 +94,12 @@ impl Status {
 /// [`Error::Database`] where the server does not answer the questions. A history that does not fit is no error here:
 /// [`Status::problems`] names what is wrong.
 pub fn status(client: &mut Client) -> Result<Status> {
-    let result = read(client);
+    read(client)
+}
+
+/// The same on any connection.
+pub(crate) fn read(client: &mut dyn Session) -> Result<Status> {
+    let result = ask(client);
     if result.is_err() {
         // The transaction is still open, and failed; a connection that is lost needs no end of it.
         let _ = client.batch_execute("rollback");
@@ -101,7 +107,7 @@ pub fn status(client: &mut Client) -> Result<Status> {
     result
 }
 
-fn read(client: &mut Client) -> Result<Status> {
+fn ask(client: &mut dyn Session) -> Result<Status> {
     let doing = "reading the catalogue";
     let messages = client.simple_query(&catalogue_query()).map_err(Error::during(doing))?;
     let (schemas, tables) = schemas_and_tables(&messages);
@@ -179,7 +185,7 @@ fn schemas_and_tables(messages: &[SimpleQueryMessage]) -> (Vec<String>, Vec<Stri
     (schemas, column("relation").collect())
 }
 
-fn history(client: &mut Client) -> Result<(Vec<Record>, Vec<HistoryError>)> {
+fn history(client: &mut dyn Session) -> Result<(Vec<Record>, Vec<HistoryError>)> {
     let query = format!("{}; commit", history::QUERY);
     let messages = match client.simple_query(&query) {
         Ok(messages) => messages,

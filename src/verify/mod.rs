@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::ledger::rows;
 use crate::manifest::{self, Manifest};
 use crate::schema::RESOURCES;
+use crate::session::Session;
 use crate::status::{Status, status};
 
 /// The key of `hacs_admin.system_config` under which the operator registers objects of his own: a JSON list of
@@ -146,7 +147,7 @@ fn patterns(answer: &[SimpleQueryMessage]) -> Vec<String> {
 /// # Errors
 ///
 /// [`Error::Database`] where the server does not answer.
-pub(crate) fn within(transaction: &mut postgres::Transaction<'_>) -> Result<Manifest> {
+pub(crate) fn within(transaction: &mut dyn Session) -> Result<Manifest> {
     let answer = transaction.simple_query(manifest::QUERY).map_err(Error::during("reading the catalogue"))?;
     Ok(Manifest::from_answer(&answer))
 }

@@ -1,5 +1,7 @@
 //! The tests against a real PostgreSQL. They are one program, so that they share one server.
 
+#[cfg(feature = "tokio-postgres")]
+mod asynchronous;
 mod audit;
 mod audit_guards;
 mod audit_seals;
@@ -13,6 +15,7 @@ mod deployment;
 mod documentation;
 mod documents;
 mod drift;
+mod examples;
 mod history;
 mod kills;
 mod legacy;
@@ -37,10 +40,22 @@ mod tls;
 mod verifying;
 mod waiting;
 
-/// A program of `examples/`, which cargo builds beside the tests.
+/// A program of `examples/`. cargo builds all of them beside the tests, but not where one test program is asked for.
 fn example(name: &str) -> std::process::Command {
+    static BUILT: std::sync::Once = std::sync::Once::new();
     let tests = std::env::current_exe().unwrap();
-    let program = tests.ancestors().nth(2).unwrap().join("examples").join(name);
-    assert!(program.exists(), "{} is missing: cargo build --examples", program.display());
-    std::process::Command::new(program)
+    let profile = tests.ancestors().nth(2).unwrap();
+    BUILT.call_once(|| {
+        let mut cargo = std::process::Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--locked", "--examples"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        cargo.arg("--target-dir").arg(profile.parent().unwrap());
+        if profile.ends_with("release") {
+            cargo.arg("--release");
+        }
+        if cfg!(feature = "tokio-postgres") {
+            cargo.arg("--all-features");
+        }
+        assert!(cargo.status().unwrap().success(), "the examples do not build");
+    });
+    std::process::Command::new(profile.join("examples").join(name))
 }

@@ -1,0 +1,151 @@
+//! The same run and the same status for programs on tokio.
+//!
+//! The logic is the blocking one. It works on a thread of its own, where it may wait; each message that it has for the
+//! server goes to the future, which sends it through the caller's client and hands the answer back.
+
+use std::panic;
+use std::sync::mpsc;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use postgres::SimpleQueryMessage;
+use tokio::sync::mpsc as queue;
+use tokio::task;
+use tokio_postgres::Client;
+
+use crate::error::{Error, Result};
+use crate::migrate;
+use crate::options::Options;
+use crate::report::Report;
+use crate::server_error::Failure;
+use crate::session::{Connection, Session, Transaction};
+use crate::status::{self, Status};
+
+/// [`migrate`](crate::migrate()) for tokio-postgres: the same run, with the same guarantees and errors.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let (mut client, connection) = tokio_postgres::connect("host=localhost user=hacs", tokio_postgres::NoTls).await?;
+/// tokio::spawn(connection);
+/// let report = hacs_refinery::migrate_async(&mut client, &hacs_refinery::Options::default()).await?;
+/// println!("{} migrations applied", report.applied.len());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// It has to be awaited in a tokio runtime, and occupies one of its blocking threads. The connection has to be driven
+/// by another task, as always with tokio-postgres.
+///
+/// A future that is dropped commits nothing: the first thing that the connection does afterwards is to roll back. A
+/// statement that is running then runs to its end before that, unless the client's `cancel_token` cancels it. Only
+/// where the COMMIT was on its way already, the run is complete nevertheless; [`status_async`] tells.
+///
+/// # Errors
+///
+/// Those of [`migrate`](crate::migrate()).
+pub async fn migrate_async(client: &mut Client, options: &Options) -> Result<Report> {
+    let options = options.clone();
+    drive(client, move |session| migrate::run(session, &options)).await
+}
+
+/// [`status`](crate::status()) for tokio-postgres.
+///
+/// # Errors
+///
+/// Those of [`status`](crate::status()).
+pub async fn status_async(client: &mut Client) -> Result<Status> {
+    drive(client, |session| status::read(session)).await
+}
+
+/// Runs blocking logic on a thread, and its messages here.
+async fn drive<T: Send + 'static>(
+    client: &mut Client,
+    logic: impl FnOnce(&mut Remote) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let (messages, mut received) = queue::unbounded_channel();
+    let (answer, answers) = mpsc::channel();
+    let run = task::spawn_blocking(move || logic(&mut Remote { messages, answers }));
+    let mut guard = Guard { client, finished: false };
+    while let Some(message) = received.recv().await {
+        // The logic waits for each of its answers.
+        let _ = answer.send(guard.client.simple_query(&message).await);
+    }
+    guard.finished = true;
+    match run.await {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(Error::during("starting the run")(Failure::Broken("the runtime is shutting down".into()))),
+    }
+}
+
+/// Rolls back where the future is dropped before the logic came to its end.
+struct Guard<'a> {
+    client: &'a Client,
+    finished: bool,
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            // The first poll queues the message behind all others of this connection; nobody waits for the answer.
+            let rollback = std::pin::pin!(self.client.batch_execute("rollback"));
+            let _ = rollback.poll(&mut Context::from_waker(Waker::noop()));
+        }
+    }
+}
+
+/// The connection as the logic's thread sees it.
+struct Remote {
+    messages: queue::UnboundedSender<String>,
+    answers: mpsc::Receiver<std::result::Result<Vec<SimpleQueryMessage>, tokio_postgres::Error>>,
+}
+
+impl Session for Remote {
+    fn simple_query(&mut self, query: &str) -> std::result::Result<Vec<SimpleQueryMessage>, Failure> {
+        let dropped = || Failure::Broken("the future of this run was dropped".into());
+        self.messages.send(query.to_owned()).map_err(|_| dropped())?;
+        Ok(self.answers.recv().map_err(|_| dropped())??)
+    }
+
+    /// Ends early where the future is dropped, as the next message then tells.
+    fn pause(&mut self, duration: Duration) {
+        let _ = self.answers.recv_timeout(duration);
+    }
+}
+
+impl Connection for Remote {
+    fn begin(&mut self) -> std::result::Result<Box<dyn Transaction + '_>, Failure> {
+        self.batch_execute("start transaction isolation level read committed")?;
+        Ok(Box::new(RemoteTransaction { remote: self, finished: false }))
+    }
+}
+
+struct RemoteTransaction<'a> {
+    remote: &'a mut Remote,
+    finished: bool,
+}
+
+impl Session for RemoteTransaction<'_> {
+    fn simple_query(&mut self, query: &str) -> std::result::Result<Vec<SimpleQueryMessage>, Failure> {
+        self.remote.simple_query(query)
+    }
+
+    fn pause(&mut self, duration: Duration) {
+        self.remote.pause(duration);
+    }
+}
+
+impl Transaction for RemoteTransaction<'_> {
+    fn commit(mut self: Box<Self>) -> std::result::Result<(), Failure> {
+        self.finished = true;
+        self.batch_execute("commit")
+    }
+}
+
+impl Drop for RemoteTransaction<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            let _ = self.remote.batch_execute("rollback");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What a run needs of a connection: messages, answers, and a transaction. Blocking and async programs share the rest.
+
+use std::thread;
+use std::time::Duration;
+
+use postgres::{Client, IsolationLevel, SimpleQueryMessage};
+
+use crate::server_error::Failure;
+
+/// A connection, or a transaction on it.
+pub(crate) trait Session {
+    /// Sends statements as one message, and waits for the answer to all of them.
+    fn simple_query(&mut self, query: &str) -> Result<Vec<SimpleQueryMessage>, Failure>;
+
+    /// The same where the answer says nothing.
+    fn batch_execute(&mut self, query: &str) -> Result<(), Failure> {
+        self.simple_query(query).map(drop)
+    }
+
+    /// Waits before the next message.
+    fn pause(&mut self, duration: Duration) {
+        thread::sleep(duration);
+    }
+}
+
+/// A connection outside of a transaction.
+pub(crate) trait Connection: Session {
+    /// Starts a transaction in which each statement sees what others have committed before it.
+    fn begin(&mut self) -> Result<Box<dyn Transaction + '_>, Failure>;
+}
+
+/// A transaction; dropped without a commit, it is rolled back.
+pub(crate) trait Transaction: Session + Send {
+    fn commit(self: Box<Self>) -> Result<(), Failure>;
+}
+
+impl Session for Client {
+    fn simple_query(&mut self, query: &str) -> Result<Vec<SimpleQueryMessage>, Failure> {
+        Ok(Self::simple_query(self, query)?)
+    }
+}
+
+impl Connection for Client {
+    fn begin(&mut self) -> Result<Box<dyn Transaction + '_>, Failure> {
+        Ok(Box::new(self.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start()?))
+    }
+}
+
+impl Session for postgres::Transaction<'_> {
+    fn simple_query(&mut self, query: &str) -> Result<Vec<SimpleQueryMessage>, Failure> {
+        Ok(Self::simple_query(self, query)?)
+    }
+}
+
+impl Transaction for postgres::Transaction<'_> {
+    fn commit(self: Box<Self>) -> Result<(), Failure> {
+        Ok(Self::commit(*self)?)
+    }
+}
