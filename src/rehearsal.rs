@@ -12,17 +12,18 @@ use crate::embedded;
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, rows};
 use crate::options::Options;
+use crate::outside::{self, outside_transaction};
 use crate::{migrate, preexisting};
 
 /// What a run would do to this database.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Rehearsal {
-    /// Each migration that was applied and taken back, in order.
+    /// Each pending migration, in order.
     pub migrations: Vec<Rehearsed>,
 }
 
-/// A migration that was applied and taken back.
+/// A migration that was applied and taken back, or left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Rehearsed {
@@ -37,6 +38,8 @@ pub struct Rehearsed {
     pub rows: u64,
     /// Locks that it was the first to take, on tables that were there before the run.
     pub locks: Vec<Lock>,
+    /// Whether it was applied at all. One that runs outside a transaction cannot be taken back: it was left out.
+    pub rehearsed: bool,
 }
 
 /// A lock on a table, held until the run ends.
@@ -50,7 +53,7 @@ pub struct Lock {
 }
 
 /// Does what [`migrate`](crate::migrate()) does, in one transaction, one migration at a time, and rolls it back.
-/// Meanwhile it holds the locks of the real run.
+/// Meanwhile it holds the locks of the real run. A migration outside a transaction is left out.
 ///
 /// The client must not be inside a transaction.
 ///
@@ -65,9 +68,11 @@ pub fn rehearse(client: &mut Client, options: &Options) -> Result<Rehearsal> {
 /// The whole rehearsal, once.
 fn attempt(client: &mut Client, options: &Options, patience: &Patience) -> Result<Rehearsal> {
     let found = migrate::read_history(client, patience)?;
-    if migrate::plan(&found, options)?.pending.is_empty() {
+    let pending = migrate::plan(&found, options)?.pending;
+    if pending.is_empty() {
         return Ok(Rehearsal::default());
     }
+    outside::check(&pending)?;
     let mut ledger = migrate::begin(client, options, patience)?;
     let before = relations(&mut ledger)?;
     let (found, stood_before) = migrate::open_history(&mut ledger)?;
@@ -76,9 +81,18 @@ fn attempt(client: &mut Client, options: &Options, patience: &Patience) -> Resul
     let mut rehearsal = Rehearsal::default();
     let mut held = look(&mut ledger, &before)?;
     for migration in &pending {
+        let rehearsed = !outside_transaction(migration);
+        let target = if rehearsed {
+            Target::Version(migration.version())
+        } else {
+            log::warn!(
+                "{migration} is not rehearsed, since it runs outside a transaction; what follows is rehearsed without it"
+            );
+            Target::FakeVersion(migration.version())
+        };
         let started = Instant::now();
         embedded::runner_for(&options.migrations)
-            .set_target(Target::Version(migration.version()))
+            .set_target(target)
             .set_grouped(true)
             .run(&mut ledger)
             .map_err(|error| migrate::failed(&error, std::slice::from_ref(migration)))?;
@@ -90,6 +104,7 @@ fn attempt(client: &mut Client, options: &Options, patience: &Patience) -> Resul
             duration,
             rows: now.rows.saturating_sub(held.rows),
             locks: now.locks.difference(&held.locks).cloned().collect(),
+            rehearsed,
         });
         held = now;
     }
