@@ -4,7 +4,7 @@
 //! server goes to the future, which sends it through the caller's client and hands the answer back.
 
 use std::panic;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -64,8 +64,9 @@ async fn drive<T: Send + 'static>(
 ) -> Result<T> {
     let (messages, mut received) = queue::unbounded_channel();
     let (answer, answers) = mpsc::channel();
-    let run = task::spawn_blocking(move || logic(&mut Remote { messages, answers }));
-    let mut guard = Guard { client, finished: false };
+    let undo = Arc::new(Mutex::new(String::new()));
+    let mut guard = Guard { client, undo: Arc::clone(&undo), finished: false };
+    let run = task::spawn_blocking(move || logic(&mut Remote { messages, answers, undo }));
     while let Some(message) = received.recv().await {
         // The logic waits for each of its answers.
         let _ = answer.send(guard.client.simple_query(&message).await);
@@ -81,6 +82,8 @@ async fn drive<T: Send + 'static>(
 /// Rolls back where the future is dropped before the logic came to its end.
 struct Guard<'a> {
     client: &'a Client,
+    /// What besides has to be undone.
+    undo: Arc<Mutex<String>>,
     finished: bool,
 }
 
@@ -88,7 +91,8 @@ impl Drop for Guard<'_> {
     fn drop(&mut self) {
         if !self.finished {
             // The first poll queues the message behind all others of this connection; nobody waits for the answer.
-            let rollback = std::pin::pin!(self.client.batch_execute("rollback"));
+            let undo = format!("rollback; {}", self.undo.lock().unwrap_or_else(PoisonError::into_inner));
+            let rollback = std::pin::pin!(self.client.batch_execute(&undo));
             let _ = rollback.poll(&mut Context::from_waker(Waker::noop()));
         }
     }
@@ -98,6 +102,7 @@ impl Drop for Guard<'_> {
 struct Remote {
     messages: queue::UnboundedSender<String>,
     answers: mpsc::Receiver<std::result::Result<Vec<SimpleQueryMessage>, tokio_postgres::Error>>,
+    undo: Arc<Mutex<String>>,
 }
 
 impl Session for Remote {
@@ -105,6 +110,10 @@ impl Session for Remote {
         let dropped = || Failure::Broken("the future of this run was dropped".into());
         self.messages.send(query.to_owned()).map_err(|_| dropped())?;
         Ok(self.answers.recv().map_err(|_| dropped())??)
+    }
+
+    fn undo_with(&mut self, statements: &str) {
+        statements.clone_into(&mut self.undo.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Ends early where the future is dropped, as the next message then tells.

@@ -112,12 +112,84 @@ pub enum Error {
         /// What the server said.
         failure: Failure,
     },
+    /// A migration outside a transaction has a statement that may not be run twice, or a mark that nobody knows.
+    #[error(
+        "{location}: {why}{statement}\nNothing was changed. A migration outside a transaction starts again after a \
+         crash in its middle, so it holds only what can be run again; docs/evolving.md lists it.",
+        statement = location.statement.as_ref().map(|words| format!("\nSTATEMENT: {words}")).unwrap_or_default()
+    )]
+    NotRepeatable {
+        /// The statement.
+        location: Location,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The connection goes through a pooler, and a migration is to run outside a transaction.
+    #[error(
+        "this connection goes through a connection pooler, and a pending migration runs outside a transaction\n\
+         Nothing was changed. Connect to the server itself: the lock of such a run belongs to the session."
+    )]
+    Pooled,
+    /// A run that goes in parts ended between them, or in the middle of a migration outside a transaction.
+    #[error("{}", partly(applied, unfinished.as_ref(), cause))]
+    Partly {
+        /// The migrations that this run applied; they stay.
+        applied: Vec<i32>,
+        /// The migration in whose middle it ended.
+        unfinished: Option<Unfinished>,
+        /// Why it ended.
+        #[source]
+        cause: Box<Error>,
+    },
     /// The connection broke while the run was being committed.
     #[error(
         "the connection broke while the run was being committed: {0}\n\
          The database is either as before or complete: hacs-refinery status tells which."
     )]
     CommitUnknown(Failure),
+}
+
+/// A migration outside a transaction that did not come to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unfinished {
+    /// Number of the migration.
+    pub version: i32,
+    /// How many of its statements are done.
+    pub done: usize,
+    /// How many it has.
+    pub statements: usize,
+    /// Invalid indexes that it left and that could not be dropped at once.
+    pub invalid: Vec<String>,
+}
+
+/// The text of the cause, with what it says about the outcome set right.
+fn partly(applied: &[i32], unfinished: Option<&Unfinished>, cause: &Error) -> String {
+    let mut outcome = match applied {
+        [] => String::new(),
+        [one] => format!("V{one} was applied and stays."),
+        [first, .., last] => format!("V{first} to V{last} were applied and stay."),
+    };
+    match unfinished {
+        Some(Unfinished { version, done, statements, invalid }) => {
+            let space = if outcome.is_empty() { "" } else { " " };
+            let verb = if *done == 1 { "is" } else { "are" };
+            outcome += &format!(
+                "{space}V{version} runs outside a transaction: {done} of its {statements} statements {verb} done."
+            );
+            if !invalid.is_empty() {
+                outcome += &format!(" Invalid and used by nobody, but still there: {}.", invalid.join(", "));
+            }
+            outcome += " The next run starts it again.";
+        }
+        None => outcome += " Nothing else was changed.",
+    }
+    let text = cause.to_string();
+    let said = ["Nothing was changed: the whole run was rolled back.", "Nothing was changed."];
+    match said.iter().find(|said| text.contains(**said)) {
+        Some(said) => text.replacen(said, &outcome, 1),
+        None => format!("{}\n{outcome}", text.replace("or complete", "or one step further")),
+    }
 }
 
 impl Error {

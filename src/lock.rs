@@ -14,6 +14,22 @@ use crate::session::Session;
 /// The advisory lock of all migrations of a database: the letters `hacsmigr`.
 pub(crate) const KEY: i64 = i64::from_be_bytes(*b"hacsmigr");
 
+/// What finds the lock in `pg_locks`.
+pub(crate) fn condition() -> String {
+    format!(
+        "locktype = 'advisory'
+         and database = (select oid from pg_database where datname = current_database())
+         and classid = ({KEY} >> 32)::oid and objid = ({KEY} & 4294967295)::oid and objsubid = 1"
+    )
+}
+
+/// What the lock ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Transaction,
+    Session,
+}
+
 /// Who holds the lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -22,7 +38,7 @@ pub struct Holder {
     pub pid: String,
     /// Its `application_name`.
     pub application: String,
-    /// Since when its transaction runs.
+    /// Since when its transaction runs, or else the session.
     pub since: String,
 }
 
@@ -41,11 +57,11 @@ impl fmt::Display for Holder {
 
 /// Waits for the lock. Asking again and again, instead of queueing, leaves the deadline and the messages to us, and
 /// needs no `lock_timeout` that would also strike the migrations.
-pub(crate) fn acquire(transaction: &mut dyn Session, options: &Options, patience: &Patience) -> Result<()> {
+pub(crate) fn acquire(client: &mut dyn Session, scope: Scope, options: &Options, patience: &Patience) -> Result<()> {
     let mut pause = Duration::from_millis(20);
     let mut told: Option<Holder> = None;
-    while !try_lock(transaction)? {
-        let holder = holder(transaction)?;
+    while !try_lock(client, scope)? {
+        let holder = holder(client)?;
         if patience.left().is_zero() {
             return Err(Error::Locked { waited: options.lock_timeout, holder });
         }
@@ -56,33 +72,33 @@ pub(crate) fn acquire(transaction: &mut dyn Session, options: &Options, patience
             );
             told = holder;
         }
-        transaction.pause(pause.min(patience.left()));
+        client.pause(pause.min(patience.left()));
         options.check_stop()?;
         pause = (pause * 2).min(Duration::from_millis(500));
     }
     Ok(())
 }
 
-fn try_lock(transaction: &mut dyn Session) -> Result<bool> {
-    let messages = transaction
-        .simple_query(&format!("select pg_try_advisory_xact_lock({KEY})"))
+fn try_lock(client: &mut dyn Session, scope: Scope) -> Result<bool> {
+    let function = match scope {
+        Scope::Transaction => "pg_try_advisory_xact_lock",
+        Scope::Session => "pg_try_advisory_lock",
+    };
+    let messages = client
+        .simple_query(&format!("select {function}({KEY})"))
         .map_err(Error::during("taking the migration lock"))?;
     Ok(rows(&messages).any(|row| row.get(0) == Some("t")))
 }
 
-fn holder(transaction: &mut dyn Session) -> Result<Option<Holder>> {
+fn holder(client: &mut dyn Session) -> Result<Option<Holder>> {
     let query = format!(
         "select l.pid, coalesce(nullif(a.application_name, ''), 'unnamed') as application,
-             coalesce(date_trunc('second', a.xact_start)::text, 'unknown') as since
+             coalesce(date_trunc('second', coalesce(a.xact_start, a.backend_start))::text, 'unknown') as since
          from pg_locks as l
          left join pg_stat_activity as a on a.pid = l.pid
-         where l.locktype = 'advisory'
-             and l.granted
-             and l.database = (select oid from pg_database where datname = current_database())
-             and l.classid = ({KEY} >> 32)::oid
-             and l.objid = ({KEY} & 4294967295)::oid
-             and l.objsubid = 1",
+         where {} and granted",
+        condition()
     );
-    let messages = transaction.simple_query(&query).map_err(Error::during("asking who holds the migration lock"))?;
+    let messages = client.simple_query(&query).map_err(Error::during("asking who holds the migration lock"))?;
     Ok(rows(&messages).next().map(Holder::from))
 }

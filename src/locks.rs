@@ -131,6 +131,9 @@ pub(crate) fn of(script: &str) -> Expected {
 fn locks<'a>(words: &[&'a str]) -> Vec<(&'a str, Mode)> {
     let after = |word: &str| words.iter().position(|w| *w == word).and_then(|at| first_name(&words[at + 1..]));
     let one = |name: Option<&'a str>, mode| name.map(|name| (name, mode)).into_iter().collect();
+    if let Some(tables) = weak(words) {
+        return tables.into_iter().map(|name| (name, Mode::ShareUpdateExclusive)).collect();
+    }
     let references =
         words.windows(2).filter(|pair| pair[0] == "references").map(|pair| (pair[1], Mode::ShareRowExclusive));
     let create: Vec<&str> =
@@ -173,6 +176,22 @@ fn locks<'a>(words: &[&'a str]) -> Vec<(&'a str, Mode)> {
     }
 }
 
+/// The tables or indexes of a statement that lets others read and write them.
+fn weak<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
+    let concurrent = words.contains(&"concurrently");
+    let named = words.iter().filter(|word| word.contains('.')).copied();
+    match words[0] {
+        "create" if concurrent => {
+            let on = words.iter().position(|word| *word == "on")?;
+            Some(first_name(&words[on..]).into_iter().collect())
+        }
+        "drop" | "reindex" if concurrent => Some(named.collect()),
+        "analyze" | "analyse" => Some(named.collect()),
+        "vacuum" if !words.contains(&"full") => Some(named.collect()),
+        _ => None,
+    }
+}
+
 /// The first word that is a name with its schema, after words such as IF EXISTS and ONLY.
 fn first_name<'a>(words: &[&'a str]) -> Option<&'a str> {
     words.iter().find(|word| word.contains('.')).copied()
@@ -212,6 +231,21 @@ mod tests {
         assert_eq!(weak.tables["a.t"], Mode::ShareUpdateExclusive);
         let both = of("alter table only a.t validate constraint c, add column x numeric(3, 1)");
         assert_eq!(both.tables["a.t"], Mode::AccessExclusive);
+    }
+
+    #[test]
+    fn what_runs_beside_others_locks_nobody_out() {
+        for statement in [
+            "create unique index concurrently if not exists i on a.t (x)",
+            "drop index concurrently if exists a.t",
+            "reindex table concurrently a.t",
+            "vacuum (analyze) a.t",
+            "analyze a.t",
+            "alter table a.t validate constraint c",
+        ] {
+            let told = of(statement).tables;
+            assert_eq!(told, BTreeMap::from([("a.t".to_owned(), Mode::ShareUpdateExclusive)]), "{statement}");
+        }
     }
 
     #[test]

@@ -11,9 +11,10 @@ use crate::error::{Error, Result};
 use crate::history::{self, HistoryError, Plan, Record};
 use crate::ledger::{Ledger, LedgerError, rows};
 use crate::legacy;
-use crate::lock;
+use crate::lock::{self, Scope};
 use crate::locks;
 use crate::options::Options;
+use crate::outside;
 use crate::preexisting;
 use crate::report::{Applied, Report};
 use crate::script::Location;
@@ -57,13 +58,17 @@ pub(crate) const SETTINGS: &str = "
 /// applies what is pending, records it, and commits. Whatever ends the run before that leaves the database as it was.
 /// With nothing to do, it only reads.
 ///
+/// A migration for which [`outside_transaction`](crate::outside_transaction) holds parts the run: what stands before
+/// it is committed first, its statements commit one by one, and the rest follows in another transaction.
+///
 /// The client must not be inside a transaction.
 ///
 /// # Errors
 ///
 /// [`Error::Locked`], [`Error::Blocked`], [`Error::Stopped`], [`Error::Legacy`], [`Error::History`],
 /// [`Error::Newer`], [`Error::Migration`], [`Error::NoSuchTarget`], and [`Error::Database`] for everything else that
-/// the server may say. Nothing was changed then, except that [`Error::CommitUnknown`] cannot tell.
+/// the server may say. Nothing was changed then, except that [`Error::CommitUnknown`] cannot tell. A run that goes in
+/// parts has [`Error::NotRepeatable`] and [`Error::Pooled`] besides, and [`Error::Partly`] tells what it has done.
 pub fn migrate(client: &mut Client, options: &Options) -> Result<Report> {
     run(client, options)
 }
@@ -82,10 +87,13 @@ fn attempt(client: &mut dyn Connection, options: &Options, patience: &Patience) 
         make_partitions(client, &found);
         return Ok(report(&found, &plan, Vec::new()));
     }
+    outside::check(&plan.pending)?;
     if !found.is_empty() {
         locks::announce(client, &plan.pending)?;
     }
-
+    if outside::any(&plan.pending) {
+        return outside::run(client, options, patience);
+    }
     apply(begin(client, options, patience)?, options)
 }
 
@@ -93,7 +101,7 @@ fn attempt(client: &mut dyn Connection, options: &Options, patience: &Patience) 
 pub(crate) fn begin<'a>(client: &'a mut dyn Connection, options: &Options, patience: &Patience) -> Result<Ledger<'a>> {
     let mut ledger = Ledger::over(client.begin().map_err(Error::during("starting the transaction"))?);
     prepare(&mut ledger, options, patience)?;
-    lock::acquire(ledger.transaction(), options, patience)?;
+    lock::acquire(ledger.transaction(), Scope::Transaction, options, patience)?;
     Ok(ledger)
 }
 
@@ -143,7 +151,7 @@ pub(crate) fn open_history(ledger: &mut Ledger<'_>) -> Result<(Vec<Record>, bool
 }
 
 /// Under the lock: what is pending now, since another run may have finished while this one waited.
-fn apply(mut ledger: Ledger<'_>, options: &Options) -> Result<Report> {
+pub(crate) fn apply(mut ledger: Ledger<'_>, options: &Options) -> Result<Report> {
     let (found, stood_before) = open_history(&mut ledger)?;
     let plan = plan(&found, options)?;
     if plan.pending.is_empty() {
@@ -161,11 +169,15 @@ fn apply(mut ledger: Ledger<'_>, options: &Options) -> Result<Report> {
         .map_err(|error| failed(&error, &plan.pending))?;
     let applied = applied(&plan.pending, ledger.seconds());
     options.check_stop()?;
+    commit(ledger)?;
+    Ok(report(&found, &plan, applied))
+}
+
+pub(crate) fn commit(ledger: Ledger<'_>) -> Result<()> {
     ledger.commit().map_err(|failure| match failure {
         failure @ Failure::Broken(_) => Error::CommitUnknown(failure),
         failure @ Failure::Refused(_) => Error::Database { doing: "committing the run", failure },
-    })?;
-    Ok(report(&found, &plan, applied))
+    })
 }
 
 pub(crate) fn check_target(options: &Options) -> Result<()> {

@@ -24,7 +24,8 @@ pub struct Options {
     pub target: Option<i32>,
     /// Take a database with migrations beyond those at hand as a success that does nothing.
     pub allow_newer: bool,
-    /// How long to wait for another run to finish, and for sessions that hold tables which are to be changed.
+    /// How long to wait for another run to finish, and for sessions that hold tables which are to be changed. In a
+    /// migration outside a transaction, each statement may wait that long.
     pub lock_timeout: Duration,
     /// How long one statement may take; zero sets no limit.
     pub statement_timeout: Duration,

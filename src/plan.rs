@@ -5,7 +5,7 @@ use refinery::Migration;
 
 use crate::error::Result;
 use crate::options::Options;
-use crate::{blocked, ledger, lock, migrate};
+use crate::{blocked, ledger, lock, migrate, outside, statements};
 
 /// The migrations that [`migrate`](crate::migrate()) would apply. It only reads.
 ///
@@ -21,27 +21,49 @@ pub fn pending(client: &mut Client, options: &Options) -> Result<Vec<Migration>>
 }
 
 /// A script for psql that applies migrations and records them as [`migrate`](crate::migrate()) would: in one
-/// transaction, under the same lock.
+/// transaction, or in parts where a migration runs outside one, and under the same lock.
 #[must_use]
 pub fn script(pending: &[Migration]) -> String {
     if pending.is_empty() {
         return "-- Nothing is pending.\n".to_owned();
     }
-    let mut text = format!(
-        "\\set ON_ERROR_STOP on\nbegin;\nselect pg_advisory_xact_lock({});\n{}\n{}\n",
-        lock::KEY,
-        migrate::SETTINGS.trim(),
-        ledger::BOOTSTRAP
-    );
+    let lock = if outside::any(pending) { "pg_advisory_lock" } else { "pg_advisory_xact_lock" };
+    let begin = format!("begin;\n{}\n", migrate::SETTINGS.trim());
+    let (lock, bootstrap) = (format!("select {lock}({});\n", lock::KEY), ledger::BOOTSTRAP);
+    let mut text = format!("\\set ON_ERROR_STOP on\n{}", if outside::any(pending) { &lock } else { "" });
+    text += &begin.replacen("begin;\n", &format!("begin;\n{}", if outside::any(pending) { "" } else { &lock }), 1);
+    text += bootstrap;
     for migration in pending {
-        let (version, name, checksum) = (migration.version(), migration.name(), migration.checksum());
         text += &format!("\n-- {migration}.sql\n\n");
-        text += "select set_config('hacs_refinery.migration_started', clock_timestamp()::text, true);\n\n";
-        text += migration.sql().unwrap_or_default();
+        if outside::outside_transaction(migration) {
+            text += &format!("commit;\n\n{}\n{begin}", alone(migration));
+        } else {
+            text += "select set_config('hacs_refinery.migration_started', clock_timestamp()::text, true);\n\n";
+            text += migration.sql().unwrap_or_default();
+            text += "\n;\n";
+        }
+        let (version, name, checksum) = (migration.version(), migration.name(), migration.checksum());
         text += &format!(
-            "\n;\ninsert into hacs_admin.migrations (version, name, applied_on, checksum) values\n    \
+            "insert into hacs_admin.migrations (version, name, applied_on, checksum) values\n    \
              ({version}, '{name}', to_char(now() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), '{checksum}');\n"
         );
     }
     text + "\ncommit;\n"
+}
+
+/// The statements of a migration outside a transaction, each with what drops the invalid index that an earlier run of
+/// it may have left.
+fn alone(migration: &Migration) -> String {
+    let sql = migration.sql().unwrap_or_default();
+    let mut text = "set search_path = '';\n".to_owned();
+    for statement in statements::split(sql) {
+        let statement = statement.text(sql);
+        if let Some(query) = outside::Step::of(statement).ok().and_then(|step| outside::leftovers_of(&step)) {
+            text += &format!(
+                "select format('drop index concurrently if exists %s', leftover) from (\n{query}\n) as l \\gexec\n"
+            );
+        }
+        text += &format!("{statement};\n");
+    }
+    text
 }

@@ -12,6 +12,7 @@ use crate::embedded;
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, rows};
 use crate::options::Options;
+use crate::outside::{self, outside_transaction};
 use crate::session::Connection;
 use crate::{migrate, preexisting};
 
@@ -19,11 +20,11 @@ use crate::{migrate, preexisting};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Rehearsal {
-    /// Each migration that was applied and taken back, in order.
+    /// Each pending migration, in order.
     pub migrations: Vec<Rehearsed>,
 }
 
-/// A migration that was applied and taken back.
+/// A migration that was applied and taken back, or left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Rehearsed {
@@ -38,6 +39,8 @@ pub struct Rehearsed {
     pub rows: u64,
     /// Locks that it was the first to take, on tables that were there before the run.
     pub locks: Vec<Lock>,
+    /// Whether it was applied at all. One that runs outside a transaction cannot be taken back: it was left out.
+    pub rehearsed: bool,
 }
 
 /// A lock on a table, held until the run ends.
@@ -51,7 +54,7 @@ pub struct Lock {
 }
 
 /// Does what [`migrate`](crate::migrate()) does, in one transaction, one migration at a time, and rolls it back.
-/// Meanwhile it holds the locks of the real run.
+/// Meanwhile it holds the locks of the real run. A migration outside a transaction is left out.
 ///
 /// The client must not be inside a transaction.
 ///
@@ -66,9 +69,11 @@ pub fn rehearse(client: &mut Client, options: &Options) -> Result<Rehearsal> {
 /// The whole rehearsal, once.
 fn attempt(client: &mut dyn Connection, options: &Options, patience: &Patience) -> Result<Rehearsal> {
     let found = migrate::read_history(client, patience)?;
-    if migrate::plan(&found, options)?.pending.is_empty() {
+    let pending = migrate::plan(&found, options)?.pending;
+    if pending.is_empty() {
         return Ok(Rehearsal::default());
     }
+    outside::check(&pending)?;
     let mut ledger = migrate::begin(client, options, patience)?;
     let before = relations(&mut ledger)?;
     let (found, stood_before) = migrate::open_history(&mut ledger)?;
@@ -80,9 +85,18 @@ fn attempt(client: &mut dyn Connection, options: &Options, patience: &Patience) 
     let mut rehearsal = Rehearsal::default();
     let mut held = look(&mut ledger, &before)?;
     for migration in &pending {
+        let rehearsed = !outside_transaction(migration);
+        let target = if rehearsed {
+            Target::Version(migration.version())
+        } else {
+            log::warn!(
+                "{migration} is not rehearsed, since it runs outside a transaction; what follows is rehearsed without it"
+            );
+            Target::FakeVersion(migration.version())
+        };
         let started = Instant::now();
         embedded::runner_for(&options.migrations)
-            .set_target(Target::Version(migration.version()))
+            .set_target(target)
             .set_grouped(true)
             .run(&mut ledger)
             .map_err(|error| migrate::failed(&error, std::slice::from_ref(migration)))?;
@@ -94,6 +108,7 @@ fn attempt(client: &mut dyn Connection, options: &Options, patience: &Patience) 
             duration,
             rows: now.rows.saturating_sub(held.rows),
             locks: now.locks.difference(&held.locks).cloned().collect(),
+            rehearsed,
         });
         held = now;
     }

@@ -93,6 +93,11 @@ impl Failure {
             Some("42P07" | "42710" | "42723" | "42P06" | "42809" | "42P16") => {
                 "\nNEXT: Something else made an object of this name. Rename or drop it, then run this again."
             }
+            Some("25001") => {
+                "\nNEXT: This cannot run in a transaction: put it into a migration of its own that begins with the line \
+                 -- hacs-refinery: no transaction"
+            }
+            Some("23505") => "\nNEXT: The rows that are there already break the rule. Mend them, then run this again.",
             Some("53100") => "\nNEXT: Make room on the server's disk, then run this again.",
             Some("57014") => "\nNEXT: Run this again; where a timeout ended it, with a higher --statement-timeout.",
             _ => "",

@@ -17,6 +17,10 @@ pub(crate) trait Session {
         self.simple_query(query).map(drop)
     }
 
+    /// Statements that undo what the session keeps beyond transactions, for when the run is broken off from outside.
+    /// A blocking run cannot be.
+    fn undo_with(&mut self, _statements: &str) {}
+
     /// Waits before the next message.
     fn pause(&mut self, duration: Duration) {
         thread::sleep(duration);

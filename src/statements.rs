@@ -1,6 +1,6 @@
 //! Where the statements of an SQL script begin and end.
 //!
-//! Only error reports need this: the server itself splits what it executes.
+//! For error reports, and for migrations outside a transaction; else the server itself splits what it executes.
 
 /// A statement of a script, by its byte offsets; leading white space and comments and the final `;` are left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,8 +19,8 @@ Exit codes:
   5  another migration, or a session that holds a table, did not finish in time
   6  the history does not fit to this binary, the database is newer, or it is one of the Python migrations
   7  the database is not what the migrations made (verify, and migrate where something stood before)
-  8  a migration failed; nothing was changed
-  130, 143  stopped by SIGINT or SIGTERM; nothing was changed
+  8  a migration failed; nothing was changed, unless the error says so
+  130, 143  stopped by SIGINT or SIGTERM; nothing was changed, unless the error says so
 
 Environment:
   DATABASE_URL   the database, where --database-url is not given

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::CommandFactory;
 use clap_complete::Shell;
-use hacs_refinery::{Error, Result, migrations};
+use hacs_refinery::{Error, Result, migrations, outside_transaction};
 use refinery::Migration;
 use serde::Serialize;
 
@@ -18,6 +18,8 @@ struct Listed {
     file: String,
     checksum: String,
     lines: usize,
+    /// Whether it runs in a transaction, with others.
+    transaction: bool,
 }
 
 impl From<&Migration> for Listed {
@@ -29,6 +31,7 @@ impl From<&Migration> for Listed {
             // As in the history table: it does not fit into a JSON number.
             checksum: migration.checksum().to_string(),
             lines: migration.sql().map_or(0, |sql| sql.lines().count()),
+            transaction: !outside_transaction(migration),
         }
     }
 }
@@ -55,8 +58,9 @@ pub fn plan(pending: &[Migration], json: bool) -> String {
 fn lines(listed: &[Listed]) -> String {
     let width = listed.iter().map(|m| m.name.len()).max().unwrap_or(0);
     let mut text = String::new();
-    for Listed { version, name, checksum, lines, .. } in listed {
-        let _ = writeln!(text, "V{version:<3} {name:width$}  {lines:>5} lines  checksum {checksum}");
+    for Listed { version, name, checksum, lines, transaction, .. } in listed {
+        let how = if *transaction { "" } else { "  outside a transaction" };
+        let _ = writeln!(text, "V{version:<3} {name:width$}  {lines:>5} lines  checksum {checksum}{how}");
     }
     text
 }
@@ -82,4 +86,25 @@ pub fn man() -> String {
     let mut out = Vec::new();
     clap_mangen::Man::new(Args::command()).render(&mut out).unwrap_or_else(|error| unreachable!("{error}"));
     String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_migration_outside_a_transaction_is_listed_as_such() {
+        let inside = Migration::unapplied("V9__a.sql", "select 1").unwrap();
+        let outside = Migration::unapplied("V10__b.sql", "-- hacs-refinery: no transaction\nvacuum").unwrap();
+        let text = plan(&[inside.clone(), outside.clone()], false);
+        assert_eq!(
+            text.lines().map(|line| line.ends_with("  outside a transaction")).collect::<Vec<_>>(),
+            [false, true]
+        );
+        let json: serde_json::Value = serde_json::from_str(&plan(&[inside, outside], true)).unwrap();
+        assert_eq!(
+            (&json["pending"][0]["transaction"], &json["pending"][1]["transaction"]),
+            (&true.into(), &false.into())
+        );
+    }
 }

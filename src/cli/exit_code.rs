@@ -28,7 +28,7 @@ impl From<&Error> for ExitCode {
     fn from(error: &Error) -> Self {
         match error {
             Error::Connect(error) if error.is_configuration() => Self::Usage,
-            Error::NoSuchTarget { .. } => Self::Usage,
+            Error::NoSuchTarget { .. } | Error::Pooled => Self::Usage,
             Error::Connect(_) => Self::Connection,
             Error::Database { failure, .. } if failure.is_disconnect() => Self::Connection,
             Error::Database { failure, .. } if failure.sqlstate() == Some("55P03") => Self::Locked,
@@ -36,7 +36,8 @@ impl From<&Error> for ExitCode {
             Error::Locked { .. } | Error::Blocked { .. } => Self::Locked,
             Error::History(_) | Error::Newer { .. } | Error::Legacy(_) => Self::History,
             Error::Drift(_) => Self::Drift,
-            Error::Migration { .. } => Self::Failed,
+            Error::Migration { .. } | Error::NotRepeatable { .. } => Self::Failed,
+            Error::Partly { cause, .. } => Self::from(&**cause),
             _ => Self::Unexpected,
         }
     }
@@ -71,5 +72,7 @@ mod tests {
         let locked = Error::Locked { waited: std::time::Duration::ZERO, holder: None };
         let codes = [&newer, &target, &nowhere, &locked].map(ExitCode::from);
         assert_eq!(codes, [ExitCode::History, ExitCode::Usage, ExitCode::Usage, ExitCode::Locked]);
+        let partly = Error::Partly { applied: vec![9], unfinished: None, cause: Box::new(locked) };
+        assert_eq!(ExitCode::from(&partly), ExitCode::Locked);
     }
 }

@@ -34,6 +34,10 @@ pub fn rehearsal(rehearsal: &Rehearsal) -> String {
     let mut text = String::new();
     let width = rehearsal.migrations.iter().map(|migration| migration.name.len()).max().unwrap_or(0);
     for m in &rehearsal.migrations {
+        if !m.rehearsed {
+            let _ = writeln!(text, "V{:<3} {:width$}  not rehearsed: it runs outside a transaction", m.version, m.name);
+            continue;
+        }
         let _ =
             writeln!(text, "V{:<3} {:width$}  {:>9}  {} rows changed", m.version, m.name, millis(m.duration), m.rows);
         for lock in &m.locks {

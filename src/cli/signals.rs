@@ -57,7 +57,11 @@ fn received(signal: i32) {
     let repeated = RECEIVED.swap(signal, Ordering::Relaxed) != 0;
     STOP.store(true, Ordering::Relaxed);
     // Without a connection there is nothing to roll back.
-    let Some(canceller) = canceller.filter(|_| !repeated) else { end(signal) };
+    let outcome = match canceller {
+        None => "Nothing was changed.",
+        Some(_) => "The server rolls back what was not committed: hacs-refinery status tells what is there.",
+    };
+    let Some(canceller) = canceller.filter(|_| !repeated) else { end(signal, outcome) };
     log::warn!("stopping on signal {signal}");
     // Again and again: a cancel between two statements is lost.
     thread::spawn(move || {
@@ -65,11 +69,11 @@ fn received(signal: i32) {
             canceller.cancel();
             thread::sleep(Duration::from_millis(200));
         }
-        end(signal)
+        end(signal, outcome)
     });
 }
 
-fn end(signal: i32) -> ! {
-    eprintln!("error: stopped by signal {signal}\nNothing was changed.");
+fn end(signal: i32, outcome: &str) -> ! {
+    eprintln!("error: stopped by signal {signal}\n{outcome}");
     std::process::exit(code(signal).into())
 }

@@ -96,7 +96,10 @@ fn result(found: &Verification, pending: usize) -> String {
     let count = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
     match code(found) {
         ExitCode::History => paint(BAD, "the history does not fit to this binary"),
-        ExitCode::Pending => paint(WARNING, format!("{} pending; nothing was compared", count(pending, "migration"))),
+        ExitCode::Pending => {
+            let compared = if found.differences.is_empty() { "nothing" } else { "nothing else" };
+            paint(WARNING, format!("{} pending; {compared} was compared", count(pending, "migration")))
+        }
         ExitCode::Success if found.warnings.is_empty() => paint(GOOD, "as migrated"),
         ExitCode::Success => paint(GOOD, format!("as migrated, with {}", count(found.warnings.len(), "warning"))),
         _ => paint(BAD, format!("not as migrated: {}", count(found.differences.len(), "difference"))),

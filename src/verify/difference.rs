@@ -159,7 +159,8 @@ pub(crate) fn compare(expected: &Manifest, found: &Manifest, own: &[String]) -> 
     all.sort_by(|a, b| (a.is_warning(), &a.kind, &a.name).cmp(&(b.is_warning(), &b.kind, &b.name)));
     let causes: Vec<Difference> =
         all.iter().filter(|d| d.change != Change::Changed || d.kind == "view").cloned().collect();
-    all.retain(|d| !causes.iter().any(|cause| cause != d && d.follows_from(cause)));
+    // An invalid index is named wherever it is: it costs every write.
+    all.retain(|d| d.change == Change::Invalid || !causes.iter().any(|cause| cause != d && d.follows_from(cause)));
     all
 }
 

@@ -23,6 +23,9 @@ pub(super) fn statement(difference: &Difference) -> Option<String> {
         "index" => {
             let index = format!("{}.{part}", split(parent).0);
             match difference.change {
+                Change::Invalid if expected.is_none() && !crate::Manifest::embedded().has("constraint", name) => {
+                    Some(format!("drop index concurrently {index}"))
+                }
                 Change::Invalid => Some(format!("reindex index {index}")),
                 _ => replace(difference, format!("drop index {index}"), expected.map(str::to_owned)),
             }

@@ -29,7 +29,8 @@ pub const IGNORE_KEY: &str = "verify.ignore";
 pub struct Verification {
     /// How far the database is migrated.
     pub status: Status,
-    /// What is not as the migrations made it. Empty while migrations are pending: it would be noise.
+    /// What is not as the migrations made it. While migrations are pending, only invalid indexes are named: the rest
+    /// would be noise.
     pub differences: Vec<Difference>,
     /// The same for comments, privileges and owners.
     pub warnings: Vec<Difference>,
@@ -85,12 +86,18 @@ impl Verification {
 pub fn verify(client: &mut Client, deep: bool) -> Result<Verification> {
     let status = status(client)?;
     let mut found = Verification { status, differences: Vec::new(), warnings: Vec::new(), resources: Vec::new(), deep };
-    if found.is_pending() || !found.status.problems.is_empty() || !found.status.newer.is_empty() {
+    if found.status.schemas_found.is_empty() {
         return Ok(found);
     }
     let (manifest, own) = read(client, !found.status.missing_tables.contains(&"hacs_admin.system_config"))?;
     (found.warnings, found.differences) =
         compare(Manifest::embedded(), &manifest, &own).into_iter().partition(Difference::is_warning);
+    if found.is_pending() || !found.status.problems.is_empty() || !found.status.newer.is_empty() {
+        // What a migration outside a transaction left when it ended in the middle.
+        found.differences.retain(|difference| difference.change == Change::Invalid);
+        found.warnings.clear();
+        return Ok(found);
+    }
     let mut faults = if deep { deep::try_all(client)? } else { Default::default() };
     found.resources = RESOURCES
         .into_iter()

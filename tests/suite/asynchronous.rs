@@ -11,6 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
+use crate::concurrently::{with, with_patients};
 use crate::database::Database;
 use crate::proxy::{Proxy, Sender};
 use crate::server;
@@ -312,6 +313,29 @@ fn a_run_whose_future_is_dropped_at_any_moment_leaves_all_or_nothing_and_a_clean
         }
     });
     assert!(interrupted > 3, "{interrupted}");
+}
+
+#[test]
+fn a_run_outside_a_transaction_gives_lock_and_settings_back_when_its_future_is_dropped() {
+    let database = with_patients(1000);
+    let options = with(&["-- hacs-refinery: no transaction\n
+        create index concurrently if not exists patients_ward_idx on hacs_core.patients (public.slowly(phone));"]);
+    wait(async {
+        let mut client = connect(&database.conninfo()).await;
+        let run = migrate_async(&mut client, &options);
+        let (conninfo, building) = (database.conninfo(), "select exists (select from pg_stat_progress_create_index)");
+        tokio::select! {
+            done = run => panic!("it was not dropped: {done:?}"),
+            () = until(&conninfo, building) => {}
+        }
+        // What was sent runs to its end before; then there is no lock any more, and another session has its turn.
+        assert!(is_clean(&client).await);
+        let mut other = connect(&database.conninfo()).await;
+        let report = migrate_async(&mut other, &options).await.unwrap();
+        assert_eq!(report.version, Some(9));
+        assert!(is_clean(&other).await);
+    });
+    assert_eq!(database.text("select count(*) from pg_index where not indisvalid"), "0");
 }
 
 #[test]

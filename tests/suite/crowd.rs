@@ -33,14 +33,14 @@ fn thirty_two_processes_at_once_all_succeed_and_one_of_them_applies() {
 }
 
 /// A pooler in transaction mode before a server, ended with this value.
-struct PgBouncer {
+pub struct PgBouncer {
     child: Child,
     caretaker: Child,
-    port: u16,
+    pub port: u16,
 }
 
 impl PgBouncer {
-    fn start(server: &Server, pool_size: usize) -> Self {
+    pub fn start(server: &Server, pool_size: usize) -> Self {
         let port = server::free_port();
         let users = server.write("users.txt", "\"postgres\" \"\"\n");
         let ini = format!(

@@ -14,13 +14,13 @@ use crate::proxy::{Proxy, Sender};
 use crate::server::{self, Server};
 
 /// At how many moments to strike, or fewer of them where each costs more.
-fn rounds(share: usize) -> usize {
+pub fn rounds(share: usize) -> usize {
     let rounds = std::env::var("HACS_TEST_ROUNDS").map_or(25, |rounds| rounds.parse().expect("HACS_TEST_ROUNDS"));
     (rounds / share).max(3)
 }
 
 /// Numbers between 0 and 1 that look random; the seed is printed, and shown with a failure.
-fn moments(count: usize) -> impl Iterator<Item = f64> {
+pub fn moments(count: usize) -> impl Iterator<Item = f64> {
     let clock = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
     let seed = std::env::var("HACS_TEST_SEED").map_or_else(|_| clock(), |seed| seed.parse().expect("HACS_TEST_SEED"));
     println!("HACS_TEST_SEED={seed}");

@@ -7,6 +7,8 @@ mod audit_guards;
 mod audit_seals;
 mod catalogue;
 mod command_line;
+mod concurrently;
+mod concurrently_killed;
 mod contract;
 mod contributing;
 mod crowd;

@@ -1,0 +1,131 @@
+//! Runs with a migration outside a transaction, ended in the middle, and run again.
+
+use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::concurrently::{indexes, slowly, three, with_patients};
+use crate::database::{Database, Ended, ended};
+use crate::kills::{moments, rounds};
+
+/// The three migrations as files, and a program that runs them.
+struct Files(tempfile::TempDir);
+
+impl Files {
+    fn write() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for (index, sql) in three().iter().enumerate() {
+            std::fs::write(dir.path().join(format!("V{}__mine.sql", index + 9)), sql).unwrap();
+        }
+        Self(dir)
+    }
+
+    fn start(&self, database: &Database) -> Child {
+        let files = (9..12).map(|version| self.0.path().join(format!("V{version}__mine.sql")));
+        crate::example("embed")
+            .args(files)
+            .env("DATABASE_URL", database.conninfo())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    fn run(&self, database: &Database) -> Ended {
+        ended(self.start(database).wait_with_output().unwrap())
+    }
+}
+
+const COMPLETE: &str = "hacs_core.patients_phone_key true, hacs_core.patients_ward_idx true";
+
+/// What stands there now, before the next run: the history is ahead of nothing. Then the next run completes it.
+/// Tells what stood there.
+fn holds(files: &Files, database: &Database, what: &str) -> String {
+    let versions = "select coalesce(string_agg(version::text, ' ' order by version), 'none')
+        from hacs_admin.migrations where version > 8";
+    let column =
+        "select count(*)::text from information_schema.columns where table_name = 'patients' and column_name = 'ward'";
+    let others = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while database.text(others) != "0" {
+        assert!(Instant::now() < deadline, "{what}: the session of the run does not end");
+        sleep(Duration::from_millis(20));
+    }
+    let (found, made) = (database.text(versions), indexes(database));
+    assert!(["none", "9", "9 10", "9 10 11"].contains(&found.as_str()), "{what}: {found}");
+    assert_eq!(database.text(column), if found == "none" { "0" } else { "1" }, "{what}: {found}");
+    assert!(found != "none" || made == "none", "{what}: {found}: {made}");
+    assert!(!found.contains("10") || made == COMPLETE, "{what}: {found}: {made}");
+
+    slowly(database, 0.0);
+    let next = files.run(database);
+    assert_eq!(next.code, Some(0), "{what}: {next:?}");
+    assert_eq!((database.text(versions).as_str(), indexes(database).as_str()), ("9 10 11", COMPLETE), "{what}");
+    assert_eq!(database.text("select bool_and(indisvalid and indisready) from pg_index"), "t", "{what}");
+    assert_eq!(
+        database.text(
+            "select count(*) from pg_locks where locktype = 'advisory' and database =
+        (select oid from pg_database where datname = current_database())"
+        ),
+        "0",
+        "{what}"
+    );
+    format!("{found}: {made}")
+}
+
+/// Strikes at moments of a run, and wants to have met it in its middle.
+fn strike_at(share: usize, strike: impl Fn(&Database, &mut Child)) {
+    const ROWS: u32 = 150;
+    // Longer than the server needs to notice that its client is gone.
+    const SECONDS_EACH: f64 = 0.012;
+    let files = Files::write();
+    let first = with_patients(ROWS);
+    slowly(&first, SECONDS_EACH);
+    let started = Instant::now();
+    assert_eq!(files.run(&first).code, Some(0));
+    let time = started.elapsed().mul_f64(1.05);
+    let mut met = Vec::new();
+    for moment in moments(rounds(share)) {
+        let database = with_patients(ROWS);
+        slowly(&database, SECONDS_EACH);
+        let mut child = files.start(&database);
+        sleep(time.mul_f64(moment));
+        strike(&database, &mut child);
+        met.push(holds(&files, &database, &format!("ended after {moment:.3} of {time:?}")));
+    }
+    assert!(met.iter().any(|found| found.contains("false")), "no moment met an index in the making: {met:#?}");
+}
+
+#[test]
+fn a_program_killed_at_any_moment_leaves_no_more_than_an_invalid_index_and_the_next_run_completes() {
+    strike_at(3, |_, child| {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    });
+}
+
+#[test]
+fn a_backend_terminated_at_any_moment_leaves_no_more_than_an_invalid_index_and_the_next_run_completes() {
+    strike_at(5, |database, child| {
+        let query = "select pg_terminate_backend(pid) from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid()";
+        database.client().batch_execute(query).unwrap();
+        child.wait().unwrap();
+    });
+}
+
+#[test]
+fn a_run_that_ended_before_its_history_row_is_completed_without_making_the_index_again() {
+    let database = with_patients(20);
+    let files = three();
+    let mut client = database.client();
+    client.batch_execute(&files[0]).unwrap();
+    let sql = "create index concurrently if not exists patients_ward_idx on hacs_core.patients (public.slowly(ward))";
+    client.batch_execute(sql).unwrap();
+    let made = "select 'hacs_core.patients_ward_idx'::regclass::oid";
+    let before = database.text(made);
+    let options = crate::concurrently::with(&["select 1", &files[1], "select 1"]);
+    hacs_refinery::migrate(&mut client, &options).unwrap();
+    assert_eq!(database.text(made), before);
+    assert_eq!(indexes(&database), COMPLETE);
+}
