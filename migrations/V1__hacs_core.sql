@@ -148,6 +148,21 @@ end
 $$;
 comment on function hacs_core.is_period_list(jsonb) is 'A list of objects, each a period (FHIR per-1)';
 
+create or replace function hacs_core.period_range(period jsonb)
+returns tsrange
+language plpgsql immutable parallel safe strict
+set search_path = ''
+as $$
+declare
+    first constant timestamp := hacs_core.instant(period ->> 'start');
+    last constant timestamp := hacs_core.instant(period ->> 'end');
+begin
+    return case when last < first then 'empty' else tsrange(first, last, '[]') end;
+end
+$$;
+comment on function hacs_core.period_range(jsonb) is
+    'The UTC times of a period, both ends included; open where an end is missing or partial, empty where it ends before it starts';
+
 -------------------------------------------------------------------------------------------------------------------
 -- Parts with a model of their own. nested_model says which keys are required, which may not be null, and of what kind
 -- each key is: a JSON type (string, number, boolean, object), list (of objects), strings, integers,
@@ -729,6 +744,11 @@ comment on constraint patients_identifiers_value on hacs_core.patients is 'Every
 comment on constraint patients_deceased_date_deceased on hacs_core.patients is 'Only a deceased patient has a date of death';
 comment on constraint patients_deceased_date_order on hacs_core.patients is 'Nobody dies before being born';
 
+create index if not exists patients_identifiers_idx on hacs_core.patients using gin (identifiers jsonb_path_ops);
+-- SP-GiST: a name may be longer than what a B-tree takes, and prefixes are found whatever the collation.
+create index if not exists patients_family_idx on hacs_core.patients using spgist (lower(family));
+create index if not exists patients_birth_date_idx on hacs_core.patients (birth_date);
+
 create or replace trigger patients_touch_updated_at
     before update on hacs_core.patients
     for each row when (new.updated_at is not distinct from old.updated_at)
@@ -1081,6 +1101,7 @@ comment on constraint encounters_period_per_1 on hacs_core.encounters is 'A visi
 comment on constraint encounters_enc_1 on hacs_core.encounters is 'Every participant has a type or an individual (FHIR enc-1)';
 
 create index if not exists encounters_patient_id_idx on hacs_core.encounters (patient_id);
+create index if not exists encounters_period_idx on hacs_core.encounters using gist (hacs_core.period_range(period));
 create index if not exists encounters_service_provider_id_idx on hacs_core.encounters (service_provider_id) where service_provider_id is not null;
 create index if not exists encounters_appointment_id_idx on hacs_core.encounters (appointment_id) where appointment_id is not null;
 create index if not exists encounters_part_of_id_idx on hacs_core.encounters (part_of_id) where part_of_id is not null;
@@ -1215,7 +1236,8 @@ comment on constraint observations_value_or_reason on hacs_core.observations is 
 comment on constraint observations_effective_choice on hacs_core.observations is 'At most one form of the effective time (FHIR Observation.effective[x])';
 comment on constraint observations_obs_3 on hacs_core.observations is 'Every reference range has a low, a high or a text (FHIR obs-3)';
 
-create index if not exists observations_patient_id_idx on hacs_core.observations (patient_id);
+create index if not exists observations_patient_id_idx on hacs_core.observations (patient_id, effective_datetime);
+create index if not exists observations_effective_datetime_idx on hacs_core.observations (effective_datetime);
 create index if not exists observations_encounter_id_idx on hacs_core.observations (encounter_id) where encounter_id is not null;
 create index if not exists observations_subject_reference_id_idx on hacs_core.observations (subject_reference_id) where subject_reference_id is not null;
 

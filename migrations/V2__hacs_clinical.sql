@@ -177,6 +177,8 @@ comment on constraint conditions_con_1 on hacs_clinical.conditions is 'Every sta
 comment on constraint conditions_con_4 on hacs_clinical.conditions is 'An abated condition is inactive, resolved or in remission (FHIR con-4 in R4, con-3 in R5)';
 
 create index if not exists conditions_patient_id_idx on hacs_clinical.conditions (patient_id);
+create index if not exists conditions_active_code_idx on hacs_clinical.conditions using gin (code jsonb_path_ops)
+    where clinical_status in ('active', 'recurrence', 'relapse');
 create index if not exists conditions_encounter_id_idx on hacs_clinical.conditions (encounter_id) where encounter_id is not null;
 
 create or replace trigger conditions_touch_updated_at

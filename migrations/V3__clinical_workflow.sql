@@ -836,6 +836,9 @@ comment on constraint tasks_tsk_1 on hacs_clinical.tasks is 'Only the fulfilment
 comment on constraint tasks_inv_1 on hacs_clinical.tasks is 'A task is not modified before it is authored (FHIR inv-1)';
 
 create index if not exists tasks_patient_id_idx on hacs_clinical.tasks (patient_id) where patient_id is not null;
+-- A hash index: an owner may be a URL of any length.
+create index if not exists tasks_open_owner_idx on hacs_clinical.tasks using hash ((owner ->> 'reference'))
+    where status not in ('rejected', 'cancelled', 'failed', 'completed', 'entered-in-error');
 create index if not exists tasks_encounter_id_idx on hacs_clinical.tasks (encounter_id) where encounter_id is not null;
 
 create or replace trigger tasks_touch_updated_at
@@ -1007,6 +1010,7 @@ comment on constraint appointments_app_7 on hacs_clinical.appointments is 'Only 
 comment on constraint appointments_participant_present on hacs_clinical.appointments is 'Somebody takes part (FHIR Appointment.participant, 1..*)';
 
 create index if not exists appointments_patient_id_idx on hacs_clinical.appointments (patient_id) where patient_id is not null;
+create index if not exists appointments_start_idx on hacs_clinical.appointments (start);
 create index if not exists appointments_previous_appointment_id_idx on hacs_clinical.appointments (previous_appointment_id) where previous_appointment_id is not null;
 create index if not exists appointments_originating_appointment_id_idx on hacs_clinical.appointments (originating_appointment_id) where originating_appointment_id is not null;
 

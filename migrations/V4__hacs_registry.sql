@@ -43,6 +43,8 @@ comment on column hacs_registry.knowledge_items.extra is 'Top-level keys of the 
 comment on constraint knowledge_items_times_finite on hacs_registry.knowledge_items is 'Infinity is not a date';
 comment on constraint knowledge_items_embedding_numbers on hacs_registry.knowledge_items is 'A flat list of finite numbers, of any length';
 
+create index if not exists knowledge_items_metadata_idx on hacs_registry.knowledge_items using gin (metadata jsonb_path_ops);
+
 create or replace trigger knowledge_items_touch_updated_at
     before update on hacs_registry.knowledge_items
     for each row when (new.updated_at is not distinct from old.updated_at)

@@ -40,6 +40,8 @@ comment on column hacs_agents.memories.extra is 'Top-level keys of the document 
 
 comment on constraint memories_times_finite on hacs_agents.memories is 'Infinity is not a date';
 
+create index if not exists memories_actor_id_idx on hacs_agents.memories (actor_id, importance desc, created_at desc);
+
 create or replace trigger memories_touch_updated_at
     before update on hacs_agents.memories
     for each row when (new.updated_at is not distinct from old.updated_at)
@@ -147,6 +149,9 @@ comment on column hacs_agents.messages.in_reply_to_id is 'Local AgentMessage tha
 comment on constraint messages_times_finite on hacs_agents.messages is 'Infinity is not a date';
 comment on constraint messages_content_present on hacs_agents.messages is 'A message says something: its content is not blank';
 
+create index if not exists messages_thread_id_idx on hacs_agents.messages using hash (thread_id);
+create index if not exists messages_unread_recipient_ids_idx on hacs_agents.messages using gin (recipient_ids)
+    where status in ('sent', 'delivered');
 create index if not exists messages_local_patient_id_idx on hacs_agents.messages (local_patient_id) where local_patient_id is not null;
 create index if not exists messages_parent_id_idx on hacs_agents.messages (parent_id) where parent_id is not null;
 create index if not exists messages_in_reply_to_id_idx on hacs_agents.messages (in_reply_to_id) where in_reply_to_id is not null;

@@ -27,6 +27,7 @@ mod preexisting;
 mod privileges;
 mod properties;
 mod proxy;
+mod questions;
 mod references;
 mod refusals;
 mod rehearsing;

@@ -1,0 +1,11 @@
+-- What belongs to this organization, on all levels? GET [base]/Organization?partof:below=Organization/o3
+-- with: 'o3'
+with recursive tree as (
+    select id, name, part_of_id, 0 as depth from hacs_core.organizations where id = $1
+    union all
+    select o.id, o.name, o.part_of_id, tree.depth + 1
+    from tree
+    join hacs_core.organizations as o on o.part_of_id = tree.id
+    where tree.depth < 3
+)
+select * from tree order by depth, name;
