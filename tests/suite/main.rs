@@ -28,6 +28,7 @@ mod privileges;
 mod properties;
 mod proxy;
 mod questions;
+mod readme;
 mod references;
 mod refusals;
 mod rehearsing;
@@ -40,6 +41,7 @@ mod status;
 mod surroundings;
 mod terminal;
 mod tls;
+mod troubleshooting;
 mod verifying;
 mod waiting;
 
