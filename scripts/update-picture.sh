@@ -19,16 +19,17 @@ env -u DATABASE_URL scripts/quickstart.sh >"$work/log" 2>&1 || { cat "$work/log"
 export PGHOST=$HACS_QUICKSTART_DIR PGUSER=hacs PGDATABASE=fresh CLICOLOR_FORCE=1
 unset NO_COLOR DATABASE_URL
 PATH=$PWD/target/debug:$bin:$PATH
+# A command line as it is typed, and what it prints.
 shown() {
-    printf '\033[1m$ %s\033[0m\n' "$*"
-    "$@" 2>&1 || true
+    printf '\033[1m$ %s\033[0m\n' "$1"
+    eval "$1" 2>&1 || true
     printf '\n'
 }
 {
-    shown hacs-refinery migrate
-    shown hacs-refinery verify
-    shown psql -qXc 'alter table hacs_core.patients drop constraint patients_age_range'
-    shown hacs-refinery verify
+    shown 'hacs-refinery migrate'
+    shown 'hacs-refinery verify'
+    shown "psql -qXc 'alter table hacs_core.patients drop constraint patients_age_range'"
+    shown 'hacs-refinery verify'
 } >"$work/screen"
 
 # A line of text for each line, a tspan for each change of colour.

@@ -96,7 +96,7 @@ fn the_picture_of_a_terminal_shows_what_the_program_prints() {
         match line.strip_prefix("hacs-refinery ") {
             Some(command) => printed.extend(database.run(&[command]).stdout.lines().map(str::to_owned)),
             None => {
-                let sql = line.strip_prefix("psql -qXc ").expect("a command of psql");
+                let sql = line.strip_prefix("psql -qXc '").and_then(|rest| rest.strip_suffix('\'')).expect("psql");
                 database.client().batch_execute(sql).unwrap();
             }
         }

@@ -23,6 +23,7 @@ mod kills;
 mod legacy;
 mod manifest;
 mod migrating;
+mod packaging;
 mod preexisting;
 mod privileges;
 mod properties;
