@@ -51,6 +51,11 @@ mod statements;
 mod status;
 mod verify;
 
+/// Compiles the examples of the README.
+#[cfg(all(doctest, feature = "tokio-postgres"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 #[cfg(feature = "tokio-postgres")]
 pub use asynchronous::{migrate_async, status_async};
 pub use connect::{Canceller, ConnectError, Database};

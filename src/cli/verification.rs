@@ -20,7 +20,7 @@ pub fn code(found: &Verification) -> ExitCode {
     }
 }
 
-/// The JSON object; the README describes it.
+/// The JSON object; docs/command-line.md describes it.
 #[derive(Serialize)]
 pub struct Json<'a> {
     result: &'static str,

@@ -131,7 +131,7 @@ impl Difference {
 
 /// Whether a kind is about another object, and no object itself.
 fn is_remark(kind: &str) -> bool {
-    ["comment", "grant", "owner"].contains(&kind)
+    ["comment", "default acl", "grant", "owner"].contains(&kind)
 }
 
 /// The kind and the name in the name of a remark: `column hacs_core.patients.family`.

@@ -46,6 +46,8 @@ pub(super) fn statement(difference: &Difference) -> Option<String> {
         "comment" => Some(format!("comment on {} is {}", commented(name), expected.map_or("null".into(), literal))),
         "grant" => rights::grant(difference),
         "owner" => Some(rights::owner(name)),
+        // What PostgreSQL gives to objects that are made later: alter default privileges, as the site wants it.
+        "default acl" => None,
         "partition guards" => Some(guards(name)),
         _ if expected.is_none() => Some(format!("drop {kind} {name}")),
         "table" if difference.change == Change::Changed => table(difference),

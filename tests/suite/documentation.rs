@@ -67,3 +67,43 @@ fn a_database_of_the_python_package_is_refused_with_the_error_that_its_users_are
     let end = database.run(&["migrate"]);
     assert_eq!((end.code, end.stderr.as_str()), (Some(8), expected));
 }
+
+/// The text of an SVG, line by line.
+fn shown(svg: &str) -> Vec<String> {
+    let lines = svg.lines().filter(|line| line.starts_with("<text "));
+    let text = |line: &str| line.split('<').filter_map(|part| Some(part.split_once('>')?.1)).collect::<String>();
+    lines.map(|line| text(line).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")).collect()
+}
+
+/// Times are not the same in every run.
+fn without_times(line: &str) -> String {
+    if !line.contains(" ms") {
+        return line.to_owned();
+    }
+    let words = line
+        .split_whitespace()
+        .map(|word| if word.parse::<f64>().is_ok_and(|_| word.contains('.')) { "#" } else { word });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_picture_of_a_terminal_shows_what_the_program_prints() {
+    let picture = shown(include_str!("../../docs/pictures/terminal.svg"));
+    let database = Database::empty();
+    let mut printed = Vec::new();
+    for line in picture.iter().filter_map(|line| line.strip_prefix("$ ")) {
+        printed.push(format!("$ {line}"));
+        match line.strip_prefix("hacs-refinery ") {
+            Some(command) => printed.extend(database.run(&[command]).stdout.lines().map(str::to_owned)),
+            None => {
+                let sql = line.strip_prefix("psql -qXc '").and_then(|rest| rest.strip_suffix('\'')).expect("psql");
+                database.client().batch_execute(sql).unwrap();
+            }
+        }
+        printed.push(String::new());
+    }
+    printed.pop();
+    assert!(printed.len() > 20, "{printed:#?}");
+    let compared = |lines: &[String]| lines.iter().map(|line| without_times(line)).collect::<Vec<_>>();
+    assert_eq!(compared(&picture), compared(&printed), "scripts/update-picture.sh makes it anew");
+}

@@ -1,0 +1,226 @@
+//! The commands of README.md and of the documents that it was before: each is run, or stands in a script that runs it.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::database::{Database, Ended, ended, tool};
+use crate::server::{self, Server};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// In the order in which one database lives through them.
+const DOCUMENTS: [&str; 5] =
+    ["README.md", "docs/command-line.md", "docs/data.md", "docs/audit.md", "docs/containers.md"];
+
+fn read(name: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Language and text of each fenced block.
+fn blocks(text: &str) -> Vec<(String, String)> {
+    let fenced = text.split("\n```").skip(1).step_by(2);
+    fenced.map(|block| block.split_once('\n').unwrap()).map(|(tag, text)| (tag.to_owned(), text.to_owned())).collect()
+}
+
+/// What stands between backticks outside of the blocks.
+fn spans(text: &str) -> Vec<String> {
+    let prose: Vec<&str> = text.split("\n```").step_by(2).collect();
+    let spans = prose.iter().flat_map(|prose| prose.split('`').skip(1).step_by(2));
+    spans.map(|span| span.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+struct Reader {
+    database: Database,
+    /// A copy of the scripts, where commands run, and where no `.env` of the developer's counts.
+    dir: tempfile::TempDir,
+    /// How many commands were run here, and how many were found in a script.
+    run: usize,
+    found: usize,
+}
+
+impl Reader {
+    fn new(server: &Server) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("scripts")).unwrap();
+        for entry in fs::read_dir(Path::new(ROOT).join("scripts")).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(&path, dir.path().join("scripts").join(path.file_name().unwrap())).unwrap();
+        }
+        Self { database: Database::on(server), dir, run: 0, found: 0 }
+    }
+
+    /// A program with the tool and the server's programs on its PATH, and the database in libpq's variables.
+    fn command(&self, program: &str) -> Command {
+        let tool = Path::new(env!("CARGO_BIN_EXE_hacs-refinery")).parent().unwrap().to_owned();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let dirs = [tool, server::bindir()].into_iter().chain(std::env::split_paths(&path));
+        let mut command = Command::new(program);
+        command.env_clear().env("PATH", std::env::join_paths(dirs).unwrap()).current_dir(self.dir.path());
+        command.env("LD_LIBRARY_PATH", server::bindir().join("../lib")).stdin(Stdio::null());
+        let conninfo = self.database.conninfo();
+        for (key, variable) in [("host", "PGHOST"), ("port", "PGPORT"), ("user", "PGUSER")] {
+            let value = conninfo.split(' ').find_map(|part| part.strip_prefix(&format!("{key}="))).unwrap();
+            command.env(variable, value);
+        }
+        command.env("PGDATABASE", &self.database.name);
+        command
+    }
+
+    fn sh(&mut self, line: &str) -> Ended {
+        self.run += 1;
+        let mut sh = self.command("sh");
+        // What production has to have, and the name of the one database of a test.
+        sh.env("POSTGRES_PASSWORD", "hard to guess").args(["-ec", line]);
+        let end = ended(sh.output().unwrap());
+        assert_eq!(end.code, Some(0), "{line}: {end:?}");
+        end
+    }
+
+    fn psql(&mut self, script: &str) -> Ended {
+        let file = self.dir.path().join("script.sql");
+        fs::write(&file, script).unwrap();
+        let end = self.sh("psql -XqAt -v ON_ERROR_STOP=1 -f script.sql");
+        assert_eq!(end.stderr, "", "{script}");
+        end
+    }
+
+    /// A command line of a block.
+    fn line(&mut self, line: &str) {
+        let line = line.split("  #").next().unwrap().trim();
+        let stands_in = |script: &str, text: &str| {
+            let found = read(script).lines().any(|line| line.contains(text));
+            assert!(found, "{script} does not run {text:?}");
+        };
+        match line.split(' ').next().unwrap() {
+            "" => {}
+            "hacs-refinery" => drop(self.sh(line)),
+            "scripts/quickstart.sh" | "scripts/test.sh" => {
+                stands_in(".ci/run", line);
+                self.found += 1;
+            }
+            "docker-compose" => {
+                stands_in("scripts/test-containers.sh", &line.replace("docker-compose ", "\"${compose[@]}\" "));
+                self.found += 1;
+            }
+            "scripts/deploy-with-migrations.sh" if line.ends_with("--dry-run") => drop(self.sh(line)),
+            "scripts/deploy-with-migrations.sh" => {
+                stands_in("scripts/test-containers.sh", line);
+                self.found += 1;
+            }
+            _ => panic!("no way is known to try this command: {line}"),
+        }
+    }
+
+    fn block(&mut self, language: &str, text: &str) {
+        match language {
+            "sh" => text.lines().for_each(|line| self.line(line)),
+            "sql" => drop(self.psql(text)),
+            // Doc tests of src/lib.rs.
+            "rust,no_run" => {}
+            "json" => assert_eq!(
+                self.sh("hacs-refinery status --json").stdout,
+                text.trim_start_matches('\n').to_owned() + "\n"
+            ),
+            "dockerfile" => {
+                let tried = read("scripts/test-containers.sh").replace("$image", "hacs-migration");
+                assert!(tried.contains(text), "scripts/test-containers.sh does not build with {text}");
+                self.found += 1;
+            }
+            _ => panic!("no way is known to try a block of {language:?}:\n{text}"),
+        }
+    }
+
+    /// Code in a sentence or a table: what is a command there is run as well, SQL without lasting effect.
+    fn span(&mut self, span: &str) {
+        let first = span.split(' ').next().unwrap();
+        match first {
+            "hacs-refinery" if span.contains(' ') && !span.contains("--help") => drop(self.sh(span)),
+            "psql" => drop(self.sh(span)),
+            "select" | "insert" | "set" | "grant" if span.contains(' ') => {
+                let sql = span.replace("on database hacs ", &format!("on database {} ", self.database.name));
+                self.psql(&format!("begin;\n{sql};\nrollback;\n"));
+            }
+            "cargo" => {
+                let workflow = read(".github/workflows/ci.yml");
+                assert!(workflow.contains(span), "ci.yml does not run {span}");
+                self.found += 1;
+            }
+            _ if first.starts_with("scripts/") => assert!(self.dir.path().join(first).exists(), "there is no {first}"),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn every_command_of_the_readme_and_of_its_documents_works() {
+    // A server of its own: a seal waits for what other databases of a cluster are doing.
+    let server = Server::start(&[]);
+    let mut reader = Reader::new(&server);
+    let mut client = reader.database.client();
+    client.batch_execute("create role hacs_migrator; create role hacs_app; create role hacs_reader").unwrap();
+    for document in DOCUMENTS {
+        if document == "docs/audit.md" {
+            let prepared = "create schema my; create table my.wards (id text primary key);
+                insert into hacs_audit.resource_changes
+                    (changed_at, operation, schema_name, table_name, resource_type, resource_id)
+                values ('2024-01-15', 'INSERT', 's', 't', 'X', 'old');
+                select hacs_audit.ensure_partitions()";
+            client.batch_execute(prepared).unwrap();
+        }
+        let text = read(document);
+        let (ran, found) = (reader.run, reader.found);
+        for (language, block) in blocks(&text) {
+            reader.block(&language, &block);
+        }
+        for span in spans(&text) {
+            reader.span(&span);
+        }
+        println!("{document}: {} run, {} found in scripts", reader.run - ran, reader.found - found);
+        assert!(reader.run > ran, "{document}");
+    }
+    assert!(reader.run > 40 && reader.found >= 6, "{} {}", reader.run, reader.found);
+
+    // What docs/audit.md says of a subscriber whose triggers fire for local writes alone.
+    assert_eq!(reader.database.text("select string_agg(distinct audit, ' ') from hacs_audit.coverage"), "disabled");
+    let replicated = "set session_replication_role = replica; update hacs_core.patients set family = 'replicated'";
+    client.batch_execute(replicated).unwrap();
+    let trail = "select count(*) from hacs_audit.resource_changes where new_values ->> 'family' = 'replicated'";
+    assert_eq!(reader.database.text(trail), "0");
+    client
+        .batch_execute("reset session_replication_role; update hacs_core.patients set family = 'replicated' || id")
+        .unwrap();
+    assert_eq!(reader.database.text(&trail.replace("'replicated'", "'replicatedp1'")), "1");
+    let verify = ended(tool(&["verify"]).env("DATABASE_URL", reader.database.conninfo()).output().unwrap());
+    assert_eq!(verify.code, Some(7), "{verify:?}");
+    assert!(verify.stdout.contains("trigger hacs_core.patients.audit\n"), "{verify:?}");
+}
+
+#[test]
+fn the_gate_runs_what_the_readme_cannot_and_everything_with_all_features() {
+    let gate = read(".ci/run");
+    for script in
+        ["scripts/quickstart.sh", "scripts/test.sh", "scripts/check-manifests.sh", "scripts/test-containers.sh"]
+    {
+        assert!(gate.lines().any(|line| line.trim() == script), "{script}");
+    }
+    let tests = read("scripts/test.sh");
+    for command in ["cargo clippy", "cargo test", "cargo doc"] {
+        let line = tests.lines().find(|line| line.contains(command)).unwrap();
+        assert!(line.contains("--all-features"), "{line}");
+    }
+    assert!(tests.contains("cargo clippy --locked --quiet --lib --bins"), "the library without features");
+}
+
+#[test]
+fn the_exit_codes_of_the_readme_are_those_of_the_help() {
+    let readme = read("README.md");
+    let (_, table) = readme.split_once("| code | meaning |\n|---|---|\n").unwrap();
+    let codes: Vec<&str> = table.lines().map_while(|line| line.strip_prefix("| ")?.split(" |").next()).collect();
+    let help = ended(tool(&["--help"]).output().unwrap()).stdout;
+    let (_, list) = help.split_once("Exit codes:\n").unwrap();
+    let list = list.split("\n\n").next().unwrap();
+    let of_help: Vec<&str> =
+        list.lines().filter_map(|line| line.strip_prefix("  ")?.split_once("  ")).map(|(code, _)| code).collect();
+    assert_eq!(codes, of_help);
+}
