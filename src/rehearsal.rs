@@ -86,7 +86,8 @@ fn attempt(client: &mut Client, options: &Options, patience: &Patience) -> Resul
             Target::Version(migration.version())
         } else {
             log::warn!(
-                "{migration} is not rehearsed, since it runs outside a transaction; what follows is rehearsed without it"
+                "{migration} is not rehearsed, since it runs outside a transaction; what follows is rehearsed without \
+                 it, and may read or lock more for that reason"
             );
             Target::FakeVersion(migration.version())
         };

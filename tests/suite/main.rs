@@ -15,6 +15,7 @@ mod deployment;
 mod documentation;
 mod documents;
 mod drift;
+mod evolving;
 mod history;
 mod kills;
 mod legacy;
