@@ -4,7 +4,7 @@ use std::fmt;
 use std::thread::sleep;
 use std::time::Duration;
 
-use postgres::{SimpleQueryRow, Transaction};
+use postgres::{SimpleQueryMessage, SimpleQueryRow, Transaction};
 
 use crate::blocked::Patience;
 use crate::error::{Error, Result};
@@ -39,6 +39,16 @@ impl fmt::Display for Holder {
     }
 }
 
+/// Asks for the lock.
+pub(crate) fn query() -> String {
+    format!("select pg_try_advisory_xact_lock({KEY}) as locked")
+}
+
+/// The answer to [`query`], which may come with others.
+pub(crate) fn answer(messages: &[SimpleQueryMessage]) -> bool {
+    rows(messages).any(|row| row.try_get("locked").ok().flatten() == Some("t"))
+}
+
 /// Waits for the lock. Asking again and again, instead of queueing, leaves the deadline and the messages to us, and
 /// needs no `lock_timeout` that would also strike the migrations.
 pub(crate) fn acquire(transaction: &mut Transaction<'_>, options: &Options, patience: &Patience) -> Result<()> {
@@ -64,10 +74,8 @@ pub(crate) fn acquire(transaction: &mut Transaction<'_>, options: &Options, pati
 }
 
 fn try_lock(transaction: &mut Transaction<'_>) -> Result<bool> {
-    let messages = transaction
-        .simple_query(&format!("select pg_try_advisory_xact_lock({KEY})"))
-        .map_err(Error::during("taking the migration lock"))?;
-    Ok(rows(&messages).any(|row| row.get(0) == Some("t")))
+    let messages = transaction.simple_query(&query()).map_err(Error::during("taking the migration lock"))?;
+    Ok(answer(&messages))
 }
 
 fn holder(transaction: &mut Transaction<'_>) -> Result<Option<Holder>> {

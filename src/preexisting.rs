@@ -32,7 +32,7 @@ pub(crate) fn answer(messages: &[SimpleQueryMessage]) -> bool {
 pub(crate) fn check(ledger: &mut Ledger<'_>, options: &Options) -> Result<()> {
     let all = crate::migrations();
     let newest = all.last().map(refinery::Migration::version);
-    if options.migrations != all || options.target.is_some_and(|target| Some(target) < newest) {
+    if *options.migrations != all || options.target.is_some_and(|target| Some(target) < newest) {
         log::warn!("what stood here before the first migration is not checked; hacs-refinery verify does that");
         return Ok(());
     }

@@ -64,7 +64,7 @@ pub fn rehearse(client: &mut Client, options: &Options) -> Result<Rehearsal> {
 
 /// The whole rehearsal, once.
 fn attempt(client: &mut Client, options: &Options, patience: &Patience) -> Result<Rehearsal> {
-    let found = migrate::read_history(client, patience)?;
+    let (found, _) = migrate::read_history(client, patience)?;
     if migrate::plan(&found, options)?.pending.is_empty() {
         return Ok(Rehearsal::default());
     }

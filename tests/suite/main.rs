@@ -25,6 +25,7 @@ mod proxy;
 mod references;
 mod refusals;
 mod rehearsing;
+mod round_trips;
 mod rules;
 mod samples;
 mod scripts;
@@ -36,6 +37,7 @@ mod terminal;
 mod tls;
 mod verifying;
 mod waiting;
+mod wire;
 
 /// A program of `examples/`, which cargo builds beside the tests.
 fn example(name: &str) -> std::process::Command {
