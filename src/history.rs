@@ -91,8 +91,9 @@ pub(crate) struct Plan {
     pub newer: Vec<Record>,
 }
 
-/// The history table's columns as text; shared by `migrate` and `status`.
-pub(crate) const QUERY: &str = "select version, name, applied_on, checksum from hacs_admin.migrations order by version";
+/// The history table's columns as text; shared by `migrate` and `status`. Whoever asks puts the few rows in order: for
+/// the server it would be a quarter of the work.
+pub(crate) const QUERY: &str = "select version, name, applied_on, checksum from hacs_admin.migrations";
 
 /// Reads a row of [`QUERY`].
 pub(crate) fn parse(row: &SimpleQueryRow) -> Result<Record, HistoryError> {

@@ -6,7 +6,7 @@ use refinery_core::traits::sync::{Migrate, Query};
 use std::fmt;
 
 use crate::embedded::HISTORY_TABLE;
-use crate::history::{self, HistoryError};
+use crate::history::{self, HistoryError, Record};
 use crate::script::{Script, savepoint};
 use crate::server_error::{Failure, ServerError};
 use crate::session::{Session, Transaction};
@@ -30,6 +30,10 @@ pub(crate) const BOOTSTRAP: &str = include_str!("bootstrap.sql");
 pub struct Ledger<'a> {
     transaction: Box<dyn Transaction + 'a>,
     seconds: Vec<(i32, f64)>,
+    /// Whether this transaction has made sure of the history table.
+    bootstrapped: bool,
+    /// The history, where it was read and nothing was added to it since.
+    history: Option<Vec<Record>>,
 }
 
 /// What went wrong in a [`Ledger`].
@@ -68,7 +72,7 @@ impl<'a> Ledger<'a> {
     }
 
     pub(crate) fn over(transaction: Box<dyn Transaction + 'a>) -> Self {
-        Self { transaction, seconds: Vec::new() }
+        Self { transaction, seconds: Vec::new(), bootstrapped: false, history: None }
     }
 
     /// Makes everything that was done true.
@@ -78,6 +82,11 @@ impl<'a> Ledger<'a> {
     /// What the server said.
     pub fn commit(self) -> std::result::Result<(), Failure> {
         self.transaction.commit()
+    }
+
+    /// Spares refinery the questions about the history that have just been answered.
+    pub(crate) fn remember(&mut self, history: &[Record]) {
+        self.history = Some(history.to_vec());
     }
 
     /// Version of each migration that was applied in one message with others, and the seconds it took.
@@ -163,6 +172,11 @@ impl refinery_core::traits::sync::Transaction for Ledger<'_> {
     /// refinery hands over migration, INSERT, migration, INSERT, …, or a single statement.
     fn execute<'q, T: Iterator<Item = &'q str>>(&mut self, queries: T) -> std::result::Result<usize, LedgerError> {
         let queries: Vec<&str> = queries.collect();
+        let bootstrap = queries == [BOOTSTRAP];
+        if bootstrap && self.bootstrapped {
+            return Ok(1);
+        }
+        self.history = None;
         let (pairs, rest) = queries.as_chunks::<2>();
         if rest.is_empty() && pairs.iter().all(|[_, insert]| insert.contains(HISTORY_TABLE)) {
             let pairs: Vec<_> = pairs.iter().map(|[sql, insert]| (*sql, *insert)).collect();
@@ -174,12 +188,17 @@ impl refinery_core::traits::sync::Transaction for Ledger<'_> {
                 self.transaction.batch_execute(query).map_err(LedgerError::Server)?;
             }
         }
+        self.bootstrapped |= bootstrap;
         Ok(queries.len())
     }
 }
 
 impl Query<Vec<Migration>> for Ledger<'_> {
     fn query(&mut self, query: &str) -> std::result::Result<Vec<Migration>, LedgerError> {
+        // refinery has no other question but the one for the history.
+        if let Some(history) = &self.history {
+            return Ok(history.iter().map(Migration::from).collect());
+        }
         let messages = self.transaction.simple_query(query).map_err(LedgerError::Server)?;
         rows(&messages).map(|row| Ok((&history::parse(row).map_err(LedgerError::History)?).into())).collect()
     }

@@ -67,7 +67,7 @@ pub use legacy::Conflict;
 pub use lock::Holder;
 pub use manifest::{Manifest, Object};
 pub use migrate::migrate;
-pub use options::{DEFAULT_LOCK_TIMEOUT, Options};
+pub use options::{DEFAULT_LOCK_TIMEOUT, Migrations, Options};
 pub use outside::outside_transaction;
 pub use plan::{pending, script};
 pub use rehearsal::{Lock, Rehearsal, Rehearsed, rehearse};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use postgres::SimpleQueryRow;
+use postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 use crate::blocked::Patience;
 use crate::error::{Error, Result};
@@ -55,6 +55,20 @@ impl fmt::Display for Holder {
     }
 }
 
+/// Asks for the lock.
+pub(crate) fn query(scope: Scope) -> String {
+    let function = match scope {
+        Scope::Transaction => "pg_try_advisory_xact_lock",
+        Scope::Session => "pg_try_advisory_lock",
+    };
+    format!("select {function}({KEY}) as locked")
+}
+
+/// The answer to [`query`], which may come with others.
+pub(crate) fn answer(messages: &[SimpleQueryMessage]) -> bool {
+    rows(messages).any(|row| row.try_get("locked").ok().flatten() == Some("t"))
+}
+
 /// Waits for the lock. Asking again and again, instead of queueing, leaves the deadline and the messages to us, and
 /// needs no `lock_timeout` that would also strike the migrations.
 pub(crate) fn acquire(client: &mut dyn Session, scope: Scope, options: &Options, patience: &Patience) -> Result<()> {
@@ -80,14 +94,8 @@ pub(crate) fn acquire(client: &mut dyn Session, scope: Scope, options: &Options,
 }
 
 fn try_lock(client: &mut dyn Session, scope: Scope) -> Result<bool> {
-    let function = match scope {
-        Scope::Transaction => "pg_try_advisory_xact_lock",
-        Scope::Session => "pg_try_advisory_lock",
-    };
-    let messages = client
-        .simple_query(&format!("select {function}({KEY})"))
-        .map_err(Error::during("taking the migration lock"))?;
-    Ok(rows(&messages).any(|row| row.get(0) == Some("t")))
+    let messages = client.simple_query(&query(scope)).map_err(Error::during("taking the migration lock"))?;
+    Ok(answer(&messages))
 }
 
 fn holder(client: &mut dyn Session) -> Result<Option<Holder>> {

@@ -52,6 +52,24 @@ pub(crate) const SETTINGS: &str = "
     where current_setting('synchronous_commit') = 'off';
 ";
 
+/// Whether `hacs_audit.ensure_partitions()` has something to do: one of its months is not there, or the default partition
+/// holds rows. To call the function takes longer than all the rest of a run with nothing to do; and to see the size of
+/// the partition needs no right to its rows. Who may not look into the schema is told by the function.
+fn months_due() -> String {
+    let missing = (0..=3).map(|months| {
+        format!(
+            "to_regclass('hacs_audit.resource_changes_'
+                || to_char(now() at time zone 'UTC' + interval '{months} months', 'YYYY_MM')) is null or "
+        )
+    });
+    format!(
+        "select case when has_schema_privilege(to_regnamespace('hacs_audit'), 'usage')
+            then {} pg_relation_size(to_regclass('hacs_audit.resource_changes_default')) is distinct from 0
+            else true end as months_due",
+        missing.collect::<String>()
+    )
+}
+
 /// Brings a database to the newest version, or to [`Options::target`].
 ///
 /// Everything happens in one transaction: it takes a lock that admits one run at a time, makes the history table,
@@ -81,10 +99,12 @@ pub(crate) fn run(client: &mut dyn Connection, options: &Options) -> Result<Repo
 
 /// The whole run, once.
 fn attempt(client: &mut dyn Connection, options: &Options, patience: &Patience) -> Result<Report> {
-    let found = read_history(client, patience)?;
+    let (found, months_due) = read_history(client, patience)?;
     let plan = plan(&found, options)?;
     if plan.pending.is_empty() {
-        make_partitions(client, &found);
+        if months_due {
+            make_partitions(client, &found);
+        }
         return Ok(report(&found, &plan, Vec::new()));
     }
     outside::check(&plan.pending)?;
@@ -100,8 +120,9 @@ fn attempt(client: &mut dyn Connection, options: &Options, patience: &Patience) 
 /// Starts the transaction of a run, with its settings and under its lock.
 pub(crate) fn begin<'a>(client: &'a mut dyn Connection, options: &Options, patience: &Patience) -> Result<Ledger<'a>> {
     let mut ledger = Ledger::over(client.begin().map_err(Error::during("starting the transaction"))?);
-    prepare(&mut ledger, options, patience)?;
-    lock::acquire(ledger.transaction(), Scope::Transaction, options, patience)?;
+    if !prepare(&mut ledger, options, patience)? {
+        lock::acquire(ledger.transaction(), Scope::Transaction, options, patience)?;
+    }
     Ok(ledger)
 }
 
@@ -117,17 +138,20 @@ fn make_partitions(client: &mut dyn Session, found: &[Record]) {
     }
 }
 
-/// Sets the transaction up, and looks in the same message whether something else than this tool has been here.
-fn prepare(ledger: &mut Ledger<'_>, options: &Options, patience: &Patience) -> Result<()> {
+/// Sets the transaction up, looks in the same message whether something else than this tool has been here, and asks for
+/// the lock: whether it was free.
+fn prepare(ledger: &mut Ledger<'_>, options: &Options, patience: &Patience) -> Result<bool> {
     let version = env!("CARGO_PKG_VERSION");
     let setup = format!(
-        "{SETTINGS} {} set local hacs_refinery.tool_version = '{version}'; {} set local statement_timeout = {};",
+        "{SETTINGS} {} set local hacs_refinery.tool_version = '{version}'; {} set local statement_timeout = {}; {}",
         patience.setting(),
         legacy::query(),
         options.statement_timeout.as_millis(),
+        lock::query(Scope::Transaction),
     );
     let messages = ledger.transaction().simple_query(&setup).map_err(Error::during("setting up the transaction"))?;
-    legacy::check(&messages)
+    legacy::check(&messages)?;
+    Ok(lock::answer(&messages))
 }
 
 /// Under the lock: makes the history table where it is missing, and reads it. Also whether anything stood in the six
@@ -147,7 +171,9 @@ pub(crate) fn open_history(ledger: &mut Ledger<'_>) -> Result<(Vec<Record>, bool
         .transaction()
         .simple_query(&format!("{}; {}", history::QUERY, preexisting::QUERY))
         .map_err(|error| unreadable(&error).unwrap_or_else(|| Error::during("reading the migration history")(error)))?;
-    Ok((parse_all(&messages)?, preexisting::answer(&messages)))
+    let found = parse_all(&messages)?;
+    ledger.remember(&found);
+    Ok((found, preexisting::answer(&messages)))
 }
 
 /// Under the lock: what is pending now, since another run may have finished while this one waited.
@@ -181,31 +207,49 @@ pub(crate) fn commit(ledger: Ledger<'_>) -> Result<()> {
 }
 
 pub(crate) fn check_target(options: &Options) -> Result<()> {
-    let newest = options.migrations.iter().map(Migration::version).max().unwrap_or(0);
+    let newest = newest(&options.migrations.known());
     match options.target {
         Some(target) if target > newest || target < 1 => Err(Error::NoSuchTarget { target, newest }),
         _ => Ok(()),
     }
 }
 
+fn newest(migrations: &[Migration]) -> i32 {
+    migrations.iter().map(Migration::version).max().unwrap_or(0)
+}
+
 /// The plan for a history, cut at the target.
 pub(crate) fn plan(found: &[Record], options: &Options) -> Result<Plan> {
-    let mut plan = history::compare(found, &options.migrations).map_err(Error::History)?;
-    if let Some(newest) = plan.newer.last().filter(|_| !options.allow_newer) {
-        let known = options.migrations.iter().map(Migration::version).max().unwrap_or(0);
-        return Err(Error::Newer { database: newest.version, known });
+    let known = options.migrations.known();
+    let mut plan = history::compare(found, &known).map_err(Error::History)?;
+    if let Some(newer) = plan.newer.last().filter(|_| !options.allow_newer) {
+        return Err(Error::Newer { database: newer.version, known: newest(&known) });
     }
     plan.pending.retain(|migration| options.target.is_none_or(|target| migration.version() <= target));
+    if !plan.pending.is_empty() {
+        // What is to be run has to have its SQL.
+        let is_pending = |migration: &&Migration| plan.pending.contains(migration);
+        plan.pending = options.migrations.iter().filter(is_pending).cloned().collect();
+    }
     Ok(plan)
 }
 
-/// The history without a transaction and without a lock. A database that has none has an empty one.
-pub(crate) fn read_history(client: &mut dyn Session, patience: &Patience) -> Result<Vec<Record>> {
+/// The history without a transaction and without a lock. A database that has none has an empty one. Also whether months of
+/// the audit trail are due.
+pub(crate) fn read_history(client: &mut dyn Session, patience: &Patience) -> Result<(Vec<Record>, bool)> {
     const UNDEFINED_TABLE: &str = "42P01";
     // One message is one transaction: the setting ends with it.
-    match client.simple_query(&format!("{} {}", patience.setting(), history::QUERY)) {
-        Ok(messages) => parse_all(&messages),
-        Err(failure) if failure.sqlstate() == Some(UNDEFINED_TABLE) => Ok(Vec::new()),
+    match client.simple_query(&format!(
+        "set local search_path = ''; {} {}; {}",
+        patience.setting(),
+        history::QUERY,
+        months_due()
+    )) {
+        Ok(messages) => {
+            let due = rows(&messages).any(|row| row.try_get("months_due").ok().flatten() == Some("t"));
+            Ok((parse_all(&messages)?, due))
+        }
+        Err(failure) if failure.sqlstate() == Some(UNDEFINED_TABLE) => Ok((Vec::new(), false)),
         Err(failure) => {
             Err(unreadable(&failure).unwrap_or_else(|| Error::during("reading the migration history")(failure)))
         }
@@ -227,7 +271,9 @@ fn parse_all(messages: &[postgres::SimpleQueryMessage]) -> Result<Vec<Record>> {
     let of_history = rows(messages).filter(|row| row.try_get("version").is_ok());
     let (records, errors): (Vec<_>, Vec<_>) = of_history.map(history::parse).partition(std::result::Result::is_ok);
     if errors.is_empty() {
-        Ok(records.into_iter().flatten().collect())
+        let mut records: Vec<Record> = records.into_iter().flatten().collect();
+        records.sort_by_key(|record| record.version);
+        Ok(records)
     } else {
         Err(Error::History(errors.into_iter().filter_map(std::result::Result::err).collect()))
     }

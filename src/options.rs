@@ -1,11 +1,14 @@
 //! How a run is to go.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use refinery::Migration;
 
+use crate::embedded;
 use crate::error::{Error, Result};
 
 /// How long to wait for another run to finish, unless told otherwise.
@@ -34,7 +37,40 @@ pub struct Options {
     pub stop: Arc<AtomicBool>,
     /// The migrations to run instead of the embedded ones, for programs that bring migrations of their own after
     /// HACS's: `hacs_refinery::migrations()` and then theirs.
-    pub migrations: Vec<Migration>,
+    pub migrations: Migrations,
+}
+
+/// The migrations of a run: a `Vec` of the embedded ones, made when somebody asks for it. A run that finds nothing to do
+/// never asks.
+#[derive(Clone, Debug, Default)]
+pub struct Migrations(OnceLock<Vec<Migration>>);
+
+impl Migrations {
+    /// Version, name and checksum of each, with or without its SQL.
+    pub(crate) fn known(&self) -> Cow<'_, [Migration]> {
+        self.0.get().map_or_else(|| Cow::Owned(embedded::known()), |migrations| Cow::Borrowed(migrations.as_slice()))
+    }
+}
+
+impl Deref for Migrations {
+    type Target = Vec<Migration>;
+
+    fn deref(&self) -> &Vec<Migration> {
+        self.0.get_or_init(embedded::migrations)
+    }
+}
+
+impl DerefMut for Migrations {
+    fn deref_mut(&mut self) -> &mut Vec<Migration> {
+        self.0.get_or_init(embedded::migrations);
+        self.0.get_mut().unwrap_or_else(|| unreachable!("it was made a moment ago"))
+    }
+}
+
+impl From<Vec<Migration>> for Migrations {
+    fn from(migrations: Vec<Migration>) -> Self {
+        Self(migrations.into())
+    }
 }
 
 impl Default for Options {
@@ -45,7 +81,7 @@ impl Default for Options {
             lock_timeout: DEFAULT_LOCK_TIMEOUT,
             statement_timeout: Duration::ZERO,
             stop: Arc::default(),
-            migrations: crate::migrations(),
+            migrations: Migrations::default(),
         }
     }
 }

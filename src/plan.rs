@@ -15,7 +15,7 @@ use crate::{blocked, ledger, lock, migrate, outside, statements};
 pub fn pending(client: &mut Client, options: &Options) -> Result<Vec<Migration>> {
     migrate::check_target(options)?;
     blocked::retry(client, options, |client, patience| {
-        let found = migrate::read_history(client, patience)?;
+        let (found, _) = migrate::read_history(client, patience)?;
         Ok(migrate::plan(&found, options)?.pending)
     })
 }

@@ -68,7 +68,7 @@ pub fn rehearse(client: &mut Client, options: &Options) -> Result<Rehearsal> {
 
 /// The whole rehearsal, once.
 fn attempt(client: &mut dyn Connection, options: &Options, patience: &Patience) -> Result<Rehearsal> {
-    let found = migrate::read_history(client, patience)?;
+    let (found, _) = migrate::read_history(client, patience)?;
     let pending = migrate::plan(&found, options)?.pending;
     if pending.is_empty() {
         return Ok(Rehearsal::default());

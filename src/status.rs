@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 use serde::Serialize;
 
+use crate::embedded;
 use crate::error::{Error, Result};
 use crate::history::{self, HistoryError, Plan, Record};
 use crate::ledger::rows;
@@ -119,7 +120,7 @@ fn ask(client: &mut dyn Session) -> Result<Status> {
         Default::default()
     };
 
-    let embedded = crate::migrations();
+    let embedded = embedded::known();
     let mut newer = Vec::new();
     let mut pending = Vec::new();
     // A row that cannot be read would seem to be missing as well.

@@ -2,10 +2,14 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use native_tls::{Certificate, Identity, Protocol, TlsConnector};
-use postgres_native_tls::MakeTlsConnector;
+use native_tls::{Certificate, Identity, Protocol, TlsConnector, TlsConnectorBuilder};
+use postgres::Socket;
+use postgres::tls::{MakeTlsConnect, TlsConnect};
+use postgres_native_tls::TlsStream;
 
 use super::ConnectError;
 use super::files;
@@ -65,8 +69,42 @@ pub(crate) fn mode(keywords: &Keywords) -> Result<SslMode, ConnectError> {
     }
 }
 
+/// Settings of which a connector is made once the server has agreed to TLS. To make one takes many times as long as
+/// all else that a run with nothing to do does: it reads every certificate of the machine, needed or not.
+#[derive(Clone)]
+pub(crate) struct Connector(Arc<TlsConnectorBuilder>);
+
+impl MakeTlsConnect<Socket> for Connector {
+    type Stream = TlsStream<Socket>;
+    type TlsConnect = Handshake;
+    type Error = native_tls::Error;
+
+    fn make_tls_connect(&mut self, domain: &str) -> Result<Handshake, native_tls::Error> {
+        Ok(Handshake { settings: self.0.clone(), domain: domain.to_owned() })
+    }
+}
+
+/// A connection that may come to speak TLS.
+pub(crate) struct Handshake {
+    settings: Arc<TlsConnectorBuilder>,
+    domain: String,
+}
+
+impl TlsConnect<Socket> for Handshake {
+    type Stream = TlsStream<Socket>;
+    type Error = native_tls::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Stream, native_tls::Error>> + Send>>;
+
+    fn connect(self, stream: Socket) -> Self::Future {
+        Box::pin(async move {
+            let connector = self.settings.build()?;
+            postgres_native_tls::TlsConnector::new(connector, &self.domain).connect(stream).await
+        })
+    }
+}
+
 /// A connector that verifies what the mode asks for, and no more.
-pub(crate) fn connector(keywords: &Keywords, mode: SslMode) -> Result<MakeTlsConnector, ConnectError> {
+pub(crate) fn connector(keywords: &Keywords, mode: SslMode) -> Result<Connector, ConnectError> {
     let mut builder = TlsConnector::builder();
     let system = keywords.get("sslrootcert") == Some("system");
     let root = match keywords.get("sslrootcert") {
@@ -81,7 +119,6 @@ pub(crate) fn connector(keywords: &Keywords, mode: SslMode) -> Result<MakeTlsCon
     }
     if mode < SslMode::VerifyCa {
         builder.danger_accept_invalid_certs(true);
-        // Reading the machine's certificates takes longer than a whole status query, and here for nothing.
         builder.disable_built_in_roots(true);
     }
     builder.danger_accept_invalid_hostnames(mode < SslMode::VerifyFull);
@@ -105,7 +142,7 @@ pub(crate) fn connector(keywords: &Keywords, mode: SslMode) -> Result<MakeTlsCon
             _ => return Err(ConnectError::Value("ssl_min_protocol_version", "it is neither TLSv1.2 nor TLSv1.3")),
         }));
     }
-    Ok(MakeTlsConnector::new(builder.build().map_err(ConnectError::Tls)?))
+    Ok(Connector(Arc::new(builder)))
 }
 
 fn client_certificate(keywords: &Keywords) -> Option<(PathBuf, PathBuf)> {

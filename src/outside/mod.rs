@@ -60,7 +60,7 @@ fn stages(
     unfinished: &mut Option<Unfinished>,
 ) -> Result<()> {
     // Another run may have finished while this one waited for the lock.
-    let found = blocked::retry(client, options, |client, patience| migrate::read_history(client, patience))?;
+    let (found, _) = blocked::retry(client, options, |client, patience| migrate::read_history(client, patience))?;
     let plan = migrate::plan(&found, options)?;
     report.version = found.last().map(|last| last.version);
     report.newer = plan.newer.iter().map(|record| record.version).collect();

@@ -34,6 +34,7 @@ mod readme;
 mod references;
 mod refusals;
 mod rehearsing;
+mod round_trips;
 mod rules;
 mod samples;
 mod scripts;
@@ -46,6 +47,7 @@ mod tls;
 mod troubleshooting;
 mod verifying;
 mod waiting;
+mod wire;
 
 /// A program of `examples/`. cargo builds all of them beside the tests, but not where one test program is asked for.
 fn example(name: &str) -> std::process::Command {

@@ -101,6 +101,6 @@ fn a_program_that_has_none_of_these_migrations_is_not_asked() {
     database.client().batch_execute("create schema hacs_core; create table hacs_core.mine (a int)").unwrap();
     let mut options = hacs_refinery::Options::default();
     options.migrations =
-        vec![refinery::Migration::unapplied("V1__mine.sql", "alter table hacs_core.mine add b int").unwrap()];
+        vec![refinery::Migration::unapplied("V1__mine.sql", "alter table hacs_core.mine add b int").unwrap()].into();
     assert_eq!(hacs_refinery::migrate(&mut database.client(), &options).unwrap().applied.len(), 1);
 }

@@ -89,22 +89,3 @@ fn pass(mut from: impl Read, mut to: impl Write, mut first: bool, limit: Option<
         count.fetch_add(1, Ordering::Relaxed);
     }
 }
-
-#[test]
-fn a_run_with_nothing_to_do_sends_two_queries_and_a_fresh_one_few() {
-    let server = crate::server::shared();
-    let database = crate::database::Database::on(server);
-    let messages_of = |args: &[&str]| {
-        let proxy = Proxy::start(server, None);
-        let url = format!("postgresql://postgres@127.0.0.1:{}/{}?sslmode=disable", proxy.port, database.name);
-        let end = crate::database::ended(crate::database::tool(args).env("DATABASE_URL", url).output().unwrap());
-        assert_eq!(end.code, Some(0), "{end:?}");
-        // The start-up message and the good-bye are no queries.
-        proxy.count(Sender::Client) - 2
-    };
-    let fresh = messages_of(&["migrate"]);
-    assert!(fresh <= 10, "{fresh}");
-    // the history, and the months of the audit trail
-    assert_eq!(messages_of(&["migrate"]), 2);
-    assert_eq!(messages_of(&["status"]), 2);
-}
