@@ -27,12 +27,14 @@ pub fn script(pending: &[Migration]) -> String {
     if pending.is_empty() {
         return "-- Nothing is pending.\n".to_owned();
     }
-    let lock = if outside::any(pending) { "pg_advisory_lock" } else { "pg_advisory_xact_lock" };
     let begin = format!("begin;\n{}\n", migrate::SETTINGS.trim());
-    let (lock, bootstrap) = (format!("select {lock}({});\n", lock::KEY), ledger::BOOTSTRAP);
-    let mut text = format!("\\set ON_ERROR_STOP on\n{}", if outside::any(pending) { &lock } else { "" });
-    text += &begin.replacen("begin;\n", &format!("begin;\n{}", if outside::any(pending) { "" } else { &lock }), 1);
-    text += bootstrap;
+    let mut text = "\\set ON_ERROR_STOP on\n".to_owned();
+    if outside::any(pending) {
+        text += &format!("select pg_advisory_lock({});\n{begin}", lock::KEY);
+    } else {
+        text += &format!("{begin}select pg_advisory_xact_lock({});\n", lock::KEY);
+    }
+    text += ledger::BOOTSTRAP;
     for migration in pending {
         text += &format!("\n-- {migration}.sql\n\n");
         if outside::outside_transaction(migration) {

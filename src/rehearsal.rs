@@ -90,7 +90,8 @@ fn attempt(client: &mut dyn Connection, options: &Options, patience: &Patience) 
             Target::Version(migration.version())
         } else {
             log::warn!(
-                "{migration} is not rehearsed, since it runs outside a transaction; what follows is rehearsed without it"
+                "{migration} is not rehearsed, since it runs outside a transaction; what follows is rehearsed without \
+                 it, and may read or lock more for that reason"
             );
             Target::FakeVersion(migration.version())
         };

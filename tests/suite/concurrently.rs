@@ -242,7 +242,7 @@ fn a_long_transaction_is_waited_for_and_nobody_waits_behind() {
     let mut long = database.client();
     long.batch_execute("begin; insert into hacs_core.patients (family) values ('Long')").unwrap();
 
-    let mut options = with(&[&three()[0].replace("patients", "encounters"), &three()[1].replace("ward", "family")]);
+    let mut options = with(&[&three()[0].replace("patients", "encounters"), &three()[1].replace("ward", "gender")]);
     options.lock_timeout = Duration::from_millis(700);
     let error = migrate(&mut database.client(), &options).unwrap_err();
     let Error::Partly { applied, unfinished: Some(unfinished), cause } = &error else { panic!("{error:?}") };

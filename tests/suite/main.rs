@@ -17,6 +17,7 @@ mod deployment;
 mod documentation;
 mod documents;
 mod drift;
+mod evolving;
 mod examples;
 mod history;
 mod kills;

@@ -174,10 +174,13 @@ pub fn free_port() -> u16 {
 }
 
 /// Reads until the pipe closes, which it does when the tests are over or killed, then ends the server and removes its
-/// files.
+/// files. A job in the background of a shell is started with SIGQUIT ignored, and PgBouncer leaves it so: hence SIGKILL
+/// to whoever is still there after some seconds.
 pub fn caretaker(server: u32, dir: &Path) -> Child {
-    let script = "trap '' INT TERM HUP; cat >/dev/null; kill -QUIT \"$1\"; \
-                  while kill -0 \"$1\" 2>/dev/null; do sleep 0.1; done; rm -rf \"$2\"";
+    let script = "trap '' INT TERM HUP; cat >/dev/null; kill -QUIT \"$1\"; tries=0; \
+                  while kill -0 \"$1\" 2>/dev/null; do \
+                      sleep 0.1; tries=$((tries + 1)); [ $tries -lt 80 ] || kill -KILL \"$1\"; \
+                  done; rm -rf \"$2\"";
     Command::new("sh")
         .args(["-c", script, "caretaker", &server.to_string()])
         .arg(dir)

@@ -1,0 +1,5 @@
+-- The source is NOT NULL now. PostgreSQL sees from the valid constraint that every row has one, and reads none of them.
+
+set local lock_timeout = '100ms';
+
+alter table hacs_core.observations alter column source set not null;
