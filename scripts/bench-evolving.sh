@@ -147,7 +147,6 @@ run() {
     say "the plain forms, without a writer"
     plain 'alter table hacs_core.observations add column x text generated always as (source) stored'
     plain "alter table hacs_core.observations add constraint x check (priority in ('routine', 'urgent', 'stat'))"
-    plain 'alter table hacs_core.observations add constraint x foreign key (device_id) references hacs_core.devices'
     plain 'alter table hacs_core.observations alter column code_text set not null'
     plain 'create index x on hacs_core.observations (code_text, effective_datetime) where code_text is not null'
 }

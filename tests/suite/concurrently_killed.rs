@@ -4,9 +4,11 @@ use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::concurrently::{indexes, slowly, three, with_patients};
 use crate::database::{Database, Ended, ended};
 use crate::kills::{moments, rounds};
+use crate::proxy::{Proxy, Sender};
+use crate::server;
+use crate::stages::{BOTH, filled, indexes, slowly, three, with, with_patients};
 
 /// The three migrations as files, and a program that runs them.
 struct Files(tempfile::TempDir);
@@ -21,10 +23,14 @@ impl Files {
     }
 
     fn start(&self, database: &Database) -> Child {
+        self.start_on(&database.conninfo())
+    }
+
+    fn start_on(&self, url: &str) -> Child {
         let files = (9..12).map(|version| self.0.path().join(format!("V{version}__mine.sql")));
         crate::example("embed")
             .args(files)
-            .env("DATABASE_URL", database.conninfo())
+            .env("DATABASE_URL", url)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -35,8 +41,6 @@ impl Files {
         ended(self.start(database).wait_with_output().unwrap())
     }
 }
-
-const COMPLETE: &str = "hacs_core.patients_phone_key true, hacs_core.patients_ward_idx true";
 
 /// What stands there now, before the next run: the history is ahead of nothing. Then the next run completes it.
 /// Tells what stood there.
@@ -55,12 +59,12 @@ fn holds(files: &Files, database: &Database, what: &str) -> String {
     assert!(["none", "9", "9 10", "9 10 11"].contains(&found.as_str()), "{what}: {found}");
     assert_eq!(database.text(column), if found == "none" { "0" } else { "1" }, "{what}: {found}");
     assert!(found != "none" || made == "none", "{what}: {found}: {made}");
-    assert!(!found.contains("10") || made == COMPLETE, "{what}: {found}: {made}");
+    assert!(!found.contains("10") || made == BOTH, "{what}: {found}: {made}");
 
     slowly(database, 0.0);
     let next = files.run(database);
     assert_eq!(next.code, Some(0), "{what}: {next:?}");
-    assert_eq!((database.text(versions).as_str(), indexes(database).as_str()), ("9 10 11", COMPLETE), "{what}");
+    assert_eq!((database.text(versions).as_str(), indexes(database).as_str()), ("9 10 11", BOTH), "{what}");
     assert_eq!(database.text("select bool_and(indisvalid and indisready) from pg_index"), "t", "{what}");
     assert_eq!(
         database.text(
@@ -115,6 +119,35 @@ fn a_backend_terminated_at_any_moment_leaves_no_more_than_an_invalid_index_and_t
 }
 
 #[test]
+fn a_connection_cut_after_any_message_is_continued_by_the_next_run() {
+    let files = Files::write();
+    let server = server::shared();
+    let run = |database: &Database, cut| {
+        let proxy = Proxy::start(server, cut);
+        let url = format!("postgresql://postgres@127.0.0.1:{}/{}?sslmode=disable", proxy.port, database.name);
+        let end = ended(files.start_on(&url).wait_with_output().unwrap());
+        (end, [Sender::Client, Sender::Server].map(|sender| proxy.count(sender)))
+    };
+    let (end, counts) = run(&filled(Database::migrated_on(server), 3), None);
+    assert_eq!(end.code, Some(0), "{end:?}");
+    let mut met = Vec::new();
+    for (sender, count) in [Sender::Client, Sender::Server].into_iter().zip(counts) {
+        for moment in moments(rounds(4)) {
+            let database = filled(Database::migrated_on(server), 3);
+            let limit = 3 + (moment * (count - 3) as f64) as usize;
+            let (end, _) = run(&database, Some((sender, limit)));
+            let found = holds(&files, &database, &format!("cut after message {limit} of {count} of the {sender:?}"));
+            assert!(end.code == Some(1) || found.starts_with("9 10 11"), "{end:?}");
+            met.push(found);
+        }
+    }
+    assert!(
+        met.iter().any(|found| found.starts_with("9: ")) && met.iter().any(|found| found.starts_with("9 10: ")),
+        "{met:#?}"
+    );
+}
+
+#[test]
 fn a_run_that_ended_before_its_history_row_is_completed_without_making_the_index_again() {
     let database = with_patients(20);
     let files = three();
@@ -124,8 +157,8 @@ fn a_run_that_ended_before_its_history_row_is_completed_without_making_the_index
     client.batch_execute(sql).unwrap();
     let made = "select 'hacs_core.patients_ward_idx'::regclass::oid";
     let before = database.text(made);
-    let options = crate::concurrently::with(&["select 1", &files[1], "select 1"]);
+    let options = with(&["select 1", &files[1], "select 1"]);
     hacs_refinery::migrate(&mut client, &options).unwrap();
     assert_eq!(database.text(made), before);
-    assert_eq!(indexes(&database), COMPLETE);
+    assert_eq!(indexes(&database), BOTH);
 }

@@ -40,6 +40,7 @@ mod samples;
 mod scripts;
 mod server;
 mod snapshots;
+mod stages;
 mod status;
 mod surroundings;
 mod terminal;
