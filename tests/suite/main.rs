@@ -13,6 +13,7 @@ mod deployment;
 mod documentation;
 mod documents;
 mod drift;
+mod embeddings;
 mod history;
 mod kills;
 mod legacy;
