@@ -2,9 +2,9 @@
 # The schema against the tables of the original Python system, with their indexes, on the same data: how fast both answer
 # and take rows, and how large the indexes are. What their columns cannot answer is left out.
 #
-#   scripts/bench-legacy.sh [observations [rounds [seconds]]]         1000000 3 5
+#   scripts/bench-legacy.sh [observations [rounds [seconds [prepare|rows|answers|all]]]]         1000000 3 5 all
 #
-# Rows are taken at 100 000 observations, in bulk and one in a transaction.
+# Rows are taken at 100 000 observations, in bulk and one in a transaction. A part alone is for a machine that others use.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -13,6 +13,7 @@ cd "$(dirname "$0")/.."
 size=${1:-1000000}
 rounds=${2:-3}
 seconds=${3:-5}
+part=${4:-all}
 [ -x "$bin/pgbench" ] || die "pgbench is missing in $bin"
 
 exists() { [ -n "$(sql postgres -c "select 1 from pg_database where datname = '$1'")" ]; }
@@ -110,19 +111,20 @@ insert into hacs_core.observations ($key status, category, code, subject, encoun
 select $value status, category, code, subject, encounter, now(), now(), value_quantity from (values (
     'final', '[{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "vital-signs"}]}]'::jsonb,
     '{"text": "Heart rate", "coding": [{"system": "http://loinc.org", "code": "8867-4", "display": "Heart rate"}]}'::jsonb,
-    'Patient/p' || 1 + :n / 2, 'Encounter/e' || :n, '{"value": 72, "unit": "/min", "system": "http://unitsofmeasure.org"}'::jsonb
+    'Patient/p' || 1 + (:n - 1) / 2, 'Encounter/e' || :n, '{"value": 72, "unit": "/min", "system": "http://unitsofmeasure.org"}'::jsonb
 )) as v (status, category, code, subject, encounter, value_quantity);
 SQL
     printf '%s %s\n' "$3" "$("$bin/pgbench" -h "$HACS_QUICKSTART_DIR" -U hacs -n -M prepared -T "$seconds" -c 2 \
         -f "$HACS_QUICKSTART_DIR/single.sql" "$1" | awk '/^tps/ { print $3 }')"
 }
 
-prepare 100000
-hospital "$size" >/dev/null
-prepare "$size"
-full_legacy 100000
-full_legacy "$size"
-if [ "${4:-}" = prepare ]; then exit; fi
+for observations in 100000 "$size"; do
+    prepare "$observations"
+    full_legacy "$observations"
+done
+if [ "$part" = prepare ]; then exit; fi
+
+if [ "$part" != answers ]; then
 
 say "rows in bulk"
 for _ in $(seq "$rounds"); do
@@ -150,6 +152,8 @@ awk -v rounds="$rounds" '
     }' "$HACS_QUICKSTART_DIR/bulk"
 awk -v rounds="$rounds" '{ s[$1] += $2 / rounds } END { printf "| observations one by one, a second | %.0f | %.0f | %.2f | %.0f | %.2f |\n",
     s["legacy"], s["rules"], s["rules"] / s["legacy"], s["audit"], s["audit"] / s["legacy"] }' "$HACS_QUICKSTART_DIR/single"
+fi
+if [ "$part" = rows ]; then exit; fi
 
 # ---------------------------------------------------------------------------------------------------------------
 # Answers and sizes
