@@ -56,6 +56,9 @@ need_postgres() {
     find_postgres || die "no PostgreSQL server found, although one was installed; set PG_BINDIR"
 }
 
+# Whether the server in a directory can make the extension of pgvector.
+has_pgvector() { [ -e "$("$1/pg_config" --sharedir 2>/dev/null)/extension/vector.control" ]; }
+
 # The server's programs refuse to run as root.
 server_user() {
     local name

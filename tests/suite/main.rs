@@ -17,6 +17,7 @@ mod deployment;
 mod documentation;
 mod documents;
 mod drift;
+mod embeddings;
 mod evolving;
 mod examples;
 mod history;

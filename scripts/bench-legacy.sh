@@ -1,0 +1,177 @@
+#!/usr/bin/env bash
+# The schema against the tables of the original Python system, with their indexes, on the same data: how fast both answer
+# and take rows, and how large the indexes are. What their columns cannot answer is left out.
+#
+#   scripts/bench-legacy.sh [observations [rounds [seconds [prepare|rows|answers|all]]]]         1000000 3 5 all
+#
+# Rows are taken at 100 000 observations, in bulk and one in a transaction. A part alone is for a machine that others use.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+. scripts/bench-lib.sh
+
+size=${1:-1000000}
+rounds=${2:-3}
+seconds=${3:-5}
+part=${4:-all}
+[ -x "$bin/pgbench" ] || die "pgbench is missing in $bin"
+
+exists() { [ -n "$(sql postgres -c "select 1 from pg_database where datname = '$1'")" ]; }
+columns() { sql "$1" -c "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
+    where attrelid = '$2'::regclass and attnum > 0 and attgenerated = '' and not attisdropped"; }
+
+# The tables that both have, what others refer to first, each beside its counterpart and its view in as_legacy.
+pairs='hacs_core.patients hacs_core.patients
+hacs_core.organizations hacs_core.organizations
+hacs_core.encounters hacs_core.encounters
+hacs_core.observations hacs_core.observations
+hacs_clinical.conditions hacs_clinical.conditions
+hacs_clinical.medication_requests hacs_clinical.medication_requests
+hacs_clinical.appointments hacs_clinical.appointments
+hacs_agents.messages hacs_agents.agent_messages
+hacs_agents.memories hacs_agents.memory_blocks
+hacs_registry.knowledge_items hacs_registry.knowledge_items'
+
+# The same rows, ready to be inserted, in a schema "stage": stage_rows FROM TO RELATION TABLE
+stage_rows() {
+    local list
+    list=$(columns "$1" "$3")
+    sql "$2" -c "set client_min_messages = warning" -c "create schema if not exists stage" -c "create unlogged table stage.${4/./_} as select $list from $4 limit 0"
+    sql "$1" -c "copy (select $list from $3 order by created_at, id) to stdout (format binary)" |
+        sql "$2" -c "set client_min_messages = warning" -c "copy stage.${4/./_} from stdin (format binary)"
+}
+
+# Statements that insert a staged table: insertion DATABASE TABLE
+insertion() {
+    local list
+    list=$(columns "$1" "stage.${2/./_}")
+    printf "insert into %s (%s) select %s from stage.%s;\n" "$2" "$list" "$list" "${2/./_}"
+}
+
+# ---------------------------------------------------------------------------------------------------------------
+# Both, empty but for what is staged, at 100 000 observations; and both full at the size that is asked for.
+# ---------------------------------------------------------------------------------------------------------------
+
+prepare() {
+    local from ours theirs
+    from=$(hospital "$1")
+    sql "$from" -f scripts/bench-legacy-data.sql
+    if ! exists "staged_$1"; then
+        say "the same $1 observations for both"
+        copy_of template0 staging_legacy
+        sql staging_legacy -f scripts/bench-legacy-tables.sql
+        copy_of hacs staging
+        while read -r ours theirs; do
+            stage_rows "$from" staging "$ours" "$ours"
+            stage_rows "$from" staging_legacy "as_legacy.${theirs/./_}" "$theirs"
+        done <<<"$pairs"
+        stage_rows "$from" staging_legacy as_legacy.hacs_audit_system_audit_log hacs_audit.system_audit_log
+        sql staging -c "vacuum analyze"
+        sql staging_legacy -c "vacuum analyze"
+        sql postgres -c "set client_min_messages = warning" -c "drop database if exists staged_legacy_$1" \
+            -c "alter database staging_legacy rename to staged_legacy_$1" -c "alter database staging rename to staged_$1"
+    fi
+}
+
+full_legacy() {
+    if ! exists "legacy_$1"; then
+        copy_of "staged_legacy_$1" filling
+        { while read -r _ theirs; do insertion filling "$theirs"; done <<<"$pairs"; insertion filling hacs_audit.system_audit_log; } |
+            sql filling
+        sql filling -c "set client_min_messages = warning" -c "drop schema stage cascade" -c "vacuum analyze"
+        sql postgres -c "alter database filling rename to legacy_$1"
+    fi
+}
+
+# ---------------------------------------------------------------------------------------------------------------
+# Rows
+# ---------------------------------------------------------------------------------------------------------------
+
+# Seconds to insert all staged rows, table by table: bulk DATABASE TABLES, with the audit on or off.
+bulk() {
+    copy_of "$1" bench_bulk
+    audit bench_bulk "$2"
+    { printf '\\timing on\n'; while read -r table; do printf '\\echo %s\n' "$table"; insertion bench_bulk "$table"; done; } |
+        sql bench_bulk | awk -v kind="$3" '/^hacs/ { table = $1 } /^Time/ { print kind, table, $2 }'
+}
+
+audit() {
+    sql "$1" -c "select format('alter table %s %s trigger audit;', tgrelid::regclass, '$2') from pg_trigger where tgname = 'audit'" |
+        sql "$1"
+}
+
+# Observations a second, each in a transaction of its own: single DATABASE AUDIT KIND PATIENT-COLUMNS
+single() {
+    audit "$1" "$2"
+    local key='' value=''
+    if [ "$3" = legacy ]; then key='id, ' value='gen_random_uuid()::text, '; fi
+    cat >"$HACS_QUICKSTART_DIR/single.sql" <<SQL
+\\set n random(1, 20000)
+insert into hacs_core.observations ($key status, category, code, subject, encounter, effective_datetime, issued, value_quantity)
+select $value status, category, code, subject, encounter, now(), now(), value_quantity from (values (
+    'final', '[{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "vital-signs"}]}]'::jsonb,
+    '{"text": "Heart rate", "coding": [{"system": "http://loinc.org", "code": "8867-4", "display": "Heart rate"}]}'::jsonb,
+    'Patient/p' || 1 + (:n - 1) / 2, 'Encounter/e' || :n, '{"value": 72, "unit": "/min", "system": "http://unitsofmeasure.org"}'::jsonb
+)) as v (status, category, code, subject, encounter, value_quantity);
+SQL
+    printf '%s %s\n' "$3" "$("$bin/pgbench" -h "$HACS_QUICKSTART_DIR" -U hacs -n -M prepared -T "$seconds" -c 2 \
+        -f "$HACS_QUICKSTART_DIR/single.sql" "$1" | awk '/^tps/ { print $3 }')"
+}
+
+for observations in 100000 "$size"; do
+    prepare "$observations"
+    full_legacy "$observations"
+done
+if [ "$part" = prepare ]; then exit; fi
+
+if [ "$part" != answers ]; then
+
+say "rows in bulk"
+for _ in $(seq "$rounds"); do
+    cut -d' ' -f2 <<<"$pairs" | bulk staged_legacy_100000 disable legacy
+    cut -d' ' -f1 <<<"$pairs" | bulk staged_100000 disable rules
+    cut -d' ' -f1 <<<"$pairs" | bulk staged_100000 'enable always' audit
+done >"$HACS_QUICKSTART_DIR/bulk"
+say "single rows"
+copy_of hospital_100000 bench_ours
+copy_of legacy_100000 bench_legacy
+for _ in $(seq "$rounds"); do
+    single bench_legacy disable legacy
+    single bench_ours disable rules
+    single bench_ours 'enable always' audit
+done >"$HACS_QUICKSTART_DIR/single"
+
+printf '| rows | Python tables | all rules | | all rules and audit | |\n|---|--:|--:|--:|--:|--:|\n'
+awk -v rounds="$rounds" '
+    { ms[$1, $2] += $3 / rounds; all[$1] += $3 / rounds }
+    END {
+        printf "| observations in bulk, ms | %.0f | %.0f | %.2f | %.0f | %.2f |\n", ms["legacy", o = "hacs_core.observations"], ms["rules", o],
+            ms["legacy", o] / ms["rules", o], ms["audit", o], ms["legacy", o] / ms["audit", o]
+        printf "| all tables in bulk, ms | %.0f | %.0f | %.2f | %.0f | %.2f |\n", all["legacy"], all["rules"],
+            all["legacy"] / all["rules"], all["audit"], all["legacy"] / all["audit"]
+    }' "$HACS_QUICKSTART_DIR/bulk"
+awk -v rounds="$rounds" '{ s[$1] += $2 / rounds } END { printf "| observations one by one, a second | %.0f | %.0f | %.2f | %.0f | %.2f |\n",
+    s["legacy"], s["rules"], s["rules"] / s["legacy"], s["audit"], s["audit"] / s["legacy"] }' "$HACS_QUICKSTART_DIR/single"
+fi
+if [ "$part" = rows ]; then exit; fi
+
+# ---------------------------------------------------------------------------------------------------------------
+# Answers and sizes
+# ---------------------------------------------------------------------------------------------------------------
+
+say "answers at $size observations"
+for file in benches/questions/legacy/*.sql; do
+    name=${file##*/}
+    printf '%s %s %s\n' "${name%.sql}" "$(ask "legacy_$size" "$file" | cut -d' ' -f1-3)" \
+        "$(ask "hospital_$size" "benches/questions/$name" | cut -d' ' -f1-3)"
+done | awk '
+    BEGIN { printf "\n| question | Python tables, ms | rows | here, ms | rows | times faster |\n|---|--:|--:|--:|--:|--:|\n" }
+    { printf "| `%s` | %.2f | %d | %.2f | %d | %.1f |\n", $1, $2, $4, $5, $7, $2 / $5; sum += log($2 / $5); n++ }
+    END { printf "| geometric mean of %d | | | | | %.1f |\n", n, exp(sum / n) }'
+
+# Of the tables that both have and of the trail; in MB, and bytes a row.
+sizes() { sql "$1" -c "select round(sum(pg_indexes_size(oid)) / 1e6), round(sum(pg_table_size(oid)) / 1e6), count(*) from pg_class
+    where relkind = 'r' and (oid::regclass::text = any (string_to_array('$2', ' ')) or relname ~ '^(resource_changes|system_audit_log)')"; }
+printf '\n| at %s observations | indexes, MB | tables, MB |\n|---|--:|--:|\n' "$size"
+sizes "legacy_$size" "$(cut -d' ' -f2 <<<"$pairs" | tr '\n' ' ')" | awk -F'|' '{ printf "| Python tables | %d | %d |\n", $1, $2 }'
+sizes "hospital_$size" "$(cut -d' ' -f1 <<<"$pairs" | tr '\n' ' ')" | awk -F'|' '{ printf "| here | %d | %d |\n", $1, $2 }'
