@@ -13,6 +13,7 @@ mod deployment;
 mod documentation;
 mod documents;
 mod drift;
+mod growth;
 mod history;
 mod kills;
 mod legacy;
