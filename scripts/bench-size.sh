@@ -13,7 +13,7 @@ need_peers
 # shellcheck disable=SC2046 # two words on purpose
 export $(variables "$port")
 
-# The file that holds most of a tool, and what prints its version.
+# What is started: for two of the tools a script, whose rest lies in a directory of its own.
 file_of() {
     case $1 in
     psql) echo "$bin/psql" ;;
@@ -22,6 +22,13 @@ file_of() {
     sqlx-cli) echo "$cache/sqlx-cli/bin/sqlx" ;;
     dbmate) echo "$dbmate" ;;
     *) echo "$cache/python/bin/$1" ;;
+    esac
+}
+
+size_of() {
+    case $1 in
+    alembic | yoyo) du -sk "$cache/python/lib" | cut -f 1 ;;
+    *) echo "$(($(stat -L -c %s "$(file_of "$1")") / 1024))" ;;
     esac
 }
 
@@ -34,17 +41,17 @@ time_of() {
     awk -F, 'END { printf "%.1f", $(NF - 4) * 1000 }' "$home/csv"
 }
 
-printf '%-14s %12s %14s %14s %10s\n' tool '--version ms' 'fresh kB' 'nothing kB' 'file kB'
+printf '%-14s %12s %14s %14s %10s\n' tool '--help ms' 'fresh kB' 'nothing kB' 'file kB'
 for tool in "${tools[@]}"; do
     empty_database "$tool"
     read -ra command <<<"$(command_of "$tool" "$port")"
     fresh=$(memory_of "${command[@]}")
     if [ "$tool" = psql ]; then command=("$bin/psql" -X -c 'select 1' "${command[-1]}"); fi
-    printf '%-14s %12s %14s %14s %10s\n' "$tool" "$(time_of "$(file_of "$tool") --version")" "$fresh" \
-        "$(memory_of "${command[@]}")" "$(($(stat -L -c %s "$(file_of "$tool")") / 1024))"
+    printf '%-14s %12s %14s %14s %10s\n' "$tool" "$(time_of "$(file_of "$tool") --help")" "$fresh" \
+        "$(memory_of "${command[@]}")" "$(size_of "$tool")"
 done
 url="postgresql://hacs@127.0.0.1:$port/bench_hacs-refinery"
-printf 'hacs-refinery --help: %s ms\n' "$(time_of 'target/release/hacs-refinery --help')"
+printf 'hacs-refinery --version: %s ms\n' "$(time_of 'target/release/hacs-refinery --version')"
 for command in status verify; do
     printf 'hacs-refinery %s: %s kB\n' "$command" "$(memory_of target/release/hacs-refinery "$command" -d "$url")"
 done
