@@ -11,10 +11,10 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
-use crate::concurrently::{with, with_patients};
 use crate::database::Database;
 use crate::proxy::{Proxy, Sender};
 use crate::server;
+use crate::stages::{with, with_patients};
 
 const ADVISORY_LOCK: i64 = i64::from_be_bytes(*b"hacsmigr");
 

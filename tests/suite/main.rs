@@ -20,6 +20,7 @@ mod drift;
 mod embeddings;
 mod evolving;
 mod examples;
+mod growth;
 mod history;
 mod kills;
 mod legacy;
