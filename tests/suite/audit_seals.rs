@@ -214,6 +214,18 @@ fn migrate_makes_the_months_that_are_missing() {
 }
 
 #[test]
+fn migrate_makes_the_months_of_rows_that_wait_in_the_default_partition() {
+    let database = Database::migrated();
+    let sql = "insert into hacs_audit.resource_changes (changed_at, operation, schema_name, table_name, resource_type, resource_id)
+        values ('2001-05-05', 'INSERT', 'hacs_core', 'patients', 'Patient', 'late')";
+    database.client().batch_execute(sql).unwrap();
+    let partition = "select tableoid::regclass from hacs_audit.resource_changes where resource_id = 'late'";
+    assert_eq!(database.text(partition), "hacs_audit.resource_changes_default");
+    assert_eq!(database.run(&["migrate"]).code, Some(0));
+    assert_eq!(database.text(partition), "hacs_audit.resource_changes_2001_05");
+}
+
+#[test]
 fn every_past_state_of_a_document_can_be_rebuilt() {
     let database = Database::migrated();
     let mut client = database.client();
