@@ -22,7 +22,7 @@ pub struct Status {
     pub schemas_found: Vec<String>,
     /// How many that are.
     pub total_schemas: usize,
-    /// Tables in these schemas: ordinary and partitioned ones, not the partitions.
+    /// Tables in these schemas: ordinary and partitioned ones, not the partitions, nor detached months of the audit trail.
     pub total_tables: usize,
     /// Whether the history table exists.
     pub migration_table_exists: bool,
@@ -166,7 +166,8 @@ fn catalogue_query() -> String {
          from (values {names}) as s (name)
          join pg_catalog.pg_namespace as n on n.nspname = s.name
          left join pg_catalog.pg_class as c
-             on c.relnamespace = n.oid and c.relkind in ('r', 'p') and not c.relispartition;
+             on c.relnamespace = n.oid and c.relkind in ('r', 'p') and not c.relispartition
+                 and c.relname !~ '^resource_changes_[0-9]{{4}}_[0-9]{{2}}$';
          select quote_ident(n.nspname) || '.' || quote_ident(coalesce(c.relname, t.typname)) || '.'
              || quote_ident(o.conname) as constraint_name
          from (values {names}) as s (name)

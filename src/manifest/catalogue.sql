@@ -1,8 +1,8 @@
 -- Everything in the six schemas, one object a row: kind, name, definition. The texts are the same on PostgreSQL 14 to
 -- 18, and name everything with its schema: the caller has set search_path to ''.
 --
--- Left out: what belongs to an extension; partitions and what they have from their parent; what PostgreSQL makes for
--- an object by itself (the index of a key, the type of a table, NOT NULL as a constraint in 18).
+-- Left out: what belongs to an extension; partitions, detached ones too, and what they have from their parent; what
+-- PostgreSQL makes for an object by itself (the index of a key, the type of a table, NOT NULL as a constraint in 18).
 with schemas as materialized (
     select oid, nspname, nspowner, nspacl
     from pg_namespace
@@ -16,6 +16,8 @@ relations as materialized (
     from pg_class as c
     join schemas as s on s.oid = c.relnamespace
     where not c.relispartition
+        -- a month of the trail that was detached, and waits for its archive
+        and not (c.relkind = 'r' and s.nspname = 'hacs_audit' and c.relname ~ '^resource_changes_\d{4}_\d{2}$')
         and (c.tableoid, c.oid) not in (select classid, objid from of_extensions)
 ),
 tables as materialized (

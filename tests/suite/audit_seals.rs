@@ -197,6 +197,10 @@ fn a_sealed_month_can_be_detached_and_the_rest_still_verifies() {
     write(&mut client, 0..3);
     assert_eq!(seal(&database), "2");
     assert_eq!(database.text("select hacs_audit.detach_month('2020-02-15')"), "hacs_audit.resource_changes_2020_02");
+    // Until it is archived and dropped, it is the operator's.
+    assert_eq!(hacs_refinery::status(&mut client).unwrap().total_tables, 31);
+    let found = hacs_refinery::verify(&mut client, false).unwrap();
+    assert!(found.is_good() && found.warnings.is_empty(), "{:?} {:?}", found.differences, found.warnings);
     client.batch_execute("drop table hacs_audit.resource_changes_2020_02").unwrap();
     assert_eq!(verdict(&database), "intact");
     write(&mut client, 3..5);

@@ -161,16 +161,23 @@ fn every_command_of_the_readme_and_of_its_documents_works() {
     client.batch_execute("create role hacs_migrator; create role hacs_app; create role hacs_reader").unwrap();
     for document in DOCUMENTS {
         if document == "docs/audit.md" {
-            let prepared = "create schema my; create table my.wards (id text primary key);
-                insert into hacs_audit.resource_changes
-                    (changed_at, operation, schema_name, table_name, resource_type, resource_id)
-                values ('2024-01-15', 'INSERT', 's', 't', 'X', 'old');
-                select hacs_audit.ensure_partitions()";
+            let prepared = "create schema my; create table my.wards (id text primary key)";
             client.batch_execute(prepared).unwrap();
         }
         let text = read(document);
         let (ran, found) = (reader.run, reader.found);
         for (language, block) in blocks(&text) {
+            if let Some((_, month)) = block.split_once("detach_month('") {
+                // A change of the month that goes.
+                let old = format!(
+                    "insert into hacs_audit.resource_changes
+                         (changed_at, operation, schema_name, table_name, resource_type, resource_id)
+                     values ('{}', 'INSERT', 's', 't', 'X', 'old');
+                     select hacs_audit.ensure_partitions()",
+                    &month[..10]
+                );
+                client.batch_execute(&old).unwrap();
+            }
             reader.block(&language, &block);
         }
         for span in spans(&text) {
