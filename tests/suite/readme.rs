@@ -142,8 +142,7 @@ impl Reader {
                 self.psql(&format!("begin;\n{sql};\nrollback;\n"));
             }
             "cargo" => {
-                let workflow = read(".github/workflows/ci.yml");
-                assert!(workflow.contains(span), "ci.yml does not run {span}");
+                assert!(read(".ci/run").contains(span), ".ci/run does not run {span}");
                 self.found += 1;
             }
             _ if first.starts_with("scripts/") => assert!(self.dir.path().join(first).exists(), "there is no {first}"),
