@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
-. scripts/lib-bench.sh
+. scripts/lib-peers.sh
 
 rows=${1:-10000000}
 rounds=${2:-30}

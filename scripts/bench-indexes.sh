@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
-. scripts/bench-lib.sh
+. scripts/lib-hospital.sh
 
 size=${1:-1000000}
 database=$(hospital "$size")

@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
-. scripts/lib-bench.sh
+. scripts/lib-peers.sh
 
 millis=${1:-20}
 cargo build --release --locked --quiet --bins --example wire

@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
-. scripts/bench-lib.sh
+. scripts/lib-hospital.sh
 
 sizes=("$@")
 [ $# != 0 ] || sizes=(1000 100000 1000000)

@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
-. scripts/lib-bench.sh
+. scripts/lib-peers.sh
 
 rounds=${1:-15}
 cargo build --release --locked --quiet

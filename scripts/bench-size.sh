@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
-. scripts/lib-bench.sh
+. scripts/lib-peers.sh
 
 cargo build --release --locked --quiet
 start_bench_server

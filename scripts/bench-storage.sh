@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
-. scripts/bench-lib.sh
+. scripts/lib-hospital.sh
 
 parts=(fillfactor autovacuum statistics)
 if [[ ${1:-} == [a-z]* ]]; then parts=("$1"); shift; fi
