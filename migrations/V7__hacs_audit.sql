@@ -136,6 +136,25 @@ alter table hacs_audit.resource_changes enable always trigger append_only_trunca
 -- Partitions, one a month, and a default one that loses nothing when nobody has made them in time.
 -------------------------------------------------------------------------------------------------------------------
 
+create or replace function hacs_audit.guard_partition(partition regclass)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    execute format(
+        'create or replace trigger append_only_truncate before truncate on %s '
+        'for each statement execute function hacs_audit.refuse_change(%L)',
+        partition, 'resource_changes'
+    );
+    -- A partition inherits the guard of its rows, but not that it is always on.
+    execute format('alter table %s enable always trigger append_only', partition);
+    execute format('alter table %s enable always trigger append_only_truncate', partition);
+end
+$$;
+comment on function hacs_audit.guard_partition(regclass) is
+    'Makes a partition of resource_changes append-only, also where its guards were dropped or turned off';
+
 create or replace function hacs_audit.add_partition(name text, bounds text)
 returns void
 language plpgsql
@@ -143,13 +162,7 @@ set search_path = ''
 as $$
 begin
     execute format('create table hacs_audit.%I partition of hacs_audit.resource_changes %s', name, bounds);
-    execute format(
-        'create trigger append_only_truncate before truncate on hacs_audit.%I '
-        'for each statement execute function hacs_audit.refuse_change(%L)',
-        name, 'resource_changes'
-    );
-    execute format('alter table hacs_audit.%I enable always trigger append_only', name);
-    execute format('alter table hacs_audit.%I enable always trigger append_only_truncate', name);
+    perform hacs_audit.guard_partition(format('hacs_audit.%I', name)::regclass);
 end
 $$;
 comment on function hacs_audit.add_partition(text, text) is 'Makes a partition of resource_changes with its guards';

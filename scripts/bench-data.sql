@@ -71,15 +71,7 @@ select
 -- The audit of all tables off.
 -------------------------------------------------------------------------------------------------------------------
 
-do $$
-declare
-    audited regclass;
-begin
-    for audited in select tgrelid from pg_trigger where tgname = 'audit' loop
-        execute format('alter table %s disable trigger audit', audited);
-    end loop;
-end
-$$;
+select format('alter table %s disable trigger audit', tgrelid::regclass) from pg_trigger where tgname = 'audit' \gexec
 
 -------------------------------------------------------------------------------------------------------------------
 -- Organizations: a tree in which each has five parts.
@@ -276,15 +268,7 @@ commit;
 -- The audit on, and the changes: half of the patients twice, the newest tasks and messages, a few corrected results.
 -------------------------------------------------------------------------------------------------------------------
 
-do $$
-declare
-    audited regclass;
-begin
-    for audited in select tgrelid from pg_trigger where tgname = 'audit' loop
-        execute format('alter table %s enable always trigger audit', audited);
-    end loop;
-end
-$$;
+select format('alter table %s enable always trigger audit', tgrelid::regclass) from pg_trigger where tgname = 'audit' \gexec
 
 -- For the planner, which would scan a table of which it knows nothing once for each practitioner.
 analyze;

@@ -48,7 +48,7 @@ pub(super) fn statement(difference: &Difference) -> Option<String> {
         "owner" => Some(rights::owner(name)),
         // What PostgreSQL gives to objects that are made later: alter default privileges, as the site wants it.
         "default acl" => None,
-        "partition guards" => Some(guards(name)),
+        "partition guards" => Some(format!("select hacs_audit.guard_partition('{}')", name.replace('\'', "''"))),
         _ if expected.is_none() => Some(format!("drop {kind} {name}")),
         "table" if difference.change == Change::Changed => table(difference),
         "domain" if difference.change == Change::Missing => expected.map(|is| format!("create domain {name} as {is}")),
@@ -142,16 +142,6 @@ fn domain(difference: &Difference) -> Option<String> {
     let (is, should) = (parts(difference.found.as_deref()?), parts(difference.expected.as_deref()?));
     let steps = defaults(&is, &should).into_iter().map(|step| format!("alter domain {} {step}", difference.name));
     (is.data_type == should.data_type).then(|| steps.collect::<Vec<_>>().join("; "))
-}
-
-/// The triggers that keep a partition of the audit trail append-only.
-fn guards(partition: &str) -> String {
-    let of_parent = "enable always trigger append_only";
-    format!(
-        "create or replace trigger append_only_truncate before truncate on {partition} \
-         for each statement execute function hacs_audit.refuse_change('resource_changes'); \
-         alter table {partition} {of_parent}, {of_parent}_truncate"
-    )
 }
 
 /// What can be turned on and off; a table that differs in anything else has to be made anew.

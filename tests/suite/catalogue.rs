@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use crate::contract::{Field, contract};
 use crate::database::Database;
+use crate::references;
+use crate::rules;
 
 struct Column {
     /// The type, or what lies below a domain.
@@ -233,4 +235,15 @@ pub fn granted(database: &Database) -> Vec<String> {
 fn nobody_but_the_owner_has_any_right() {
     let open = granted(&Database::migrated());
     assert!(open.is_empty(), "{open:?}");
+}
+
+/// What this project asks of a new table, whoever adds it.
+pub fn keeps_the_conventions(database: &Database) {
+    let none = [] as [&str; 0];
+    assert_eq!(without_comment(database), none);
+    assert_eq!(open_functions(database), none);
+    assert_eq!(without_touch_trigger(database), none);
+    assert_eq!(granted(database), none);
+    assert_eq!(rules::silent_constraints(database), none);
+    assert_eq!(references::loose(database), none);
 }

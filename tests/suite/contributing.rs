@@ -8,8 +8,6 @@ use serde_json::{Value, json};
 use crate::catalogue;
 use crate::database::Database;
 use crate::documents::{self, Sample, same};
-use crate::references;
-use crate::rules;
 
 const TABLE: &str = "hacs_core.wards";
 
@@ -51,13 +49,7 @@ fn the_resource_of_the_guide_keeps_every_convention() {
         "complete",
         "the audit of the new table"
     );
-    let none = [] as [&str; 0];
-    assert_eq!(catalogue::without_comment(&database), none);
-    assert_eq!(catalogue::open_functions(&database), none);
-    assert_eq!(catalogue::without_touch_trigger(&database), none);
-    assert_eq!(catalogue::granted(&database), none);
-    assert_eq!(rules::silent_constraints(&database), none);
-    assert_eq!(references::loose(&database), none);
+    catalogue::keeps_the_conventions(&database);
     let unnamed = "select coalesce(string_agg(conname, ' '), 'none') from pg_constraint
         where conrelid = 'hacs_core.wards'::regclass and (conname !~ '^wards_' or conname ~ '_check[0-9]*$')";
     assert_eq!(database.text(unnamed), "none");

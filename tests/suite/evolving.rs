@@ -10,8 +10,6 @@ use refinery::Migration;
 
 use crate::catalogue;
 use crate::database::{Database, ended};
-use crate::references;
-use crate::rules;
 use crate::server;
 
 /// The files in order.
@@ -158,13 +156,7 @@ fn what_the_files_make_keeps_every_convention_and_does_its_work() {
     let database = with_observations(10);
     let mut client = database.client();
     migrate(&mut client, &options(12)).unwrap();
-    let none = [] as [&str; 0];
-    assert_eq!(catalogue::without_comment(&database), none);
-    assert_eq!(catalogue::open_functions(&database), none);
-    assert_eq!(catalogue::without_touch_trigger(&database), none);
-    assert_eq!(catalogue::granted(&database), none);
-    assert_eq!(rules::silent_constraints(&database), none);
-    assert_eq!(references::loose(&database), none);
+    catalogue::keeps_the_conventions(&database);
 
     client
         .batch_execute(
