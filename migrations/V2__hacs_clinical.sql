@@ -11,15 +11,15 @@ create table if not exists hacs_clinical.conditions (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     clinical_status text not null
-        constraint conditions_clinical_status_valid check (clinical_status in (
-            'active', 'recurrence', 'relapse', 'inactive', 'remission', 'resolved', 'unknown'
+        constraint conditions_clinical_status_valid check (clinical_status = any (
+            '{active, recurrence, relapse, inactive, remission, resolved, unknown}'
         )),
     subject jsonb not null constraint conditions_subject_object check (jsonb_typeof(subject) = 'object'),
     identifier jsonb not null default '[]'
         constraint conditions_identifier_list check (hacs_core.is_list(identifier)),
     verification_status text
-        constraint conditions_verification_status_valid check (verification_status in (
-            'unconfirmed', 'provisional', 'differential', 'confirmed', 'refuted', 'entered-in-error'
+        constraint conditions_verification_status_valid check (verification_status = any (
+            '{unconfirmed, provisional, differential, confirmed, refuted, entered-in-error}'
         )),
     category jsonb not null default '[]' constraint conditions_category_list check (hacs_core.is_list(category)),
     severity jsonb constraint conditions_severity_object check (jsonb_typeof(severity) = 'object'),
@@ -47,19 +47,19 @@ create table if not exists hacs_clinical.conditions (
     condition_name text,
     condition_description text,
     condition_category text
-        constraint conditions_condition_category_valid check (condition_category in (
-            'problem-list-item', 'encounter-diagnosis', 'chief-complaint', 'working-diagnosis', 'final-diagnosis',
-            'differential-diagnosis', 'chronic-condition', 'acute-condition'
+        constraint conditions_condition_category_valid check (condition_category = any (
+            '{problem-list-item, encounter-diagnosis, chief-complaint, working-diagnosis, final-diagnosis,
+              differential-diagnosis, chronic-condition, acute-condition}'
         )),
     condition_severity text
-        constraint conditions_condition_severity_valid check (condition_severity in (
-            'mild', 'moderate', 'severe', 'critical', 'fatal', 'minimal', 'life-threatening', 'unknown'
+        constraint conditions_condition_severity_valid check (condition_severity = any (
+            '{mild, moderate, severe, critical, fatal, minimal, life-threatening, unknown}'
         )),
     anatomical_location text
-        constraint conditions_anatomical_location_valid check (anatomical_location in (
-            'head', 'neck', 'chest', 'abdomen', 'pelvis', 'back', 'upper_extremity', 'lower_extremity',
-            'cardiovascular', 'respiratory', 'gastrointestinal', 'genitourinary', 'neurological', 'musculoskeletal',
-            'skin', 'endocrine', 'hematological', 'immunological', 'psychiatric', 'systemic', 'other'
+        constraint conditions_anatomical_location_valid check (anatomical_location = any (
+            '{head, neck, chest, abdomen, pelvis, back, upper_extremity, lower_extremity, cardiovascular, respiratory,
+              gastrointestinal, genitourinary, neurological, musculoskeletal, skin, endocrine, hematological,
+              immunological, psychiatric, systemic, other}'
         )),
     chief_complaint text,
     presenting_symptoms hacs_core.texts not null default '{}',
@@ -202,13 +202,13 @@ create table if not exists hacs_clinical.medications (
     medication_name text,
     brand_name text,
     generic_name text,
-    status text constraint medications_status_valid check (status in ('active', 'inactive', 'entered-in-error')),
+    status text constraint medications_status_valid check (status = any ('{active, inactive, entered-in-error}')),
     manufacturer text,
     form jsonb constraint medications_form_object check (jsonb_typeof(form) = 'object'),
     dosage_form text
-        constraint medications_dosage_form_valid check (dosage_form in (
-            'tablet', 'capsule', 'liquid', 'injection', 'cream', 'ointment', 'patch', 'inhaler', 'drops', 'spray',
-            'powder', 'gel', 'suppository'
+        constraint medications_dosage_form_valid check (dosage_form = any (
+            '{tablet, capsule, liquid, injection, cream, ointment, patch, inhaler, drops, spray, powder, gel,
+              suppository}'
         )),
     amount jsonb constraint medications_amount_object check (jsonb_typeof(amount) = 'object'),
     package_size text,
@@ -294,24 +294,24 @@ create table if not exists hacs_clinical.medication_requests (
     identifier jsonb not null default '[]'
         constraint medication_requests_identifier_list check (hacs_core.is_list(identifier)),
     status text not null
-        constraint medication_requests_status_valid check (status in (
-            'active', 'on-hold', 'cancelled', 'completed', 'entered-in-error', 'stopped', 'draft', 'unknown'
+        constraint medication_requests_status_valid check (status = any (
+            '{active, on-hold, cancelled, completed, entered-in-error, stopped, draft, unknown}'
         )),
     status_reason jsonb
         constraint medication_requests_status_reason_object check (jsonb_typeof(status_reason) = 'object'),
     status_note text,
     intent text not null
-        constraint medication_requests_intent_valid check (intent in (
-            'proposal', 'plan', 'order', 'original-order', 'reflex-order', 'filler-order', 'instance-order', 'option'
+        constraint medication_requests_intent_valid check (intent = any (
+            '{proposal, plan, order, original-order, reflex-order, filler-order, instance-order, option}'
         )),
     category jsonb not null default '[]'
         constraint medication_requests_category_list check (hacs_core.is_list(category)),
     prescription_type text
-        constraint medication_requests_prescription_type_valid check (prescription_type in (
-            'inpatient', 'outpatient', 'community', 'discharge'
+        constraint medication_requests_prescription_type_valid check (prescription_type = any (
+            '{inpatient, outpatient, community, discharge}'
         )),
     priority text
-        constraint medication_requests_priority_valid check (priority in ('routine', 'urgent', 'asap', 'stat')),
+        constraint medication_requests_priority_valid check (priority = any ('{routine, urgent, asap, stat}')),
     do_not_perform boolean,
     medication_reference text,
     medication_codeable_concept jsonb
@@ -381,7 +381,7 @@ create table if not exists hacs_clinical.medication_requests (
         constraint medication_requests_medication_id_fkey references hacs_clinical.medications on delete restrict deferrable initially immediate,
     prior_prescription_id text generated always as (hacs_core.reference_id(prior_prescription, 'MedicationRequest')) stored
         constraint medication_requests_prior_prescription_id_fkey references hacs_clinical.medication_requests on delete restrict deferrable initially immediate,
-    performer_organization_id text generated always as (hacs_core.typed_reference_id(performer, 'Organization')) stored
+    performer_organization_id text generated always as (hacs_core.reference_id(performer, 'Organization', bare => false)) stored
         constraint medication_requests_performer_organization_id_fkey references hacs_core.organizations on delete restrict deferrable initially immediate,
 
     constraint medication_requests_times_finite check (
@@ -489,15 +489,15 @@ create table if not exists hacs_clinical.procedures (
     based_on jsonb not null default '[]' constraint procedures_based_on_list check (hacs_core.is_list(based_on)),
     part_of jsonb not null default '[]' constraint procedures_part_of_list check (hacs_core.is_list(part_of)),
     status text not null
-        constraint procedures_status_valid check (status in (
-            'preparation', 'in-progress', 'not-done', 'on-hold', 'stopped', 'completed', 'entered-in-error', 'unknown'
+        constraint procedures_status_valid check (status = any (
+            '{preparation, in-progress, not-done, on-hold, stopped, completed, entered-in-error, unknown}'
         )),
     status_reason jsonb constraint procedures_status_reason_object check (jsonb_typeof(status_reason) = 'object'),
     category jsonb not null default '[]' constraint procedures_category_list check (hacs_core.is_list(category)),
     procedure_category text
-        constraint procedures_procedure_category_valid check (procedure_category in (
-            'surgical', 'diagnostic', 'therapeutic', 'preventive', 'emergency', 'rehabilitation', 'cosmetic',
-            'palliative', 'screening', 'monitoring'
+        constraint procedures_procedure_category_valid check (procedure_category = any (
+            '{surgical, diagnostic, therapeutic, preventive, emergency, rehabilitation, cosmetic, palliative,
+              screening, monitoring}'
         )),
     code jsonb constraint procedures_code_object check (jsonb_typeof(code) = 'object'),
     subject jsonb not null constraint procedures_subject_object check (jsonb_typeof(subject) = 'object'),
@@ -543,21 +543,20 @@ create table if not exists hacs_clinical.procedures (
     indication text,
     clinical_reasoning text,
     anatomical_location text
-        constraint procedures_anatomical_location_valid check (anatomical_location in (
-            'head', 'neck', 'chest', 'abdomen', 'pelvis', 'back', 'upper_extremity', 'lower_extremity',
-            'cardiovascular', 'respiratory', 'gastrointestinal', 'genitourinary', 'neurological', 'musculoskeletal',
-            'skin', 'other'
+        constraint procedures_anatomical_location_valid check (anatomical_location = any (
+            '{head, neck, chest, abdomen, pelvis, back, upper_extremity, lower_extremity, cardiovascular, respiratory,
+              gastrointestinal, genitourinary, neurological, musculoskeletal, skin, other}'
         )),
     procedure_outcome text
-        constraint procedures_procedure_outcome_valid check (procedure_outcome in (
-            'successful', 'partially_successful', 'unsuccessful', 'cancelled', 'postponed', 'complicated', 'unknown'
+        constraint procedures_procedure_outcome_valid check (procedure_outcome = any (
+            '{successful, partially_successful, unsuccessful, cancelled, postponed, complicated, unknown}'
         )),
     outcome_description text,
     performing_physician text,
     facility text,
     duration_minutes integer,
     urgency text
-        constraint procedures_urgency_valid check (urgency in ('routine', 'urgent', 'emergency', 'elective', 'stat')),
+        constraint procedures_urgency_valid check (urgency = any ('{routine, urgent, emergency, elective, stat}')),
     complications hacs_core.texts not null default '{}',
     follow_up_required boolean,
     follow_up_instructions hacs_core.texts not null default '{}',
@@ -574,9 +573,9 @@ create table if not exists hacs_clinical.procedures (
         constraint procedures_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
     encounter_id text generated always as (hacs_core.reference_id(encounter, 'Encounter')) stored
         constraint procedures_encounter_id_fkey references hacs_core.encounters on delete restrict deferrable initially immediate,
-    recorder_patient_id text generated always as (hacs_core.typed_reference_id(recorder, 'Patient')) stored
+    recorder_patient_id text generated always as (hacs_core.reference_id(recorder, 'Patient', bare => false)) stored
         constraint procedures_recorder_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
-    reported_patient_id text generated always as (hacs_core.typed_reference_id(reported_reference, 'Patient')) stored
+    reported_patient_id text generated always as (hacs_core.reference_id(reported_reference, 'Patient', bare => false)) stored
         constraint procedures_reported_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
 
     constraint procedures_times_finite check (
@@ -691,17 +690,19 @@ create table if not exists hacs_clinical.allergy_intolerances (
     identifier jsonb not null default '[]'
         constraint allergy_intolerances_identifier_list check (hacs_core.is_list(identifier)),
     clinical_status text not null
-        constraint allergy_intolerances_clinical_status_valid check (clinical_status in ('active', 'inactive', 'resolved')),
-    verification_status text
-        constraint allergy_intolerances_verification_status_valid check (verification_status in (
-            'unconfirmed', 'provisional', 'confirmed', 'refuted', 'entered-in-error'
+        constraint allergy_intolerances_clinical_status_valid check (clinical_status = any (
+            '{active, inactive, resolved}'
         )),
-    type text constraint allergy_intolerances_type_valid check (type in ('allergy', 'intolerance')),
+    verification_status text
+        constraint allergy_intolerances_verification_status_valid check (verification_status = any (
+            '{unconfirmed, provisional, confirmed, refuted, entered-in-error}'
+        )),
+    type text constraint allergy_intolerances_type_valid check (type = any ('{allergy, intolerance}')),
     category text[] not null default '{}'
-        constraint allergy_intolerances_category_valid check (category <@ array['food', 'medication', 'environment', 'biologic']),
+        constraint allergy_intolerances_category_valid check (category <@ '{food, medication, environment, biologic}'),
     allergy_type text,
     criticality text
-        constraint allergy_intolerances_criticality_valid check (criticality in ('low', 'high', 'unable-to-assess')),
+        constraint allergy_intolerances_criticality_valid check (criticality = any ('{low, high, unable-to-assess}')),
     code jsonb not null constraint allergy_intolerances_code_object check (jsonb_typeof(code) = 'object'),
     allergen_name text,
     allergen_description text,
@@ -734,9 +735,9 @@ create table if not exists hacs_clinical.allergy_intolerances (
         constraint allergy_intolerances_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
     encounter_id text generated always as (hacs_core.reference_id(encounter, 'Encounter')) stored
         constraint allergy_intolerances_encounter_id_fkey references hacs_core.encounters on delete restrict deferrable initially immediate,
-    recorder_patient_id text generated always as (hacs_core.typed_reference_id(recorder, 'Patient')) stored
+    recorder_patient_id text generated always as (hacs_core.reference_id(recorder, 'Patient', bare => false)) stored
         constraint allergy_intolerances_recorder_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
-    asserter_patient_id text generated always as (hacs_core.typed_reference_id(asserter, 'Patient')) stored
+    asserter_patient_id text generated always as (hacs_core.reference_id(asserter, 'Patient', bare => false)) stored
         constraint allergy_intolerances_asserter_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
 
     constraint allergy_intolerances_times_finite check (
@@ -814,17 +815,16 @@ create table if not exists hacs_clinical.goals (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     lifecycle_status text not null
-        constraint goals_lifecycle_status_valid check (lifecycle_status in (
-            'proposed', 'planned', 'accepted', 'active', 'on-hold', 'completed', 'cancelled', 'entered-in-error',
-            'rejected'
+        constraint goals_lifecycle_status_valid check (lifecycle_status = any (
+            '{proposed, planned, accepted, active, on-hold, completed, cancelled, entered-in-error, rejected}'
         )),
     description jsonb constraint goals_description_object check (jsonb_typeof(description) = 'object'),
     subject jsonb constraint goals_subject_object check (jsonb_typeof(subject) = 'object'),
     identifier jsonb constraint goals_identifier_list check (hacs_core.is_list(identifier)),
     achievement_status text
-        constraint goals_achievement_status_valid check (achievement_status in (
-            'in-progress', 'improving', 'worsening', 'no-change', 'achieved', 'sustaining', 'not-achieved',
-            'no-progress', 'not-attainable'
+        constraint goals_achievement_status_valid check (achievement_status = any (
+            '{in-progress, improving, worsening, no-change, achieved, sustaining, not-achieved, no-progress,
+              not-attainable}'
         )),
     category jsonb constraint goals_category_list check (hacs_core.is_list(category)),
     continuous boolean,
@@ -842,27 +842,25 @@ create table if not exists hacs_clinical.goals (
     goal_name text,
     goal_description text,
     goal_category text
-        constraint goals_goal_category_valid check (goal_category in (
-            'treatment', 'dietary', 'safety', 'behavioral', 'nursing', 'physiotherapy', 'clinical', 'lifestyle',
-            'medication', 'exercise', 'nutrition', 'mental-health', 'social', 'educational', 'preventive',
-            'rehabilitation', 'pain-management', 'self-care', 'communication', 'functional', 'quality-of-life'
+        constraint goals_goal_category_valid check (goal_category = any (
+            '{treatment, dietary, safety, behavioral, nursing, physiotherapy, clinical, lifestyle, medication,
+              exercise, nutrition, mental-health, social, educational, preventive, rehabilitation, pain-management,
+              self-care, communication, functional, quality-of-life}'
         )),
     goal_priority text
-        constraint goals_goal_priority_valid check (goal_priority in (
-            'high-priority', 'medium-priority', 'low-priority', 'critical', 'urgent', 'routine', 'optional'
+        constraint goals_goal_priority_valid check (goal_priority = any (
+            '{high-priority, medium-priority, low-priority, critical, urgent, routine, optional}'
         )),
     goal_timeframe text
-        constraint goals_goal_timeframe_valid check (goal_timeframe in (
-            'short-term', 'medium-term', 'long-term', 'ongoing', 'immediate', 'weekly', 'monthly', 'quarterly',
-            'annual'
+        constraint goals_goal_timeframe_valid check (goal_timeframe = any (
+            '{short-term, medium-term, long-term, ongoing, immediate, weekly, monthly, quarterly, annual}'
         )),
     target_date date,
     target_value text,
     current_value text,
     measurement_method text
-        constraint goals_measurement_method_valid check (measurement_method in (
-            'quantitative', 'qualitative', 'binary', 'frequency', 'duration', 'scale', 'percentage', 'behavioral',
-            'functional'
+        constraint goals_measurement_method_valid check (measurement_method = any (
+            '{quantitative, qualitative, binary, frequency, duration, scale, percentage, behavioral, functional}'
         )),
     progress_description text,
     percent_complete integer constraint goals_percent_complete_range check (percent_complete between 0 and 100),
@@ -887,8 +885,8 @@ create table if not exists hacs_clinical.goals (
     patient_feedback text,
     extra jsonb not null default '{}' constraint goals_extra_object check (jsonb_typeof(extra) = 'object'),
 
-    patient_id text generated always as (hacs_core.typed_reference_id(subject, 'Patient')) stored,
-    source_patient_id text generated always as (hacs_core.typed_reference_id(source, 'Patient')) stored
+    patient_id text generated always as (hacs_core.reference_id(subject, 'Patient', bare => false)) stored,
+    source_patient_id text generated always as (hacs_core.reference_id(source, 'Patient', bare => false)) stored
         constraint goals_source_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
 
     constraint goals_times_finite check (
@@ -987,17 +985,16 @@ create table if not exists hacs_clinical.service_requests (
     replaces jsonb constraint service_requests_replaces_list check (hacs_core.is_list(replaces)),
     requisition jsonb constraint service_requests_requisition_object check (jsonb_typeof(requisition) = 'object'),
     status text not null
-        constraint service_requests_status_valid check (status in (
-            'draft', 'active', 'on-hold', 'revoked', 'completed', 'entered-in-error', 'unknown'
+        constraint service_requests_status_valid check (status = any (
+            '{draft, active, on-hold, revoked, completed, entered-in-error, unknown}'
         )),
     intent text not null
-        constraint service_requests_intent_valid check (intent in (
-            'proposal', 'plan', 'directive', 'order', 'original-order', 'reflex-order', 'filler-order',
-            'instance-order', 'option'
+        constraint service_requests_intent_valid check (intent = any (
+            '{proposal, plan, directive, order, original-order, reflex-order, filler-order, instance-order, option}'
         )),
     category jsonb constraint service_requests_category_list check (hacs_core.is_list(category)),
     priority text
-        constraint service_requests_priority_valid check (priority in ('routine', 'urgent', 'asap', 'stat')),
+        constraint service_requests_priority_valid check (priority = any ('{routine, urgent, asap, stat}')),
     do_not_perform boolean,
     code jsonb constraint service_requests_code_object check (jsonb_typeof(code) = 'object'),
     order_detail jsonb
@@ -1160,8 +1157,8 @@ create table if not exists hacs_clinical.family_member_history (
     instantiates_canonical hacs_core.texts,
     instantiates_uri hacs_core.texts,
     status text not null
-        constraint family_member_history_status_valid check (status in (
-            'partial', 'completed', 'entered-in-error', 'health-unknown'
+        constraint family_member_history_status_valid check (status = any (
+            '{partial, completed, entered-in-error, health-unknown}'
         )),
     data_absent_reason jsonb
         constraint family_member_history_data_absent_reason_object check (jsonb_typeof(data_absent_reason) = 'object'),
@@ -1307,8 +1304,8 @@ create table if not exists hacs_clinical.risk_assessments (
     based_on jsonb constraint risk_assessments_based_on_object check (jsonb_typeof(based_on) = 'object'),
     parent jsonb constraint risk_assessments_parent_object check (jsonb_typeof(parent) = 'object'),
     status text not null
-        constraint risk_assessments_status_valid check (status in (
-            'registered', 'preliminary', 'final', 'amended', 'corrected', 'cancelled', 'entered-in-error', 'unknown'
+        constraint risk_assessments_status_valid check (status = any (
+            '{registered, preliminary, final, amended, corrected, cancelled, entered-in-error, unknown}'
         )),
     method jsonb constraint risk_assessments_method_object check (jsonb_typeof(method) = 'object'),
     code jsonb constraint risk_assessments_code_object check (jsonb_typeof(code) = 'object'),
@@ -1347,7 +1344,7 @@ create table if not exists hacs_clinical.risk_assessments (
         constraint risk_assessments_encounter_id_fkey references hacs_core.encounters on delete restrict deferrable initially immediate,
     condition_id text generated always as (hacs_core.reference_id(condition, 'Condition')) stored
         constraint risk_assessments_condition_id_fkey references hacs_clinical.conditions on delete restrict deferrable initially immediate,
-    performer_patient_id text generated always as (hacs_core.typed_reference_id(performer, 'Patient')) stored
+    performer_patient_id text generated always as (hacs_core.reference_id(performer, 'Patient', bare => false)) stored
         constraint risk_assessments_performer_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
 
     constraint risk_assessments_times_finite check (

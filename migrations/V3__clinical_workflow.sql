@@ -48,12 +48,12 @@ create table if not exists hacs_clinical.plan_definitions (
     title text,
     subtitle text,
     status text not null default 'draft'
-        constraint plan_definitions_status_valid check (status in ('draft', 'active', 'retired', 'unknown')),
+        constraint plan_definitions_status_valid check (status = any ('{draft, active, retired, unknown}')),
     experimental boolean not null default false,
     type_coding jsonb constraint plan_definitions_type_coding_object check (jsonb_typeof(type_coding) = 'object'),
     plan_type text
-        constraint plan_definitions_plan_type_valid check (plan_type in (
-            'order-set', 'clinical-protocol', 'eca-rule', 'workflow-definition'
+        constraint plan_definitions_plan_type_valid check (plan_type = any (
+            '{order-set, clinical-protocol, eca-rule, workflow-definition}'
         )),
     subject_codeable_concept jsonb
         constraint plan_definitions_subject_codeable_concept_object check (jsonb_typeof(subject_codeable_concept) = 'object'),
@@ -179,7 +179,7 @@ create table if not exists hacs_clinical.activity_definitions (
     title text,
     subtitle text,
     status text not null default 'draft'
-        constraint activity_definitions_status_valid check (status in ('draft', 'active', 'retired', 'unknown')),
+        constraint activity_definitions_status_valid check (status = any ('{draft, active, retired, unknown}')),
     experimental boolean not null default false,
     date timestamptz,
     publisher text,
@@ -209,20 +209,19 @@ create table if not exists hacs_clinical.activity_definitions (
         constraint activity_definitions_related_artifact_list check (hacs_core.is_list(related_artifact)),
     library hacs_core.texts not null default '{}',
     kind text
-        constraint activity_definitions_kind_valid check (kind in (
-            'Appointment', 'AppointmentResponse', 'CarePlan', 'Communication', 'CommunicationRequest',
-            'DeviceRequest', 'DiagnosticReport', 'MedicationRequest', 'NutritionOrder', 'Procedure',
-            'ProcedureRequest', 'ReferralRequest', 'ServiceRequest', 'SupplyRequest', 'Task', 'VisionPrescription'
+        constraint activity_definitions_kind_valid check (kind = any (
+            '{Appointment, AppointmentResponse, CarePlan, Communication, CommunicationRequest, DeviceRequest,
+              DiagnosticReport, MedicationRequest, NutritionOrder, Procedure, ProcedureRequest, ReferralRequest,
+              ServiceRequest, SupplyRequest, Task, VisionPrescription}'
         )),
     profile text,
     code jsonb constraint activity_definitions_code_object check (jsonb_typeof(code) = 'object'),
     intent text
-        constraint activity_definitions_intent_valid check (intent in (
-            'proposal', 'plan', 'directive', 'order', 'original-order', 'reflex-order', 'filler-order',
-            'instance-order', 'option'
+        constraint activity_definitions_intent_valid check (intent = any (
+            '{proposal, plan, directive, order, original-order, reflex-order, filler-order, instance-order, option}'
         )),
     priority text
-        constraint activity_definitions_priority_valid check (priority in ('routine', 'urgent', 'asap', 'stat')),
+        constraint activity_definitions_priority_valid check (priority = any ('{routine, urgent, asap, stat}')),
     do_not_perform boolean,
     timing_timing jsonb
         constraint activity_definitions_timing_timing_object check (jsonb_typeof(timing_timing) = 'object'),
@@ -364,12 +363,12 @@ create table if not exists hacs_clinical.libraries (
     title text,
     subtitle text,
     status text not null default 'draft'
-        constraint libraries_status_valid check (status in ('draft', 'active', 'retired', 'unknown')),
+        constraint libraries_status_valid check (status = any ('{draft, active, retired, unknown}')),
     experimental boolean not null default false,
     type_coding jsonb constraint libraries_type_coding_object check (jsonb_typeof(type_coding) = 'object'),
     library_type text
-        constraint libraries_library_type_valid check (library_type in (
-            'logic-library', 'model-definition', 'asset-collection'
+        constraint libraries_library_type_valid check (library_type = any (
+            '{logic-library, model-definition, asset-collection}'
         )),
     subject_codeable_concept jsonb
         constraint libraries_subject_codeable_concept_object check (jsonb_typeof(subject_codeable_concept) = 'object'),
@@ -500,8 +499,8 @@ create table if not exists hacs_clinical.guidance_responses (
     module_codeable_concept jsonb
         constraint guidance_responses_module_codeable_concept_object check (jsonb_typeof(module_codeable_concept) = 'object'),
     status text not null
-        constraint guidance_responses_status_valid check (status in (
-            'success', 'data-requested', 'data-required', 'in-progress', 'failure', 'entered-in-error'
+        constraint guidance_responses_status_valid check (status = any (
+            '{success, data-requested, data-required, in-progress, failure, entered-in-error}'
         )),
     subject text,
     encounter text,
@@ -533,7 +532,7 @@ create table if not exists hacs_clinical.guidance_responses (
         constraint guidance_responses_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
     encounter_id text generated always as (hacs_core.reference_id(encounter, 'Encounter')) stored
         constraint guidance_responses_encounter_id_fkey references hacs_core.encounters on delete restrict deferrable initially immediate,
-    performer_organization_id text generated always as (hacs_core.typed_reference_id(performer, 'Organization')) stored
+    performer_organization_id text generated always as (hacs_core.reference_id(performer, 'Organization', bare => false)) stored
         constraint guidance_responses_performer_organization_id_fkey references hacs_core.organizations on delete restrict deferrable initially immediate,
 
     constraint guidance_responses_times_finite check (
@@ -604,7 +603,7 @@ create table if not exists hacs_clinical.evidence_variables (
     short_title text,
     subtitle text,
     status text not null default 'draft'
-        constraint evidence_variables_status_valid check (status in ('draft', 'active', 'retired', 'unknown')),
+        constraint evidence_variables_status_valid check (status = any ('{draft, active, retired, unknown}')),
     experimental boolean not null default false,
     date timestamptz,
     publisher text,
@@ -628,8 +627,8 @@ create table if not exists hacs_clinical.evidence_variables (
     characteristic jsonb not null default '[]'
         constraint evidence_variables_characteristic_list check (hacs_core.is_list(characteristic)),
     handling text
-        constraint evidence_variables_handling_valid check (handling in (
-            'continuous', 'dichotomous', 'ordinal', 'polychotomous'
+        constraint evidence_variables_handling_valid check (handling = any (
+            '{continuous, dichotomous, ordinal, polychotomous}'
         )),
     category jsonb not null default '[]'
         constraint evidence_variables_category_list check (hacs_core.is_list(category)),
@@ -707,18 +706,17 @@ create table if not exists hacs_clinical.tasks (
     group_identifier jsonb constraint tasks_group_identifier_object check (jsonb_typeof(group_identifier) = 'object'),
     part_of jsonb constraint tasks_part_of_list check (hacs_core.is_list(part_of)),
     status text not null
-        constraint tasks_status_valid check (status in (
-            'draft', 'requested', 'received', 'accepted', 'rejected', 'ready', 'cancelled', 'in-progress', 'on-hold',
-            'failed', 'completed', 'entered-in-error'
+        constraint tasks_status_valid check (status = any (
+            '{draft, requested, received, accepted, rejected, ready, cancelled, in-progress, on-hold, failed,
+              completed, entered-in-error}'
         )),
     status_reason jsonb constraint tasks_status_reason_object check (jsonb_typeof(status_reason) = 'object'),
     business_status jsonb constraint tasks_business_status_object check (jsonb_typeof(business_status) = 'object'),
     intent text not null
-        constraint tasks_intent_valid check (intent in (
-            'unknown', 'proposal', 'plan', 'order', 'original-order', 'reflex-order', 'filler-order',
-            'instance-order', 'option'
+        constraint tasks_intent_valid check (intent = any (
+            '{unknown, proposal, plan, order, original-order, reflex-order, filler-order, instance-order, option}'
         )),
-    priority text constraint tasks_priority_valid check (priority in ('routine', 'urgent', 'asap', 'stat')),
+    priority text constraint tasks_priority_valid check (priority = any ('{routine, urgent, asap, stat}')),
     do_not_perform boolean,
     code jsonb constraint tasks_code_object check (jsonb_typeof(code) = 'object'),
     description text,
@@ -758,7 +756,7 @@ create table if not exists hacs_clinical.tasks (
     quality_requirements hacs_core.texts,
     extra jsonb not null default '{}' constraint tasks_extra_object check (jsonb_typeof(extra) = 'object'),
 
-    patient_id text generated always as (hacs_core.typed_reference_id(for_, 'Patient')) stored
+    patient_id text generated always as (hacs_core.reference_id(for_, 'Patient', bare => false)) stored
         constraint tasks_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
     encounter_id text generated always as (hacs_core.reference_id(encounter, 'Encounter')) stored
         constraint tasks_encounter_id_fkey references hacs_core.encounters on delete restrict deferrable initially immediate,
@@ -858,9 +856,9 @@ create table if not exists hacs_clinical.appointments (
     updated_at timestamptz not null default now(),
     identifier jsonb constraint appointments_identifier_list check (hacs_core.is_list(identifier)),
     status text not null
-        constraint appointments_status_valid check (status in (
-            'proposed', 'pending', 'booked', 'arrived', 'fulfilled', 'cancelled', 'noshow', 'entered-in-error',
-            'checked-in', 'waitlist'
+        constraint appointments_status_valid check (status = any (
+            '{proposed, pending, booked, arrived, fulfilled, cancelled, noshow, entered-in-error, checked-in,
+              waitlist}'
         )),
     cancellation_reason jsonb
         constraint appointments_cancellation_reason_object check (jsonb_typeof(cancellation_reason) = 'object'),
@@ -910,8 +908,8 @@ create table if not exists hacs_clinical.appointments (
     is_virtual boolean,
     is_recurring boolean,
     urgency_level text
-        constraint appointments_urgency_level_valid check (urgency_level in (
-            'routine', 'urgent', 'asap', 'stat', 'emergency'
+        constraint appointments_urgency_level_valid check (urgency_level = any (
+            '{routine, urgent, asap, stat, emergency}'
         )),
     preparation_required boolean,
     confirmation_required boolean,

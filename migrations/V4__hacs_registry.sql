@@ -62,7 +62,7 @@ create table if not exists hacs_registry.templates (
     description text,
     body jsonb not null constraint templates_body_object check (jsonb_typeof(body) = 'object'),
     status text not null default 'draft'
-        constraint templates_status_valid check (status in ('draft', 'active', 'retired', 'unknown')),
+        constraint templates_status_valid check (status = any ('{draft, active, retired, unknown}')),
     tags hacs_core.texts not null default '{}',
     created_by text,
     created_at timestamptz not null default now(),

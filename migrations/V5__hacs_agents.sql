@@ -11,7 +11,7 @@ create table if not exists hacs_agents.memories (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     memory_type text not null
-        constraint memories_memory_type_valid check (memory_type in ('semantic', 'episodic', 'procedural')),
+        constraint memories_memory_type_valid check (memory_type = any ('{semantic, episodic, procedural}')),
     content text not null,
     actor_id text,
     importance hacs_core.score not null default 0.5,
@@ -58,17 +58,17 @@ create table if not exists hacs_agents.messages (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     role text not null
-        constraint messages_role_valid check (role in (
-            'user', 'assistant', 'system', 'tool', 'agent', 'physician', 'nurse', 'patient', 'caregiver'
+        constraint messages_role_valid check (role = any (
+            '{user, assistant, system, tool, agent, physician, nurse, patient, caregiver}'
         )),
     content text not null,
     message_type text not null default 'response'
-        constraint messages_message_type_valid check (message_type in (
-            'clinical_note', 'assessment', 'plan', 'instruction', 'question', 'response', 'alert', 'reminder',
-            'recommendation', 'summary', 'handoff', 'tool_call', 'tool_result'
+        constraint messages_message_type_valid check (message_type = any (
+            '{clinical_note, assessment, plan, instruction, question, response, alert, reminder, recommendation,
+              summary, handoff, tool_call, tool_result}'
         )),
     priority text not null default 'normal'
-        constraint messages_priority_valid check (priority in ('low', 'normal', 'high', 'urgent', 'critical')),
+        constraint messages_priority_valid check (priority = any ('{low, normal, high, urgent, critical}')),
     related_to hacs_core.texts not null default '{}',
     parent_message_id text,
     in_reply_to text,
@@ -90,7 +90,7 @@ create table if not exists hacs_agents.messages (
     recipient_ids hacs_core.texts not null default '{}',
     tags hacs_core.texts not null default '{}',
     status text not null default 'sent'
-        constraint messages_status_valid check (status in ('draft', 'sent', 'delivered', 'read', 'archived')),
+        constraint messages_status_valid check (status = any ('{draft, sent, delivered, read, archived}')),
     requires_response boolean not null default false,
     response_deadline timestamptz,
     metadata jsonb not null default '{}'

@@ -7,7 +7,7 @@
 do $$
 begin
     create domain hacs_audit.operation as text
-        constraint operation_valid check (value in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'));
+        constraint operation_valid check (value = any ('{INSERT, UPDATE, DELETE, TRUNCATE}'));
 exception
     when duplicate_object then null;
 end

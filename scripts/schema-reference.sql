@@ -48,9 +48,9 @@ return (
     )
     select case
         when rule ~ '^jsonb_typeof\(\w+\) = ''object''$' then 'a JSON object'
-        when rule ~ '^\w+ (=|<@) (ANY \()?ARRAY\[[^]]*\]\)?$' then
+        when rule ~ '^\w+ (=|<@) (ANY \()?''\{[\w,-]*\}''\)?$' then
             case when rule ~ '^\w+ <@' then 'each one of ' else 'one of ' end
-            || (select string_agg(pg_temp.code(v[1]), ', ') from regexp_matches(rule, '''([^'']*)''', 'g') as v)
+            || (select string_agg(pg_temp.code(v), ', ') from unnest(substring(rule from '\{.*\}')::text[]) as v)
         else pg_temp.code(rule)
     end
     from bare

@@ -229,9 +229,12 @@ fn makes(statement: &str, kind: &str, name: &str, bare: &str) -> bool {
     if name == bare {
         return rest.is_empty() || rest.starts_with(|c: char| c.is_whitespace() || c == '(');
     }
-    // Functions of one name: by the types of their arguments, each written after its name.
+    // Functions of one name: by the types of their arguments, each written after its name and before its default.
     let Some((arguments, _)) = rest.strip_prefix('(').and_then(|rest| rest.split_once(')')) else { return false };
-    let types = arguments.split(',').map(|argument| argument.trim().split_once(' ').map_or("", |(_, of)| of.trim()));
+    let types = arguments.split(',').map(|argument| {
+        let argument = argument.split(" default ").next().unwrap_or(argument);
+        argument.trim().split_once(' ').map_or("", |(_, of)| of.trim())
+    });
     name[bare.len()..] == format!("({})", types.collect::<Vec<_>>().join(", "))
 }
 
@@ -241,8 +244,11 @@ mod tests {
 
     #[test]
     fn a_function_is_found_by_name_and_arguments() {
-        let text = written("function", "hacs_core.reference_id(jsonb, text)").unwrap();
-        assert!(text.starts_with("create or replace function hacs_core.reference_id(reference jsonb, target text)"));
+        let text = written("function", "hacs_core.reference_id(jsonb, text, boolean)").unwrap();
+        assert!(text.starts_with(
+            "create or replace function hacs_core.reference_id(reference jsonb, target text, bare boolean default true)"
+        ));
+        assert!(written("function", "hacs_audit.set_actor(text, text, text)").is_some());
         let trigger = written("function", "hacs_core.touch_updated_at()").unwrap();
         assert!(trigger.starts_with("create or replace function hacs_core.touch_updated_at()"), "{trigger}");
     }

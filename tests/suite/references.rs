@@ -14,6 +14,10 @@ fn a_reference_gives_a_local_id_in_its_local_forms_only() {
         ("Patient/123/_history/2", Some("123"), Some("123")),
         ("123", Some("123"), None),
         ("a b", Some("a b"), None),
+        ("Patient", Some("Patient"), None),
+        ("Patient/123/", Some("123"), Some("123")),
+        ("Patient/1#x", None, None),
+        ("/Patient/1", None, None),
         ("https://example.org/fhir/Patient/123", None, None),
         ("urn:uuid:0", None, None),
         ("Practitioner/123", None, None),
@@ -27,9 +31,9 @@ fn a_reference_gives_a_local_id_in_its_local_forms_only() {
     let mut client = database.client();
     for (written, any, typed) in cases {
         let query =
-            "select hacs_core.reference_id($1::text, 'Patient'), hacs_core.typed_reference_id($1::text, 'Patient'),
+            "select hacs_core.reference_id($1::text, 'Patient'), hacs_core.reference_id($1::text, 'Patient', bare => false),
             hacs_core.reference_id(jsonb_build_object('reference', $1::text), 'Patient'),
-            hacs_core.typed_reference_id(jsonb_build_object('reference', $1::text), 'Patient')";
+            hacs_core.reference_id(jsonb_build_object('reference', $1::text), 'Patient', bare => false)";
         let row = client.query_one(query, &[&written]).unwrap();
         let found: Vec<Option<String>> = (0..4).map(|column| row.get(column)).collect();
         let expected = [any, typed, any, typed].map(|id| id.map(str::to_owned));
@@ -40,13 +44,14 @@ fn a_reference_gives_a_local_id_in_its_local_forms_only() {
 #[test]
 fn a_reference_object_with_a_type_decides_what_its_bare_id_means() {
     let database = Database::migrated();
-    let id = |object: &str, function: &str| {
-        database.text(&format!("select hacs_core.{function}('{object}'::jsonb, 'Patient')"))
+    let id = |object: &str, bare: bool| {
+        database.text(&format!("select hacs_core.reference_id('{object}'::jsonb, 'Patient', {bare})"))
     };
-    assert_eq!(id(r#"{"reference": "1", "type": "Patient"}"#, "typed_reference_id"), "1");
-    assert_eq!(id(r#"{"reference": "1", "type": "Practitioner"}"#, "reference_id"), "null");
+    assert_eq!(id(r#"{"reference": "1", "type": "Patient"}"#, false), "1");
+    assert_eq!(id(r#"{"reference": "1", "type": "Practitioner"}"#, true), "null");
+    assert_eq!(id(r#"{"reference": "Patient/1", "type": "Practitioner"}"#, true), "1");
     for object in ["{}", r#"{"display": "x"}"#, r#"{"reference": null}"#, "[]", "null", "\"Patient/1\""] {
-        assert_eq!(id(object, "reference_id"), "null", "{object}");
+        assert_eq!(id(object, true), "null", "{object}");
     }
 }
 

@@ -129,7 +129,7 @@ fn reference(constraint: &Constraint) -> Option<(Vec<Changes>, Vec<Changes>)> {
         let value = if is_object { json!({"reference": text}) } else { json!(text) };
         changes(&[(field, value)])
     };
-    let typed = constraint.definition.contains("typed_reference_id");
+    let typed = constraint.definition.contains("bare => false");
     let foreign =
         ["https://example.org/fhir/Patient/1", "urn:uuid:00000000-0000-4000-8000-000000000000", "Nothing/1", "#p1"];
     let mut accept: Vec<Changes> = foreign.iter().map(|text| written(text)).collect();

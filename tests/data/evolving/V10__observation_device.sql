@@ -39,7 +39,7 @@ begin
         where conrelid = 'hacs_core.observations'::regclass and conname = 'observations_priority_valid'
     ) then
         alter table hacs_core.observations
-            add constraint observations_priority_valid check (priority in ('routine', 'urgent', 'stat')) not valid,
+            add constraint observations_priority_valid check (priority = any ('{routine, urgent, stat}')) not valid,
             add constraint observations_source_known check (source is not null) not valid,
             add constraint observations_device_id_fkey foreign key (device_id) references hacs_core.devices
                 on delete restrict deferrable initially immediate not valid;
