@@ -18,7 +18,7 @@ use crate::migrate;
 use crate::options::Options;
 use crate::report::Report;
 use crate::server_error::Failure;
-use crate::session::{Connection, Session, Transaction};
+use crate::session::{self, Connection, Session, Transaction};
 use crate::status::{self, Status};
 
 /// [`migrate`](crate::migrate()) for tokio-postgres: the same run, with the same guarantees and errors.
@@ -125,37 +125,6 @@ impl Session for Remote {
 
 impl Connection for Remote {
     fn begin(&mut self) -> std::result::Result<Box<dyn Transaction + '_>, Failure> {
-        self.batch_execute("start transaction isolation level read committed")?;
-        Ok(Box::new(RemoteTransaction { remote: self, finished: false }))
-    }
-}
-
-struct RemoteTransaction<'a> {
-    remote: &'a mut Remote,
-    finished: bool,
-}
-
-impl Session for RemoteTransaction<'_> {
-    fn simple_query(&mut self, query: &str) -> std::result::Result<Vec<SimpleQueryMessage>, Failure> {
-        self.remote.simple_query(query)
-    }
-
-    fn pause(&mut self, duration: Duration) {
-        self.remote.pause(duration);
-    }
-}
-
-impl Transaction for RemoteTransaction<'_> {
-    fn commit(mut self: Box<Self>) -> std::result::Result<(), Failure> {
-        self.finished = true;
-        self.batch_execute("commit")
-    }
-}
-
-impl Drop for RemoteTransaction<'_> {
-    fn drop(&mut self) {
-        if !self.finished {
-            let _ = self.remote.batch_execute("rollback");
-        }
+        session::start(self)
     }
 }

@@ -24,6 +24,8 @@
 //! The feature `tokio-postgres` brings `migrate_async` and `status_async`, which take a `tokio_postgres::Client` and do
 //! the same. Without it, `tokio::task::spawn_blocking` is the place for the blocking form, the connecting included.
 
+use std::time::Duration;
+
 #[cfg(feature = "tokio-postgres")]
 mod asynchronous;
 mod blocked;
@@ -33,6 +35,7 @@ mod error;
 mod history;
 mod ledger;
 mod legacy;
+mod link;
 mod lock;
 mod locks;
 mod manifest;
@@ -64,6 +67,7 @@ pub use error::{Error, Result, Unfinished};
 pub use history::{HistoryError, Record};
 pub use ledger::{Ledger, LedgerError};
 pub use legacy::Conflict;
+pub use link::Link;
 pub use lock::Holder;
 pub use manifest::{Manifest, Object};
 pub use migrate::migrate;
@@ -86,7 +90,7 @@ pub use verify::{Change, Difference, IGNORE_KEY, Supported, Verification, manife
 ///
 /// [`Error::Connect`], and those of [`migrate`].
 pub fn run_migration(url: &str) -> Result<Report> {
-    migrate(&mut Database::find(Some(url))?.connect()?, &Options::default())
+    Database::find(Some(url))?.link(Duration::ZERO)?.migrate(&Options::default())
 }
 
 /// Connects and reads how far the database is migrated.
@@ -95,5 +99,5 @@ pub fn run_migration(url: &str) -> Result<Report> {
 ///
 /// [`Error::Connect`], and those of [`status`].
 pub fn get_migration_status(url: &str) -> Result<Status> {
-    status(&mut Database::find(Some(url))?.connect()?)
+    Database::find(Some(url))?.link(Duration::ZERO)?.status()
 }

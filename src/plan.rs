@@ -5,6 +5,7 @@ use refinery::Migration;
 
 use crate::error::Result;
 use crate::options::Options;
+use crate::session::Connection;
 use crate::{blocked, ledger, lock, migrate, outside, statements};
 
 /// The migrations that [`migrate`](crate::migrate()) would apply. It only reads.
@@ -13,6 +14,11 @@ use crate::{blocked, ledger, lock, migrate, outside, statements};
 ///
 /// Those of [`migrate`](crate::migrate()) about the history.
 pub fn pending(client: &mut Client, options: &Options) -> Result<Vec<Migration>> {
+    read(client, options)
+}
+
+/// The same on any connection.
+pub(crate) fn read(client: &mut dyn Connection, options: &Options) -> Result<Vec<Migration>> {
     migrate::check_target(options)?;
     blocked::retry(client, options, |client, patience| {
         let (found, _) = migrate::read_history(client, patience)?;

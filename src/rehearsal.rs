@@ -62,6 +62,11 @@ pub struct Lock {
 ///
 /// Those of [`migrate`](crate::migrate()).
 pub fn rehearse(client: &mut Client, options: &Options) -> Result<Rehearsal> {
+    run(client, options)
+}
+
+/// The same on any connection.
+pub(crate) fn run(client: &mut dyn Connection, options: &Options) -> Result<Rehearsal> {
     migrate::check_target(options)?;
     blocked::retry(client, options, |client, patience| attempt(client, options, patience))
 }

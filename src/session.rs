@@ -61,3 +61,39 @@ impl Transaction for postgres::Transaction<'_> {
         Ok(Self::commit(*self)?)
     }
 }
+
+/// Starts a transaction on a connection that has no kind of its own for them.
+pub(crate) fn start<S: Session + Send>(session: &mut S) -> Result<Box<dyn Transaction + '_>, Failure> {
+    session.batch_execute("start transaction isolation level read committed")?;
+    Ok(Box::new(Started { session, finished: false }))
+}
+
+struct Started<'a, S: Session + Send> {
+    session: &'a mut S,
+    finished: bool,
+}
+
+impl<S: Session + Send> Session for Started<'_, S> {
+    fn simple_query(&mut self, query: &str) -> Result<Vec<SimpleQueryMessage>, Failure> {
+        self.session.simple_query(query)
+    }
+
+    fn pause(&mut self, duration: Duration) {
+        self.session.pause(duration);
+    }
+}
+
+impl<S: Session + Send> Transaction for Started<'_, S> {
+    fn commit(mut self: Box<Self>) -> Result<(), Failure> {
+        self.finished = true;
+        self.batch_execute("commit")
+    }
+}
+
+impl<S: Session + Send> Drop for Started<'_, S> {
+    fn drop(&mut self) {
+        if !self.finished {
+            let _ = self.session.batch_execute("rollback");
+        }
+    }
+}

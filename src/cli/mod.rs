@@ -35,9 +35,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         if let Some(timeout) = args.global.connect_timeout {
             database.set_connect_timeout(timeout);
         }
-        let client = database.wait(args.global.wait)?;
-        signals::cancel_with(database.canceller(&client));
-        Ok::<_, hacs_refinery::Error>(client)
+        let link = database.link(args.global.wait)?;
+        signals::cancel_with(database.link_canceller(&link));
+        Ok::<_, hacs_refinery::Error>(link)
     };
     match &args.command {
         Command::Migrate { target, allow_newer, lock_timeout, statement_timeout, dry_run, json } => {
@@ -47,13 +47,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             options.lock_timeout = *lock_timeout;
             options.statement_timeout = *statement_timeout;
             options.stop = signals::stop();
-            let mut client = connect()?;
+            let mut link = connect()?;
             let progress = progress::start(args.global.quiet);
             let text = if *dry_run {
-                let rehearsal = hacs_refinery::rehearse(&mut client, &options)?;
+                let rehearsal = link.rehearse(&options)?;
                 if *json { versioned(&rehearsal) } else { output::rehearsal(&rehearsal) }
             } else {
-                let report = hacs_refinery::migrate(&mut client, &options)?;
+                let report = link.migrate(&options)?;
                 if *json { versioned(&report) } else { output::report(&report) }
             };
             drop(progress);
@@ -63,19 +63,19 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             Ok(ExitCode::Success)
         }
         Command::Status { json, check } => {
-            let status = hacs_refinery::status(&mut connect()?)?;
+            let status = connect()?.status()?;
             let text = if *json { status.to_json() + "\n" } else { output::status(&status) };
             print(&text);
             Ok(if *check { check_code(&status) } else { ExitCode::Success })
         }
         Command::Verify { json, deep } => {
-            let found = hacs_refinery::verify(&mut connect()?, *deep)?;
+            let found = connect()?.verify(*deep)?;
             let code = verification::code(&found);
             print(&if *json { versioned(verification::Json::from(&found)) } else { verification::text(&found) });
             Ok(code)
         }
         Command::Plan { json, sql } => {
-            let pending = hacs_refinery::pending(&mut connect()?, &Options::default())?;
+            let pending = connect()?.pending(&Options::default())?;
             print(&if *sql { hacs_refinery::script(&pending) } else { embedded::plan(&pending, *json) });
             Ok(ExitCode::Success)
         }

@@ -5,10 +5,11 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use postgres::config::Host;
-use postgres::{Client, Config, NoTls};
+use postgres::{Client, NoTls};
+use tokio_postgres::Config;
+use tokio_postgres::config::Host;
 
-use super::tls::{self, SslMode};
+use super::tls::{self, Connector, SslMode};
 use super::{ConnectError, Database};
 use crate::server_error::Failure;
 
@@ -17,6 +18,9 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where the time is over: not zero, which would mean to wait without end.
 const TICK: Duration = Duration::from_millis(1);
+
+/// How to connect once, for no longer than that; where the time is over, there is no answer.
+pub(super) type Dial<C> = dyn Fn(&Config, Option<Connector>, Option<Duration>) -> Option<Result<C, postgres::Error>>;
 
 impl Database {
     /// Bounds each attempt with a host, from the first packet to the end of the authentication. This goes before
@@ -31,16 +35,16 @@ impl Database {
     ///
     /// What the last attempt met: unreachable, refused, not trusted.
     pub fn connect(&self) -> Result<Client, ConnectError> {
-        self.attempt(None)
+        self.attempt(None, &client)
     }
 
     /// Connects within the connection timeout and the limit, whichever is shorter.
-    pub(super) fn attempt(&self, limit: Option<Duration>) -> Result<Client, ConnectError> {
+    pub(super) fn attempt<C>(&self, limit: Option<Duration>, dial: &Dial<C>) -> Result<C, ConnectError> {
         let own = self.connect_timeout.or(self.seconds("connect_timeout")?).unwrap_or(DEFAULT_TIMEOUT);
         let limit = Some(own).filter(|own| !own.is_zero()).into_iter().chain(limit).min();
         let mut last = None;
         for host in self.hosts()? {
-            match host.connect_to_one(limit) {
+            match host.connect_to_one(limit, dial) {
                 // A host that refuses the login is the right one: libpq asks no other then.
                 Err(error @ ConnectError::Failed { .. }) if !error.is_refused_login() => {
                     log::info!("{}", error.reason());
@@ -52,7 +56,7 @@ impl Database {
         Err(last.unwrap_or(ConnectError::NotConfigured))
     }
 
-    fn connect_to_one(&self, limit: Option<Duration>) -> Result<Client, ConnectError> {
+    fn connect_to_one<C>(&self, limit: Option<Duration>, dial: &Dial<C>) -> Result<C, ConnectError> {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let mut config = self.config()?;
         let mode = self.mode(&config)?;
@@ -69,12 +73,8 @@ impl Database {
             if let Some(left) = left {
                 config.connect_timeout(left);
             }
-            let result = within(left, move || match connector {
-                Some(connector) => config.connect(connector),
-                None => config.connect(NoTls),
-            });
-            let error = match result {
-                Some(Ok(client)) => return Ok(client),
+            let error = match dial(&config, connector, left) {
+                Some(Ok(connection)) => return Ok(connection),
                 Some(Err(error)) => error,
                 None => {
                     let limit = humantime::format_duration(limit.unwrap_or_default());
@@ -139,6 +139,19 @@ impl ConnectError {
     fn is_refused_login(&self) -> bool {
         matches!(self, Self::Failed { failure, .. } if failure.sqlstate().is_some_and(|code| code.starts_with("28")))
     }
+}
+
+/// A connection of rust-postgres.
+pub(super) fn client(
+    config: &Config,
+    connector: Option<Connector>,
+    limit: Option<Duration>,
+) -> Option<Result<Client, postgres::Error>> {
+    let config = postgres::Config::from(config.clone());
+    within(limit, move || match connector {
+        Some(connector) => config.connect(connector),
+        None => config.connect(NoTls),
+    })
 }
 
 /// Runs something that cannot be bounded itself: the connection timeout of rust-postgres ends with the TCP handshake,

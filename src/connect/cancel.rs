@@ -1,13 +1,16 @@
 //! Ending a statement from another thread.
 
-use postgres::{CancelToken, Client, NoTls};
+use std::sync::Arc;
 
-use super::{Database, tls};
+use postgres::{Client, NoTls};
+
+use super::{Connector, Database, tls};
+use crate::link::{self, Link};
 
 /// Cancels what a connection is doing, over a connection of its own.
 #[derive(Clone)]
 pub struct Canceller {
-    token: CancelToken,
+    ask: Arc<dyn Fn(Option<Connector>) -> Result<(), postgres::Error> + Send + Sync>,
     database: Database,
 }
 
@@ -15,7 +18,20 @@ impl Database {
     /// What cancels the statements of a connection that [`Database::connect`] made.
     #[must_use]
     pub fn canceller(&self, client: &Client) -> Canceller {
-        Canceller { token: client.cancel_token(), database: self.clone() }
+        let token = client.cancel_token();
+        let ask = move |connector| match connector {
+            Some(connector) => token.cancel_query(connector),
+            None => token.cancel_query(NoTls),
+        };
+        Canceller { ask: Arc::new(ask), database: self.clone() }
+    }
+
+    /// The same for a link.
+    #[must_use]
+    pub fn link_canceller(&self, link: &Link) -> Canceller {
+        let token = link.cancel_token();
+        let ask = move |connector| token.as_ref().map_or(Ok(()), |token| link::cancel(token, connector));
+        Canceller { ask: Arc::new(ask), database: self.clone() }
     }
 }
 
@@ -25,12 +41,8 @@ impl Canceller {
     pub fn cancel(&self) {
         let mode = self.database.config().and_then(|config| self.database.mode(&config));
         let connector = mode.and_then(|mode| tls::connector(&self.database.keywords, mode));
-        let result = match connector {
-            Ok(connector) => self.token.cancel_query(connector),
-            // Without TLS settings that can be used, the connection was made without TLS.
-            Err(_) => self.token.cancel_query(NoTls),
-        };
-        if let Err(error) = result {
+        // Without TLS settings that can be used, the connection was made without TLS.
+        if let Err(error) = (self.ask)(connector.ok()) {
             log::debug!("the running statement could not be cancelled: {error}");
         }
     }

@@ -13,13 +13,14 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use postgres::Config;
 use postgres::config::{ChannelBinding, LoadBalanceHosts, SslNegotiation, TargetSessionAttrs};
 use thiserror::Error;
+use tokio_postgres::Config;
 
 use crate::server_error::Failure;
 pub use cancel::Canceller;
 use keywords::Keywords;
+pub(crate) use tls::Connector;
 
 /// Why there is no connection. No text of it holds a password.
 #[derive(Debug, Error)]

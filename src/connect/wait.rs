@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use postgres::Client;
 
+use super::attempt::{self, Dial};
 use super::{ConnectError, Database};
+use crate::link::Link;
 
 impl Database {
     /// Connects, and tries again for that long while what stands in the way can heal: a server that is not started,
@@ -15,8 +17,21 @@ impl Database {
     ///
     /// The last reason, at the deadline; at once, what cannot heal, such as a wrong password.
     pub fn wait(&self, limit: Duration) -> Result<Client, ConnectError> {
+        self.patiently(limit, &attempt::client)
+    }
+
+    /// The same for a [`Link`]. Without a limit, it tries once.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Database::wait`].
+    pub fn link(&self, limit: Duration) -> Result<Link, ConnectError> {
+        self.patiently(limit, &Link::dial)
+    }
+
+    fn patiently<C>(&self, limit: Duration, dial: &Dial<C>) -> Result<C, ConnectError> {
         if limit.is_zero() {
-            return self.connect();
+            return self.attempt(None, dial);
         }
         let deadline = Instant::now() + limit;
         let mut pause = Duration::from_millis(50);
@@ -24,7 +39,7 @@ impl Database {
         loop {
             // The last attempt begins at the deadline, and has to have a chance.
             let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(500));
-            let error = match self.attempt(Some(left)) {
+            let error = match self.attempt(Some(left), dial) {
                 Err(error @ ConnectError::Failed { heals: true, .. }) => error,
                 decided => return decided,
             };

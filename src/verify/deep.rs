@@ -2,44 +2,43 @@
 
 use std::collections::BTreeMap;
 
-use postgres::{Client, Transaction};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::ledger::rows;
 use crate::schema::RESOURCES;
 use crate::server_error::Failure;
+use crate::session::{Connection, Session};
 
 /// For each table the least that it takes.
 const DOCUMENTS: &str = include_str!("minimal.json");
 
 /// Writes and reads a document of each resource and takes it all back. The tables that refused, with their reason.
-pub(super) fn try_all(client: &mut Client) -> Result<BTreeMap<&'static str, String>> {
+pub(super) fn try_all(client: &mut dyn Connection) -> Result<BTreeMap<&'static str, String>> {
     const DOING: &str = "writing a document of each resource";
     let documents: BTreeMap<String, Map<String, Value>> =
         serde_json::from_str(DOCUMENTS).unwrap_or_else(|error| unreachable!("minimal.json: {error}"));
-    let mut transaction = client.build_transaction().read_only(false).start().map_err(Error::during(DOING))?;
+    let mut transaction = client.begin().map_err(Error::during(DOING))?;
     // References of the documents lead nowhere; nothing is committed, so that nobody asks.
-    let settings = "set local search_path = ''; set local timezone = 'UTC'; set constraints all deferred";
+    let settings = "set transaction read write; set local search_path = ''; set local timezone = 'UTC'; set constraints all deferred";
     transaction.batch_execute(settings).map_err(Error::during(DOING))?;
     let mut faults = BTreeMap::new();
     for (_, table) in RESOURCES {
         let mut document = documents.get(table).cloned().unwrap_or_default();
         document.insert("id".into(), "hacs-refinery-verify".into());
-        if let Some(fault) = try_one(&mut transaction, table, &document).map_err(Error::during(DOING))? {
+        if let Some(fault) = try_one(&mut *transaction, table, &document).map_err(Error::during(DOING))? {
             faults.insert(table, fault);
         }
     }
-    transaction.rollback().map_err(Error::during(DOING))?;
     Ok(faults)
 }
 
 /// What is wrong with a table; an error means that the transaction cannot go on.
 fn try_one(
-    transaction: &mut Transaction<'_>,
+    transaction: &mut dyn Session,
     table: &str,
     document: &Map<String, Value>,
-) -> std::result::Result<Option<String>, postgres::Error> {
+) -> std::result::Result<Option<String>, Failure> {
     let columns = document.keys().map(|key| format!("\"{key}\"")).collect::<Vec<_>>().join(", ");
     let json = format!("'{}'::jsonb", Value::from(document.clone()).to_string().replace('\'', "''"));
     let script = format!(
@@ -56,7 +55,7 @@ fn try_one(
         }),
         Err(error) => {
             transaction.batch_execute("rollback to savepoint document")?;
-            Ok(Some(Failure::from(&error).to_string()))
+            Ok(Some(error.to_string()))
         }
     }
 }

@@ -16,8 +16,8 @@ use crate::error::{Error, Result};
 use crate::ledger::rows;
 use crate::manifest::{self, Manifest};
 use crate::schema::RESOURCES;
-use crate::session::Session;
-use crate::status::{Status, status};
+use crate::session::{Connection, Session};
+use crate::status::{self, Status};
 
 /// The key of `hacs_admin.system_config` under which the operator registers objects of his own: a JSON list of
 /// names, such as `hacs_core.my_table` or `grant * to reporting`, in which `*` stands for anything.
@@ -84,7 +84,12 @@ impl Verification {
 /// [`Error::Database`] where the server does not answer the questions, and, with `deep`, where it does not let us
 /// write at all. Differences are no error: [`Verification::is_good`] is the answer.
 pub fn verify(client: &mut Client, deep: bool) -> Result<Verification> {
-    let status = status(client)?;
+    run(client, deep)
+}
+
+/// The same on any connection.
+pub(crate) fn run(client: &mut dyn Connection, deep: bool) -> Result<Verification> {
+    let status = status::read(client)?;
     let mut found = Verification { status, differences: Vec::new(), warnings: Vec::new(), resources: Vec::new(), deep };
     if found.status.schemas_found.is_empty() {
         return Ok(found);
@@ -117,8 +122,9 @@ fn without_column(found: &Manifest, table: &str) -> Option<String> {
 }
 
 /// The catalogue and, where it can be asked for, what the operator has registered; all in one message.
-fn read(client: &mut Client, registered: bool) -> Result<(Manifest, Vec<String>)> {
+fn read(client: &mut dyn Session, registered: bool) -> Result<(Manifest, Vec<String>)> {
     const DOING: &str = "reading the catalogue";
+    const INSUFFICIENT_PRIVILEGE: &str = "42501";
     let start = "start transaction isolation level repeatable read read only";
     // The row as a whole, so that a table with other columns is a difference and no error.
     let own = format!(
@@ -129,8 +135,8 @@ fn read(client: &mut Client, registered: bool) -> Result<(Manifest, Vec<String>)
         Ok(answer) => answer,
         Err(error) => {
             let _ = client.batch_execute("rollback");
-            if registered && error.code() == Some(&postgres::error::SqlState::INSUFFICIENT_PRIVILEGE) {
-                log::warn!("{IGNORE_KEY} cannot be read: {}", crate::Failure::from(&error));
+            if registered && error.sqlstate() == Some(INSUFFICIENT_PRIVILEGE) {
+                log::warn!("{IGNORE_KEY} cannot be read: {error}");
                 return read(client, false);
             }
             return Err(Error::during(DOING)(error));

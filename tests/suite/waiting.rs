@@ -126,6 +126,49 @@ fn a_server_that_accepts_and_then_says_nothing_is_given_up_and_the_next_host_is_
     assert_eq!(end.code, Some(0), "{end:?}");
 }
 
+#[test]
+fn a_program_that_connects_through_this_crate_gives_a_silent_server_up_as_well() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://me@127.0.0.1:{}/x", silent.local_addr().unwrap().port());
+    let mut settings: hacs_refinery::Database = url.parse().unwrap();
+    settings.set_connect_timeout(millis(300));
+    let start = Instant::now();
+    let texts = [settings.connect().err(), settings.link(Duration::ZERO).err()].map(|error| error.unwrap().to_string());
+    assert!(texts[0].contains("the server did not let us in within 300ms"), "{texts:?}");
+    assert_eq!(texts[0], texts[1]);
+    assert!(start.elapsed() >= millis(500) && start.elapsed() < millis(20_000), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_client_and_a_link_of_this_crate_can_be_cancelled_from_another_thread() {
+    let database = Database::empty();
+    let settings: hacs_refinery::Database = database.conninfo().parse().unwrap();
+    let mut client = settings.connect().unwrap();
+    let canceller = settings.canceller(&client);
+    let cancelling = std::thread::spawn(move || {
+        sleep(millis(300));
+        canceller.cancel();
+    });
+    let error = client.batch_execute("select pg_sleep(60)").unwrap_err();
+    assert_eq!(error.code().map(postgres::error::SqlState::code), Some("57014"));
+    cancelling.join().unwrap();
+
+    let mut link = settings.link(Duration::ZERO).unwrap();
+    let canceller = settings.link_canceller(&link);
+    let cancelling = std::thread::spawn(move || {
+        sleep(millis(300));
+        canceller.cancel();
+    });
+    let mut options = Options::default();
+    options.migrations.push(Migration::unapplied("V9__sleep", "select pg_sleep(60);").unwrap());
+    let error = link.migrate(&options).unwrap_err();
+    cancelling.join().unwrap();
+    assert!(error.to_string().contains("57014"), "{error}");
+    assert_eq!(database.text("select to_regnamespace('hacs_core')"), "null", "the run was rolled back");
+    // The link goes on, and what it then says is true.
+    assert!(link.pending(&options).unwrap().len() == 9 && !link.status().unwrap().migration_complete);
+}
+
 /// A database before its last migration, and a session that writes into a table which that one changes.
 fn held() -> (Database, postgres::Client) {
     let database = Database::empty();
