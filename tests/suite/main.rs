@@ -8,6 +8,7 @@ mod audit_seals;
 mod catalogue;
 mod command_line;
 mod concurrently;
+mod concurrently_crowd;
 mod concurrently_killed;
 mod contract;
 mod contributing;
