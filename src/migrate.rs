@@ -86,7 +86,8 @@ fn months_due() -> String {
 /// [`Error::Locked`], [`Error::Blocked`], [`Error::Stopped`], [`Error::Legacy`], [`Error::History`],
 /// [`Error::Newer`], [`Error::Migration`], [`Error::NoSuchTarget`], and [`Error::Database`] for everything else that
 /// the server may say. Nothing was changed then, except that [`Error::CommitUnknown`] cannot tell. A run that goes in
-/// parts has [`Error::NotRepeatable`] and [`Error::Pooled`] besides, and [`Error::Partly`] tells what it has done.
+/// parts has [`Error::NotRepeatable`], [`Error::NameTaken`] and [`Error::Pooled`] besides, and [`Error::Partly`] tells
+/// what it has done.
 pub fn migrate(client: &mut Client, options: &Options) -> Result<Report> {
     run(client, options)
 }

@@ -10,6 +10,7 @@ mod command_line;
 mod concurrently;
 mod concurrently_crowd;
 mod concurrently_killed;
+mod concurrently_taken;
 mod contract;
 mod contributing;
 mod crowd;
