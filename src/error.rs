@@ -124,6 +124,20 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// What a migration outside a transaction calls its index is there already, and is not that index.
+    #[error(
+        "{location}: something else has the name of this index{statement}\nFOUND: {found}\nEXPECTED: {expected}\n\
+         NEXT: Drop or rename what is there, or give the index another name, then run this again.\nNothing was changed.",
+        statement = location.statement.as_ref().map(|words| format!("\nSTATEMENT: {words}")).unwrap_or_default()
+    )]
+    NameTaken {
+        /// The statement that would make the index.
+        location: Location,
+        /// What has the name, as PostgreSQL describes it.
+        found: String,
+        /// The index as it should be.
+        expected: String,
+    },
     /// The connection goes through a pooler, and a migration is to run outside a transaction.
     #[error(
         "this connection goes through a connection pooler, and a pending migration runs outside a transaction\n\

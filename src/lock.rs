@@ -1,4 +1,8 @@
 //! One run at a time: a lock that ends with its transaction, so that no crash and no connection pool can keep it.
+//!
+//! Who waits for it has no transaction open. `create index concurrently`, which the run that has the lock may be at, waits
+//! for the end of every transaction that is looking at anything when it comes to its last step: each would wait for the
+//! other, and the server would not see it, since one of them asks instead of queueing.
 
 use std::fmt;
 use std::time::Duration;
@@ -69,8 +73,9 @@ pub(crate) fn answer(messages: &[SimpleQueryMessage]) -> bool {
     rows(messages).any(|row| row.try_get("locked").ok().flatten() == Some("t"))
 }
 
-/// Waits for the lock. Asking again and again, instead of queueing, leaves the deadline and the messages to us, and
-/// needs no `lock_timeout` that would also strike the migrations.
+/// Waits for the lock, outside of a transaction; one of a transaction was free then, and is not held. Asking again and
+/// again, instead of queueing, leaves the deadline and the messages to us, and needs no `lock_timeout` that would also
+/// strike the migrations.
 pub(crate) fn acquire(client: &mut dyn Session, scope: Scope, options: &Options, patience: &Patience) -> Result<()> {
     let mut pause = Duration::from_millis(20);
     let mut told: Option<Holder> = None;
@@ -94,13 +99,16 @@ pub(crate) fn acquire(client: &mut dyn Session, scope: Scope, options: &Options,
 }
 
 fn try_lock(client: &mut dyn Session, scope: Scope) -> Result<bool> {
-    let messages = client.simple_query(&query(scope)).map_err(Error::during("taking the migration lock"))?;
+    // One message is one transaction: the setting ends with it.
+    let query = format!("set local search_path = ''; {}", query(scope));
+    let messages = client.simple_query(&query).map_err(Error::during("taking the migration lock"))?;
     Ok(answer(&messages))
 }
 
 fn holder(client: &mut dyn Session) -> Result<Option<Holder>> {
     let query = format!(
-        "select l.pid, coalesce(nullif(a.application_name, ''), 'unnamed') as application,
+        "set local search_path = '';
+         select l.pid, coalesce(nullif(a.application_name, ''), 'unnamed') as application,
              coalesce(date_trunc('second', coalesce(a.xact_start, a.backend_start))::text, 'unknown') as since
          from pg_locks as l
          left join pg_stat_activity as a on a.pid = l.pid

@@ -93,7 +93,8 @@ fn months_due() -> String {
 /// [`Error::Locked`], [`Error::Blocked`], [`Error::Stopped`], [`Error::Legacy`], [`Error::History`],
 /// [`Error::Newer`], [`Error::Migration`], [`Error::NoSuchTarget`], and [`Error::Database`] for everything else that
 /// the server may say. Nothing was changed then, except that [`Error::CommitUnknown`] cannot tell. A run that goes in
-/// parts has [`Error::NotRepeatable`] and [`Error::Pooled`] besides, and [`Error::Partly`] tells what it has done.
+/// parts has [`Error::NotRepeatable`], [`Error::NameTaken`] and [`Error::Pooled`] besides, and [`Error::Partly`] tells
+/// what it has done.
 pub fn migrate(client: &mut Client, options: &Options) -> Result<Report> {
     run(client, options)
 }
@@ -127,8 +128,13 @@ fn attempt(client: &mut dyn Connection, options: &Options, patience: &Patience) 
 /// Starts the transaction of a run, with its settings and under its lock.
 pub(crate) fn begin<'a>(client: &'a mut dyn Connection, options: &Options, patience: &Patience) -> Result<Ledger<'a>> {
     let mut ledger = Ledger::over(client.begin().map_err(Error::during("starting the transaction"))?);
-    if !prepare(&mut ledger, options, patience)? {
-        lock::acquire(ledger.transaction(), Scope::Transaction, options, patience)?;
+    while !prepare(&mut ledger, options, patience)? {
+        let doing = "waiting for the migration lock";
+        let session = ledger.transaction();
+        session.batch_execute("rollback").map_err(Error::during(doing))?;
+        let waited = lock::acquire(session, Scope::Transaction, options, patience);
+        session.batch_execute("start transaction isolation level read committed").map_err(Error::during(doing))?;
+        waited?;
     }
     Ok(ledger)
 }

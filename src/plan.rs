@@ -36,9 +36,9 @@ pub fn script(pending: &[Migration]) -> String {
     let begin = format!("begin;\n{}\n", migrate::SETTINGS.trim());
     let mut text = "\\set ON_ERROR_STOP on\n".to_owned();
     if outside::any(pending) {
-        text += &format!("select pg_advisory_lock({});\n{begin}", lock::KEY);
+        text += &format!("{}{begin}", wait("pg_try_advisory_lock"));
     } else {
-        text += &format!("{begin}select pg_advisory_xact_lock({});\n", lock::KEY);
+        text += &format!("{}{begin}select pg_advisory_xact_lock({});\n", wait("pg_try_advisory_xact_lock"), lock::KEY);
     }
     text += ledger::BOOTSTRAP;
     for migration in pending {
@@ -57,6 +57,21 @@ pub fn script(pending: &[Migration]) -> String {
         );
     }
     text + "\ncommit;\n"
+}
+
+/// Waits for the lock as `lock::acquire` does, in a transaction for each time that it asks.
+fn wait(function: &str) -> String {
+    format!(
+        "do $$
+begin
+    while not pg_catalog.{function}({}) loop
+        perform pg_catalog.pg_sleep(0.2);
+        commit;
+    end loop;
+end
+$$;\n",
+        lock::KEY
+    )
 }
 
 /// The statements of a migration outside a transaction, each with what drops the invalid index that an earlier run of

@@ -35,7 +35,7 @@ impl From<&Error> for ExitCode {
             Error::CommitUnknown(_) => Self::Connection,
             Error::Locked { .. } | Error::Blocked { .. } => Self::Locked,
             Error::History(_) | Error::Newer { .. } | Error::Legacy(_) => Self::History,
-            Error::Drift(_) => Self::Drift,
+            Error::Drift(_) | Error::NameTaken { .. } => Self::Drift,
             Error::Migration { .. } | Error::NotRepeatable { .. } => Self::Failed,
             Error::Partly { cause, .. } => Self::from(&**cause),
             _ => Self::Unexpected,

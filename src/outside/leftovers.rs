@@ -8,10 +8,10 @@ use crate::session::Session;
 
 /// The query for the invalid indexes that an earlier run of a statement has left, if it is one that can.
 pub(crate) fn query(step: &Step) -> Option<String> {
-    let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
     let condition = match step {
-        Step::Create { index, table } => {
-            format!("i.indrelid = to_regclass({}) and c.relname = (parse_ident({}))[1]", literal(table), literal(index))
+        Step::Create { index, table, .. } => {
+            let (index, table) = (literal(index), literal(table));
+            format!("i.indrelid = to_regclass({table}) and c.relname = (parse_ident({index}))[1]::name")
         }
         Step::Reindex { relation } => format!(
             "(i.indrelid = to_regclass({0}) or i.indrelid = (select indrelid from pg_index where indexrelid = to_regclass({0})))
@@ -26,6 +26,11 @@ pub(crate) fn query(step: &Step) -> Option<String> {
          join pg_catalog.pg_class as c on c.oid = i.indexrelid
          where {condition} and c.relkind = 'i' and not i.indisvalid"
     ))
+}
+
+/// A text as SQL takes it.
+pub(super) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// Drops what is left of a statement. What could not be dropped is named.

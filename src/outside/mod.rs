@@ -8,6 +8,7 @@
 mod leftovers;
 mod rules;
 mod session;
+mod twin;
 
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,7 @@ use crate::server_error::Failure;
 use crate::session::Connection;
 use crate::statements;
 use session::Settings;
+use twin::Other;
 
 /// The invalid indexes that an earlier run of a statement may have left, as a query; for scripts.
 pub(crate) use leftovers::query as leftovers_of;
@@ -108,6 +110,9 @@ fn alone(
         let text = statement.text(sql);
         result = one(client, options, text, step, &mut progress).map_err(|failed| match failed {
             Failed::Before(error) => error,
+            Failed::Taken(Other { found, expected }) => {
+                Error::NameTaken { location: Location::at(migration, statement.start), found, expected }
+            }
             Failed::Server(failure) => {
                 let location = Location::at(migration, statement.start + offset(text, &failure));
                 Error::Migration { location, failure }
@@ -127,6 +132,8 @@ fn alone(
 enum Failed {
     /// The statement was not sent.
     Before(Error),
+    /// It would have left undone what it is for.
+    Taken(Other),
     /// The server refused it.
     Server(Failure),
 }
@@ -150,6 +157,9 @@ fn one(
         })
     };
     clean(client).map_err(Failed::Server)?;
+    if let Some(other) = twin::other(client, step).map_err(Failed::Server)? {
+        return Err(Failed::Taken(other));
+    }
     let Err(error) = client.batch_execute(text) else { return Ok(()) };
     if !error.is_disconnect() {
         // Not again as long as the statement may have waited.

@@ -1,5 +1,7 @@
 //! Which migrations run outside a transaction, and what may stand in them.
 
+use std::ops::Range;
+
 use refinery::Migration;
 
 use crate::error::{Error, Result};
@@ -48,8 +50,8 @@ pub(crate) fn check(pending: &[Migration]) -> Result<()> {
 /// What a statement does, as far as its crash has to be cleaned up or its effect taken back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Makes an index: its name and table, as they are written.
-    Create { index: String, table: String },
+    /// Makes an index: its name and table, and what follows them, as they are written.
+    Create { unique: bool, index: String, table: String, columns: String },
     /// Makes the indexes of a table anew, or one index, named as it is written.
     Reindex { relation: String },
     /// Changes a setting of the session.
@@ -61,16 +63,21 @@ pub(crate) enum Step {
 impl Step {
     /// Reads a statement, or tells why it may not stand outside a transaction.
     pub(crate) fn of(statement: &str) -> std::result::Result<Self, &'static str> {
-        let written = words(statement);
+        let places = words(statement);
+        let written: Vec<&str> = places.iter().map(|place| &statement[place.clone()]).collect();
         let lower: Vec<String> = written.iter().map(|word| word.to_lowercase()).collect();
         let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
-        let word = |at: usize| written.get(at).cloned().unwrap_or_default();
+        let word = |at: usize| written.get(at).copied().unwrap_or_default().to_owned();
         match lower.as_slice() {
             ["create", "unique", "index", "concurrently", "if", "not", "exists", _, "on", rest @ ..]
             | ["create", "index", "concurrently", "if", "not", "exists", _, "on", rest @ ..] => {
                 let on = lower.len() - rest.len();
-                let only = usize::from(rest.first() == Some(&"only"));
-                Ok(Self::Create { index: word(on - 2), table: word(on + only) })
+                let table = on + usize::from(rest.first() == Some(&"only"));
+                let columns = match (places.get(table), lower.get(table + 1)) {
+                    (Some(place), Some(&("(" | "using"))) => statement[place.end..].to_owned(),
+                    _ => return Err("write the table without blanks and comments, and then its columns"),
+                };
+                Ok(Self::Create { unique: lower[1] == "unique", index: word(on - 2), table: word(table), columns })
             }
             ["create", "unique", "index", "concurrently", ..] | ["create", "index", "concurrently", ..] => {
                 Err("it would fail the second time: write CREATE INDEX CONCURRENTLY IF NOT EXISTS, and a name")
@@ -96,7 +103,7 @@ fn is_setting(name: &str) -> bool {
     !["role", "session_authorization"].contains(&name)
 }
 
-fn reindex(written: &[String], rest: &[&str]) -> std::result::Result<Step, &'static str> {
+fn reindex(written: &[&str], rest: &[&str]) -> std::result::Result<Step, &'static str> {
     if !rest.contains(&"concurrently") {
         return Err("without CONCURRENTLY it keeps others from the table");
     }
@@ -104,7 +111,7 @@ fn reindex(written: &[String], rest: &[&str]) -> std::result::Result<Step, &'sta
         let name = at + 1 + usize::from(rest.get(at + 1) == Some(&"concurrently"));
         written.get(1 + name)
     });
-    relation.map(|name| Step::Reindex { relation: name.clone() }).ok_or("only REINDEX INDEX and REINDEX TABLE")
+    relation.map(|name| Step::Reindex { relation: (*name).to_owned() }).ok_or("only REINDEX INDEX and REINDEX TABLE")
 }
 
 /// Whether ALTER TABLE validates constraints and does nothing else.
@@ -115,19 +122,21 @@ fn validates(rest: &[&str]) -> bool {
     actions.all(|action| matches!(action, ["validate", "constraint", _]))
 }
 
-/// The words of a statement; parentheses, commas and `=` are words of their own, and quoted names stay whole.
-fn words(statement: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
+/// Where the words of a statement stand; parentheses, commas and `=` are words of their own, and quoted names stay whole.
+fn words(statement: &str) -> Vec<Range<usize>> {
+    let mut words = Vec::new();
+    let mut start = 0;
     let mut quoted = false;
-    for c in statement.chars() {
+    for (at, c) in statement.char_indices() {
         quoted ^= c == '"';
-        let last = words.len() - 1;
-        match c {
-            c if c.is_whitespace() && !quoted => words.push(String::new()),
-            '(' | ')' | ',' | '=' if !quoted => words.extend([c.to_string(), String::new()]),
-            c => words[last].push(c),
+        let own = matches!(c, '(' | ')' | ',' | '=');
+        if !quoted && (own || c.is_whitespace()) {
+            let end = at + c.len_utf8();
+            words.extend([start..at, if own { at..end } else { end..end }]);
+            start = end;
         }
     }
+    words.push(start..statement.len());
     words.retain(|word| !word.is_empty());
     words
 }
@@ -159,11 +168,21 @@ mod tests {
         for (statement, step) in [
             (
                 "create unique index concurrently if not exists \"My, Index\" on only a.\"T\"(x)",
-                Step::Create { index: "\"My, Index\"".into(), table: "a.\"T\"".into() },
+                Step::Create {
+                    unique: true,
+                    index: "\"My, Index\"".into(),
+                    table: "a.\"T\"".into(),
+                    columns: "(x)".into(),
+                },
             ),
             (
-                "CREATE INDEX CONCURRENTLY IF NOT EXISTS i\nON a.t USING gin (x)",
-                Step::Create { index: "i".into(), table: "a.t".into() },
+                "CREATE INDEX CONCURRENTLY IF NOT EXISTS i\nON a.t USING gin (x) where y = 'a  (b'",
+                Step::Create {
+                    unique: false,
+                    index: "i".into(),
+                    table: "a.t".into(),
+                    columns: " USING gin (x) where y = 'a  (b'".into(),
+                },
             ),
             ("drop index concurrently if exists a.i", Step::Other),
             ("reindex index concurrently a.i", Step::Reindex { relation: "a.i".into() }),
@@ -187,6 +206,8 @@ mod tests {
             "create index concurrently i on a.t (x)",
             "create index concurrently on a.t (x)",
             "create index if not exists i on a.t (x)",
+            "create index concurrently if not exists i on a . t (x)",
+            "create index concurrently if not exists i on a.t",
             "create table if not exists a.t (x int)",
             "drop index concurrently a.i",
             "drop index if exists a.i",

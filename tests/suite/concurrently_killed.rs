@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use crate::database::{Database, Ended, ended};
 use crate::kills::{moments, rounds};
 use crate::proxy::{Proxy, Sender};
-use crate::server;
+use crate::server::{self, Server};
 use crate::stages::{BOTH, filled, indexes, slowly, three, with, with_patients};
 
 /// The three migrations as files, and a program that runs them.
-struct Files(tempfile::TempDir);
+pub struct Files(tempfile::TempDir);
 
 impl Files {
-    fn write() -> Self {
+    pub fn write() -> Self {
         let dir = tempfile::tempdir().unwrap();
         for (index, sql) in three().iter().enumerate() {
             std::fs::write(dir.path().join(format!("V{}__mine.sql", index + 9)), sql).unwrap();
@@ -22,7 +22,7 @@ impl Files {
         Self(dir)
     }
 
-    fn start(&self, database: &Database) -> Child {
+    pub fn start(&self, database: &Database) -> Child {
         self.start_on(&database.conninfo())
     }
 
@@ -132,9 +132,11 @@ fn a_connection_cut_after_any_message_is_continued_by_the_next_run() {
     assert_eq!(end.code, Some(0), "{end:?}");
     let mut met = Vec::new();
     for (sender, count) in [Sender::Client, Sender::Server].into_iter().zip(counts) {
-        for moment in moments(rounds(4)) {
+        // The client ends with six messages of V11, the lock given back, and the farewell.
+        let between = (sender == Sender::Client).then(|| count - 5);
+        let limits = moments(rounds(4)).map(|moment| 3 + (moment * (count - 3) as f64) as usize).chain(between);
+        for limit in limits {
             let database = filled(Database::migrated_on(server), 3);
-            let limit = 3 + (moment * (count - 3) as f64) as usize;
             let (end, _) = run(&database, Some((sender, limit)));
             let found = holds(&files, &database, &format!("cut after message {limit} of {count} of the {sender:?}"));
             assert!(end.code == Some(1) || found.starts_with("9 10 11"), "{end:?}");
@@ -145,6 +147,60 @@ fn a_connection_cut_after_any_message_is_continued_by_the_next_run() {
         met.iter().any(|found| found.starts_with("9: ")) && met.iter().any(|found| found.starts_with("9 10: ")),
         "{met:#?}"
     );
+}
+
+/// Waits until a run has come to where the query is true.
+fn until(database: &Database, query: &str) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while database.text(&format!("select exists ({query})")) != "t" {
+        assert!(Instant::now() < deadline, "the run does not come to where this is: {query}");
+        sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_server_killed_in_any_phase_of_an_index_has_after_its_restart_none_or_an_invalid_one_and_the_next_run_completes() {
+    let phase = |name: &str| format!("select from pg_stat_progress_create_index where phase like '{name}%'");
+    let not_there_yet = "select from pg_locks where relation = 'hacs_core.patients'::regclass and not granted";
+    let phases = [
+        // What another session does, how far the run comes, and whether it has begun with the index.
+        ("lock table hacs_core.patients in share update exclusive mode", not_there_yet.to_owned(), false),
+        ("lock table hacs_core.patients in row exclusive mode", phase("waiting for writers before build"), true),
+        ("select", phase("building index"), true),
+        ("set transaction isolation level repeatable read; select now()", phase("waiting for old snapshots"), true),
+    ];
+    let files = Files::write();
+    let mut server = Server::start(&[]);
+    for (index, (other, reached, begun)) in phases.iter().enumerate() {
+        let database = filled(Database::migrated_on(&server), 40);
+        let mut options = with(&three().each_ref().map(String::as_str));
+        options.target = Some(9);
+        hacs_refinery::migrate(&mut database.client(), &options).unwrap();
+        slowly(&database, if reached.contains("building") { 0.1 } else { 0.0 });
+        let mut session = database.client();
+        session.batch_execute(&format!("begin; {other}")).unwrap();
+        let child = files.start(&database);
+        until(&database, reached);
+        // An immediate shutdown and a SIGKILL by turns.
+        if index % 2 == 0 {
+            server.signal("QUIT");
+        }
+        server.kill();
+        let end = ended(child.wait_with_output().unwrap());
+        assert_eq!(end.code, Some(1), "{end:?}");
+        server.start_again();
+
+        let invalid = || {
+            let found = hacs_refinery::verify(&mut database.client(), false).unwrap();
+            assert_eq!(found.status.problems, []);
+            found.differences.into_iter().map(|difference| difference.name).collect::<Vec<_>>()
+        };
+        let left = if *begun { vec!["hacs_core.patients.patients_ward_idx"] } else { Vec::new() };
+        assert_eq!(invalid(), left, "{reached}");
+        let found = holds(&files, &database, reached);
+        assert_eq!(found, if *begun { "9: hacs_core.patients_ward_idx false" } else { "9: none" }, "{reached}");
+        assert_eq!(invalid(), [""; 0], "{reached}");
+    }
 }
 
 #[test]
