@@ -545,11 +545,10 @@ create or replace function hacs_core.reference_id(reference text, target text, b
 returns text
 language sql immutable parallel safe
 return case
-    when reference ~ '^[^/:?#]+$' then case when bare then reference end
+    when bare and reference ~ '^[^/:?#]+$' then reference
     when split_part(reference, '/', 1) = target
-        and split_part(reference, '/', 3) = any ('{"", _history}')
-        and reference !~ '[?#]'
-    then nullif(split_part(reference, '/', 2), '')
+        and reference ~ '^[^/]+/[^/?#]+(?:/(?:_history(?:/[^?#]*)?)?)?$'
+    then split_part(reference, '/', 2)
 end;
 comment on function hacs_core.reference_id(text, text, boolean) is
     'The local id of a reference to the given type; null for absolute URLs, urn: and other types, and for a bare id where that may mean several types';
