@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.."
 
 rounds=${1:-15}
 cargo build --release --locked --quiet
+scripts/build-static.sh
 start_bench_server
 need_peers
 # shellcheck disable=SC2046 # two words on purpose
@@ -34,7 +35,10 @@ nothing() {
     fresh | grep -v '^psql '
     echo "psql-select-1 $bin/psql -X -c 'select 1' postgresql://hacs@127.0.0.1:$port/bench_psql"
     echo "psql-select-1-socket $bin/psql -X -h $home -p $port -U hacs -c 'select 1' bench_psql"
-    echo "hacs-refinery-socket target/release/hacs-refinery migrate -q -d postgresql://hacs@/bench_hacs-refinery?host=$home&port=$port"
+    local socket="postgresql://hacs@/bench_hacs-refinery?host=$home&port=$port"
+    echo "hacs-refinery-socket target/release/hacs-refinery migrate -q -d $socket"
+    echo "hacs-refinery-static target/static/release/hacs-refinery migrate -q -d postgresql://hacs@127.0.0.1:$port/bench_hacs-refinery"
+    echo "hacs-refinery-static-socket target/static/release/hacs-refinery migrate -q -d $socket"
 }
 
 say "an empty database, $rounds rounds"

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Builds the program with OpenSSL inside, as the releases for Linux have it: it needs nothing but the C library where it
+# runs, and starts sooner. In return, it has the fixes of OpenSSL only when it is built anew.
+#
+#   scripts/build-static.sh [options of cargo]      target/static/release/hacs-refinery
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+need_build_tools
+OPENSSL_STATIC=1
+OPENSSL_LIB_DIR=$(pkg-config --variable=libdir libssl)
+OPENSSL_INCLUDE_DIR=$(pkg-config --variable=includedir libssl)
+[ -f "$OPENSSL_LIB_DIR/libssl.a" ] || die "libssl.a is missing in $OPENSSL_LIB_DIR: Debian has it in libssl-dev, Fedora in openssl-static"
+export OPENSSL_STATIC OPENSSL_LIB_DIR OPENSSL_INCLUDE_DIR CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target/static}"
+# And libgcc, which minimal images do not have either.
+libgcc=$(dirname "$(cc -print-file-name=libgcc_eh.a)")
+cargo rustc --release --locked --quiet --bin hacs-refinery "$@" -- -L "native=$libgcc" -l static=gcc_eh
