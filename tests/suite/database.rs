@@ -119,6 +119,13 @@ impl Database {
         row.unwrap_or_else(|| panic!("{query}: no row"))
     }
 
+    /// Whether a session has the lock of a run in this database.
+    pub fn is_locked(&self) -> bool {
+        let query = "select exists (select from pg_locks where locktype = 'advisory'
+            and database = (select oid from pg_database where datname = current_database()))";
+        self.text(query) == "t"
+    }
+
     /// The schema as `pg_dump` writes it, without the lines that differ from run to run.
     pub fn dump(&self) -> String {
         let out = Command::new(server::bindir().join("pg_dump"))
