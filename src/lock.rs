@@ -59,13 +59,18 @@ impl fmt::Display for Holder {
     }
 }
 
-/// Asks for the lock.
-pub(crate) fn query(scope: Scope) -> String {
+/// The expression that asks for the lock, and is true where it was free.
+pub(crate) fn call(scope: Scope) -> String {
     let function = match scope {
         Scope::Transaction => "pg_try_advisory_xact_lock",
         Scope::Session => "pg_try_advisory_lock",
     };
-    format!("select {function}({KEY}) as locked")
+    format!("pg_catalog.{function}({KEY})")
+}
+
+/// Asks for the lock.
+pub(crate) fn query(scope: Scope) -> String {
+    format!("select {} as locked", call(scope))
 }
 
 /// The answer to [`query`], which may come with others.

@@ -20,7 +20,7 @@ use crate::preexisting;
 use crate::report::{Applied, Report};
 use crate::script::Location;
 use crate::server_error::Failure;
-use crate::session::{Connection, Session};
+use crate::session::{Connection, START, Session};
 
 /// Settings that a role or a database may have changed, and that would change what a migration means or makes.
 pub(crate) const SETTINGS: &str = "
@@ -133,7 +133,7 @@ pub(crate) fn begin<'a>(client: &'a mut dyn Connection, options: &Options, patie
         let session = ledger.transaction();
         session.batch_execute("rollback").map_err(Error::during(doing))?;
         let waited = lock::acquire(session, Scope::Transaction, options, patience);
-        session.batch_execute("start transaction isolation level read committed").map_err(Error::during(doing))?;
+        session.batch_execute(START).map_err(Error::during(doing))?;
         waited?;
     }
     Ok(ledger)

@@ -4,6 +4,7 @@ use postgres::Client;
 use refinery::Migration;
 
 use crate::error::Result;
+use crate::lock::Scope;
 use crate::options::Options;
 use crate::session::Connection;
 use crate::{blocked, ledger, lock, migrate, outside, statements};
@@ -36,9 +37,9 @@ pub fn script(pending: &[Migration]) -> String {
     let begin = format!("begin;\n{}\n", migrate::SETTINGS.trim());
     let mut text = "\\set ON_ERROR_STOP on\n".to_owned();
     if outside::any(pending) {
-        text += &format!("{}{begin}", wait("pg_try_advisory_lock"));
+        text += &format!("{}{begin}", wait(Scope::Session));
     } else {
-        text += &format!("{}{begin}select pg_advisory_xact_lock({});\n", wait("pg_try_advisory_xact_lock"), lock::KEY);
+        text += &format!("{}{begin}select pg_advisory_xact_lock({});\n", wait(Scope::Transaction), lock::KEY);
     }
     text += ledger::BOOTSTRAP;
     for migration in pending {
@@ -60,17 +61,17 @@ pub fn script(pending: &[Migration]) -> String {
 }
 
 /// Waits for the lock as `lock::acquire` does, in a transaction for each time that it asks.
-fn wait(function: &str) -> String {
+fn wait(scope: Scope) -> String {
     format!(
         "do $$
 begin
-    while not pg_catalog.{function}({}) loop
+    while not {} loop
         perform pg_catalog.pg_sleep(0.2);
         commit;
     end loop;
 end
 $$;\n",
-        lock::KEY
+        lock::call(scope)
     )
 }
 

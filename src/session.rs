@@ -62,9 +62,12 @@ impl Transaction for postgres::Transaction<'_> {
     }
 }
 
+/// Each statement of the transaction sees what others have committed before it, whatever the database's default is.
+pub(crate) const START: &str = "start transaction isolation level read committed";
+
 /// Starts a transaction on a connection that has no kind of its own for them.
 pub(crate) fn start<S: Session + Send>(session: &mut S) -> Result<Box<dyn Transaction + '_>, Failure> {
-    session.batch_execute("start transaction isolation level read committed")?;
+    session.batch_execute(START)?;
     Ok(Box::new(Started { session, finished: false }))
 }
 
