@@ -82,7 +82,7 @@ comment on function hacs_core.is_blank(text) is 'Empty, or nothing but white spa
 create or replace function hacs_core.instant(written text)
 returns timestamp
 language plpgsql immutable parallel safe strict
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     clock constant text := substr(written, 12);
@@ -130,7 +130,7 @@ comment on function hacs_core.is_instant(text) is 'A complete ISO 8601 date or d
 create or replace function hacs_core.is_period(value jsonb)
 returns boolean
 language plpgsql immutable parallel safe strict
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return jsonb_typeof(value) = 'object'
@@ -142,7 +142,7 @@ comment on function hacs_core.is_period(jsonb) is 'An object whose end is not be
 create or replace function hacs_core.is_period_list(value jsonb)
 returns boolean
 language plpgsql immutable parallel safe strict
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return hacs_core.is_list(value)
@@ -154,7 +154,7 @@ comment on function hacs_core.is_period_list(jsonb) is 'A list of objects, each 
 create or replace function hacs_core.period_range(period jsonb)
 returns tsrange
 language plpgsql immutable parallel safe strict
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     first constant timestamp := hacs_core.instant(period ->> 'start');
@@ -386,7 +386,7 @@ comment on function hacs_core.nested_model(text) is 'The keys of the HACS models
 create or replace function hacs_core.each_conforms(parts jsonb, model text)
 returns boolean
 language plpgsql immutable parallel safe strict
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     spec constant jsonb := hacs_core.nested_model(model);
@@ -424,7 +424,7 @@ comment on function hacs_core.each_conforms(jsonb, text) is
 create or replace function hacs_core.conforms(part jsonb, model text)
 returns boolean
 language plpgsql immutable parallel safe strict
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return hacs_core.each_conforms(jsonb_build_array(part), model);
@@ -435,7 +435,7 @@ comment on function hacs_core.conforms(jsonb, text) is 'An object that has what 
 create or replace function hacs_core.is_kind(value jsonb, kind text)
 returns boolean
 language plpgsql immutable parallel safe strict
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     type constant text := jsonb_typeof(value);
@@ -568,7 +568,7 @@ comment on function hacs_core.reference_id(jsonb, text, boolean) is
 create or replace function hacs_core.touch_updated_at()
 returns trigger
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     new.updated_at := pg_catalog.now();
@@ -631,7 +631,7 @@ create or replace trigger resources_touch_updated_at
 create or replace function hacs_core.count_version()
 returns trigger
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     new.version := old.version + 1;
@@ -833,7 +833,7 @@ create or replace trigger organizations_touch_updated_at
 create or replace function hacs_core.check_organization_tree()
 returns trigger
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     ancestor text;

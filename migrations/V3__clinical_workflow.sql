@@ -7,7 +7,7 @@
 create or replace function hacs_core.is_action_data(actions jsonb, direction text)
 returns boolean
 language plpgsql immutable parallel safe strict
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return not exists (

@@ -24,7 +24,7 @@ create or replace function hacs_audit.is_change(
 )
 returns boolean
 language plpgsql immutable parallel safe
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (key is null) = (operation = 'TRUNCATE')
@@ -112,7 +112,7 @@ create index if not exists resource_changes_actor_idx on hacs_audit.resource_cha
 create or replace function hacs_audit.refuse_change()
 returns trigger
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     raise exception '% of hacs_audit.% is refused: the audit trail is append-only', tg_op, tg_argv[0]
@@ -139,7 +139,7 @@ alter table hacs_audit.resource_changes enable always trigger append_only_trunca
 create or replace function hacs_audit.guard_partition(partition regclass)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     execute format(
@@ -158,7 +158,7 @@ comment on function hacs_audit.guard_partition(regclass) is
 create or replace function hacs_audit.add_partition(name text, bounds text)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     execute format('create table hacs_audit.%I partition of hacs_audit.resource_changes %s', name, bounds);
@@ -171,7 +171,7 @@ create or replace function hacs_audit.ensure_partitions(months_ahead integer def
 returns integer
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
 declare
@@ -253,7 +253,7 @@ create or replace function hacs_audit.require_actor()
 returns void
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if exists (select from hacs_admin.system_config where key = 'audit.require_actor' and value = 'true') then
@@ -369,7 +369,7 @@ create or replace function hacs_audit.record_truncate()
 returns trigger
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if current_setting('hacs_audit.allow_truncate', true) is distinct from 'on' then
@@ -409,7 +409,7 @@ create or replace function hacs_audit.attach(
 )
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     schema_name name;
@@ -430,7 +430,7 @@ begin
     recorder := format('hacs_audit.%I', 'record_' || schema_name || '_' || table_name);
     arguments := format('%L, %L, %L, %L, %L', schema_name, table_name, resource_type, key_column, patient_column);
     execute format(
-        'create or replace function %s() returns trigger language plpgsql security definer set search_path = '''' as %L',
+        'create or replace function %s() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as %L',
         recorder, hacs_audit.trigger_source(audited, key_column, patient_column)
     );
     execute format('comment on function %s() is %L', recorder, format('Trigger: writes down the change of a row of %s.%s', schema_name, table_name));
@@ -533,7 +533,7 @@ comment on constraint seals_chain on hacs_audit.seals is 'Only the first seal ha
 create or replace function hacs_audit.refuse_seal_change()
 returns trigger
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if tg_op = 'UPDATE' then
@@ -610,7 +610,7 @@ create or replace function hacs_audit.seal()
 returns integer
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
 declare
@@ -680,7 +680,7 @@ create or replace function hacs_audit.verify_seals()
 returns table (seal_id bigint, sealed_at timestamptz, problem text)
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
 declare
@@ -750,7 +750,7 @@ create or replace function hacs_audit.detach_month(month date)
 returns text
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
 declare
@@ -816,7 +816,7 @@ comment on function hacs_audit.key_column(text, text) is 'The key column of an a
 create or replace function hacs_audit.as_of(resource_type text, id text, moment timestamptz)
 returns jsonb
 language plpgsql stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     last_change hacs_audit.resource_changes;

@@ -54,13 +54,13 @@ insert into bench.parts values
             hacs_audit.is_change(operation, resource_id, previous_id, changed_fields, old_values, new_values))');
 
 create function bench.nothing() returns trigger language plpgsql as 'begin return null; end';
-create function bench.guarded() returns trigger language plpgsql security definer set search_path = ''
+create function bench.guarded() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp
     as 'begin return null; end';
 -- The real recorder, writing elsewhere.
 do $$
 begin
     execute format(
-        'create function bench.record() returns trigger language plpgsql security definer set search_path = '''' as %L',
+        'create function bench.record() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as %L',
         replace(hacs_audit.trigger_source('hacs_core.observations', 'id', 'patient_id'), 'hacs_audit.resource_changes', 'bench.trail')
     );
 end

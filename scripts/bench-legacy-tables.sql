@@ -8,7 +8,7 @@
 set client_min_messages = warning;
 \pset tuples_only on
 
-create function public.update_updated_at_column() returns trigger language plpgsql set search_path = '' as $$
+create function public.update_updated_at_column() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     new.updated_at = now();
     return new;

@@ -6,7 +6,7 @@
 \set ON_ERROR_STOP on
 \pset tuples_only on
 \pset format unaligned
-set search_path = '';
+set search_path = pg_catalog, pg_temp;
 
 create temporary view tables as
 select

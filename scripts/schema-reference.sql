@@ -5,7 +5,7 @@
 \set ON_ERROR_STOP on
 \pset tuples_only on
 \pset format unaligned
-set search_path = '';
+set search_path = pg_catalog, pg_temp;
 set quote_all_identifiers = off;
 
 create temporary view schemas as

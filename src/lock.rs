@@ -105,14 +105,14 @@ pub(crate) fn acquire(client: &mut dyn Session, scope: Scope, options: &Options,
 
 fn try_lock(client: &mut dyn Session, scope: Scope) -> Result<bool> {
     // One message is one transaction: the setting ends with it.
-    let query = format!("set local search_path = ''; {}", query(scope));
+    let query = format!("set local search_path = pg_catalog, pg_temp; {}", query(scope));
     let messages = client.simple_query(&query).map_err(Error::during("taking the migration lock"))?;
     Ok(answer(&messages))
 }
 
 fn holder(client: &mut dyn Session) -> Result<Option<Holder>> {
     let query = format!(
-        "set local search_path = '';
+        "set local search_path = pg_catalog, pg_temp;
          select l.pid, coalesce(nullif(a.application_name, ''), 'unnamed') as application,
              coalesce(date_trunc('second', coalesce(a.xact_start, a.backend_start))::text, 'unknown') as since
          from pg_locks as l

@@ -24,7 +24,7 @@ use crate::session::{Connection, START, Session};
 
 /// Settings that a role or a database may have changed, and that would change what a migration means or makes.
 pub(crate) const SETTINGS: &str = "
-    set local search_path = '';
+    set local search_path = pg_catalog, pg_temp;
     set local client_min_messages = warning;
     set local standard_conforming_strings = on;
     set local check_function_bodies = on;
@@ -253,7 +253,7 @@ pub(crate) fn read_history(client: &mut dyn Session, patience: &Patience) -> Res
     const UNDEFINED_TABLE: &str = "42P01";
     // One message is one transaction: the setting ends with it.
     match client.simple_query(&format!(
-        "set local search_path = ''; {} {}; {}",
+        "set local search_path = pg_catalog, pg_temp; {} {}; {}",
         patience.setting(),
         history::QUERY,
         months_due()

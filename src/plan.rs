@@ -79,7 +79,7 @@ $$;\n",
 /// it may have left.
 fn alone(migration: &Migration) -> String {
     let sql = migration.sql().unwrap_or_default();
-    let mut text = "set search_path = '';\n".to_owned();
+    let mut text = "set search_path = pg_catalog, pg_temp;\n".to_owned();
     for statement in statements::split(sql) {
         let statement = statement.text(sql);
         if let Some(query) = outside::Step::of(statement).ok().and_then(|step| outside::leftovers_of(&step)) {

@@ -1,5 +1,5 @@
 -- Everything in the six schemas, one object a row: kind, name, definition. The texts are the same on PostgreSQL 14 to
--- 18, and name everything with its schema: the caller has set search_path to ''.
+-- 18, and name everything with its schema: the caller has set the search_path to pg_catalog, pg_temp.
 --
 -- Left out: what belongs to an extension; partitions, detached ones too, and what they have from their parent; what
 -- PostgreSQL makes for an object by itself (the index of a key, the type of a table, NOT NULL as a constraint in 18).

@@ -10,7 +10,7 @@ use crate::ledger::rows;
 
 /// The settings that fix how PostgreSQL writes definitions, and then the question for all objects.
 pub(crate) const QUERY: &str = concat!(
-    "set local search_path = ''; set local quote_all_identifiers = off; set local intervalstyle = postgres; \
+    "set local search_path = pg_catalog, pg_temp; set local quote_all_identifiers = off; set local intervalstyle = postgres; \
      set local datestyle = iso; set local timezone = 'UTC'; set local extra_float_digits = 1;\n",
     include_str!("catalogue.sql"),
 );

@@ -143,7 +143,7 @@ fn coverage_names_what_is_not_fully_audited() {
         ),
         (
             "create or replace function hacs_audit.record_hacs_core_patients() returns trigger language plpgsql
-            security definer set search_path = '' as 'begin return null; end'",
+            security definer set search_path = pg_catalog, pg_temp as 'begin return null; end'",
             "patients altered",
         ),
         ("create table hacs_clinical.wards (id text primary key)", "wards missing"),

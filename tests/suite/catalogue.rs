@@ -155,13 +155,14 @@ fn every_table_and_column_has_a_comment() {
 
 /// Functions that somebody's search path could redirect.
 pub fn open_functions(database: &Database) -> Vec<String> {
-    // A standard body is bound when it is created; every other function must set its own path.
+    // A standard body is bound when it is created; every other function must set its own path, with pg_temp at its end:
+    // where a path does not name it, it is searched first for tables and types.
     let query = "
         select p.oid::regprocedure::text
         from pg_proc as p
         join pg_namespace as n on n.oid = p.pronamespace
         where n.nspname like 'hacs\\_%' and p.prosqlbody is null
-            and not coalesce(array_to_string(p.proconfig, ' ') like '%search_path=\"\"%', false)";
+            and not coalesce(array_to_string(p.proconfig, ' ') like '%search_path=pg_catalog, pg_temp%', false)";
     database.client().query(query, &[]).unwrap().iter().map(|row| row.get(0)).collect()
 }
 

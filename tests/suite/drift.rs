@@ -207,7 +207,7 @@ fn changes_of_triggers_functions_and_rules_are_named_and_mended() {
         ),
         (
             "create or replace function hacs_core.touch_updated_at() returns trigger language plpgsql
-             set search_path = '' as 'begin return new; end'",
+             set search_path = pg_catalog, pg_temp as 'begin return new; end'",
             &["changed function hacs_core.touch_updated_at()"],
         ),
         (

@@ -75,7 +75,7 @@ const SAMPLES: &str = r#"
         select id, (select p.family from hacs_core.patients as p where p.id = e.patient_id) as family, to_jsonb(e) as doc
         from hacs_core.encounters as e where not exists (select from hacs_core.patients where id = e.id) order by period;
     create function hacs_audit.sample_count(since timestamptz default '-infinity', variadic kinds text[] default '{}')
-        returns table (note text, n bigint) language sql stable security definer set search_path = ''
+        returns table (note text, n bigint) language sql stable security definer set search_path = pg_catalog, pg_temp
         begin atomic
             select l.note, count(*) from hacs_audit.sample_log as l where l.at > since group by l.note order by 1;
         end;

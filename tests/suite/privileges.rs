@@ -21,7 +21,7 @@ impl Roles {
         let [migrator, app, reader] = ["migrator", "app", "reader"].map(|role| format!("{role}_{}", database.name));
         let sql = format!(
             "create role {migrator} login; create role {app} login; create role {reader} login;
-             alter role {migrator} set search_path = '';
+             alter role {migrator} set search_path = pg_catalog, pg_temp;
              revoke all on schema public from public; revoke all on database {name} from public;
              grant connect, create on database {name} to {migrator};
              grant connect on database {name} to {app}, {reader}",

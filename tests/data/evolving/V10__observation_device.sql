@@ -7,7 +7,7 @@ set local lock_timeout = '100ms';
 -- Not a generated column, as a table has from its beginning: to add one writes the whole table anew.
 create or replace function hacs_core.set_observation_device() returns trigger
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     new.device_id := hacs_core.reference_id(new.device, 'Device');
