@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # After a change of a migration or of the command line: writes what the tests expect anew, from a real migration.
 #
-#   src/manifest/schema.txt      every object of the six schemas; compiled into the binary
+#   src/schema/manifest.txt      every object of the six schemas; compiled into the binary
 #   tests/suite/snapshots/       what the tool prints
 #
 # Read the differences before you commit them.
@@ -13,4 +13,4 @@ PG_BINDIR=$(need_postgres)
 export PG_BINDIR
 UPDATE_MANIFEST=1 cargo test --locked --quiet --all-features --test suite -- --exact manifest::the_committed_manifest_is_what_the_migrations_make
 INSTA_UPDATE=always cargo test --locked --quiet --all-features --test suite -- snapshots:: manifest::
-git --no-pager diff --stat -- src/manifest tests/suite/snapshots
+git --no-pager diff --stat -- src/schema/manifest.txt tests/suite/snapshots

@@ -6,11 +6,11 @@ use thiserror::Error;
 
 use crate::connect::ConnectError;
 use crate::history::HistoryError;
-use crate::legacy::Conflict;
-use crate::lock::Holder;
-use crate::script::Location;
-use crate::server_error::Failure;
-use crate::verify::Difference;
+use crate::run::lock::Holder;
+use crate::schema::difference::Difference;
+use crate::schema::legacy::Conflict;
+use crate::schema::location::Location;
+use crate::server::failure::Failure;
 
 /// Result of the functions of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -26,33 +26,15 @@
 
 use std::time::Duration;
 
-#[cfg(feature = "tokio-postgres")]
-mod asynchronous;
-mod blocked;
 mod connect;
-mod embedded;
 mod error;
 mod history;
-mod ledger;
-mod legacy;
-mod link;
-mod lock;
-mod locks;
-mod manifest;
-mod migrate;
-mod options;
-mod outside;
-mod plan;
-mod preexisting;
-mod rehearsal;
-mod report;
+mod inspect;
+mod run;
 mod schema;
-mod script;
-mod server_error;
-mod session;
-mod statements;
-mod status;
-mod verify;
+mod server;
+#[cfg(feature = "tokio-postgres")]
+mod tokio;
 
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "tokio-postgres"))]
@@ -60,27 +42,28 @@ mod verify;
 struct Readme;
 
 #[cfg(feature = "tokio-postgres")]
-pub use asynchronous::{migrate_async, status_async};
+pub use self::tokio::{migrate_async, status_async};
+pub use connect::link::Link;
 pub use connect::{Canceller, ConnectError, Database};
-pub use embedded::{HISTORY_TABLE, migrations, runner};
 pub use error::{Error, Result, Unfinished};
+pub use history::ledger::{Ledger, LedgerError};
 pub use history::{HistoryError, Record};
-pub use ledger::{Ledger, LedgerError};
-pub use legacy::Conflict;
-pub use link::Link;
-pub use lock::Holder;
-pub use manifest::{Manifest, Object};
-pub use migrate::migrate;
-pub use options::{DEFAULT_LOCK_TIMEOUT, Migrations, Options};
-pub use outside::outside_transaction;
-pub use plan::{pending, script};
-pub use rehearsal::{Lock, Rehearsal, Rehearsed, rehearse};
-pub use report::{Applied, Report};
-pub use schema::{RESOURCES, SCHEMAS, TABLES};
-pub use script::Location;
-pub use server_error::{Failure, ServerError};
-pub use status::{MigrationState, Status, status};
-pub use verify::{Change, Difference, IGNORE_KEY, Supported, Verification, manifest, verify};
+pub use inspect::status::{MigrationState, Status, status};
+pub use inspect::verify::{IGNORE_KEY, Supported, Verification, manifest, verify};
+pub use run::lock::Holder;
+pub use run::migrate;
+pub use run::no_transaction::outside_transaction;
+pub use run::options::{DEFAULT_LOCK_TIMEOUT, Migrations, Options};
+pub use run::pending::{pending, script};
+pub use run::rehearsal::{Lock, Rehearsal, Rehearsed, rehearse};
+pub use run::report::{Applied, Report};
+pub use schema::difference::{Change, Difference};
+pub use schema::embedded::{HISTORY_TABLE, migrations, runner};
+pub use schema::legacy::Conflict;
+pub use schema::location::Location;
+pub use schema::manifest::{Manifest, Object};
+pub use schema::names::{RESOURCES, SCHEMAS, TABLES};
+pub use server::failure::{Failure, ServerError};
 
 /// Connects and brings the database to the newest version.
 ///

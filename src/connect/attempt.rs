@@ -11,7 +11,7 @@ use tokio_postgres::config::Host;
 
 use super::tls::{self, Connector, SslMode};
 use super::{ConnectError, Database};
-use crate::server_error::Failure;
+use crate::server::failure::Failure;
 
 /// How long a host may take to let us in, unless `connect_timeout` says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);

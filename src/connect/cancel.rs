@@ -5,7 +5,7 @@ use std::sync::Arc;
 use postgres::{Client, NoTls};
 
 use super::{Connector, Database, tls};
-use crate::link::{self, Link};
+use crate::connect::link::{self, Link};
 
 /// Cancels what a connection is doing, over a connection of its own.
 #[derive(Clone)]

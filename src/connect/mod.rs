@@ -4,6 +4,7 @@ mod attempt;
 mod cancel;
 mod files;
 mod keywords;
+pub(crate) mod link;
 mod tls;
 mod url;
 mod wait;
@@ -17,7 +18,7 @@ use postgres::config::{ChannelBinding, LoadBalanceHosts, SslNegotiation, TargetS
 use thiserror::Error;
 use tokio_postgres::Config;
 
-use crate::server_error::Failure;
+use crate::server::failure::Failure;
 pub use cancel::Canceller;
 use keywords::Keywords;
 pub(crate) use tls::Connector;

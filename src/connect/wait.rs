@@ -7,7 +7,7 @@ use postgres::Client;
 
 use super::attempt::{self, Dial};
 use super::{ConnectError, Database};
-use crate::link::Link;
+use crate::connect::link::Link;
 
 impl Database {
     /// Connects, and tries again for that long while what stands in the way can heal: a server that is not started,

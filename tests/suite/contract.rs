@@ -61,10 +61,10 @@ pub fn contract() -> &'static Contract {
     CONTRACT.get_or_init(|| serde_json::from_str(include_str!("../data/resources.json")).expect("the contract"))
 }
 
-/// The least that each table takes: `src/verify/minimal.json`.
+/// The least that each table takes: `src/inspect/minimal.json`.
 pub fn minimal(table: &str) -> Map<String, Value> {
     static ROWS: OnceLock<Map<String, Value>> = OnceLock::new();
-    let rows = ROWS.get_or_init(|| serde_json::from_str(include_str!("../../src/verify/minimal.json")).expect("rows"));
+    let rows = ROWS.get_or_init(|| serde_json::from_str(include_str!("../../src/inspect/minimal.json")).expect("rows"));
     rows.get(table).and_then(Value::as_object).unwrap_or_else(|| panic!("minimal.json lacks {table}")).clone()
 }
 

@@ -9,7 +9,7 @@ use crate::database::Database;
 fn the_committed_manifest_is_what_the_migrations_make() {
     let database = Database::migrated();
     let made = hacs_refinery::manifest(&mut database.client()).unwrap().to_string();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/manifest/schema.txt");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/schema/manifest.txt");
     if std::env::var_os("UPDATE_MANIFEST").is_some() {
         std::fs::write(&path, &made).unwrap();
         return;
@@ -25,7 +25,7 @@ fn the_committed_manifest_is_what_the_migrations_make() {
 
 #[test]
 fn the_embedded_manifest_is_the_committed_file() {
-    assert_eq!(Manifest::embedded().to_string(), include_str!("../../src/manifest/schema.txt"));
+    assert_eq!(Manifest::embedded().to_string(), include_str!("../../src/schema/manifest.txt"));
     for table in hacs_refinery::TABLES {
         assert!(Manifest::embedded().has("table", table), "{table}");
     }

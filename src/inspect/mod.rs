@@ -1,0 +1,5 @@
+//! What a database has, and how it differs from what the migrations make. Nothing here changes it.
+
+mod deep;
+pub(crate) mod status;
+pub(crate) mod verify;

@@ -1,0 +1,170 @@
+//! Whether a live database still is what its migrations made.
+
+use postgres::{Client, SimpleQueryMessage};
+use serde::{Serialize, Serializer};
+
+use super::deep;
+use crate::error::{Error, Result};
+use crate::inspect::status::{self, Status};
+use crate::schema::difference::{Change, Difference, compare};
+use crate::schema::manifest::{self, Manifest};
+use crate::schema::names::RESOURCES;
+use crate::server::answer::rows;
+use crate::server::{Connection, Session};
+
+/// The key of `hacs_admin.system_config` under which the operator registers objects of his own: a JSON list of
+/// names, such as `hacs_core.my_table` or `grant * to reporting`, in which `*` stands for anything.
+pub const IGNORE_KEY: &str = "verify.ignore";
+
+/// What [`verify`] found.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Verification {
+    /// How far the database is migrated.
+    pub status: Status,
+    /// What is not as the migrations made it. While migrations are pending, only invalid indexes are named: the rest
+    /// would be noise.
+    pub differences: Vec<Difference>,
+    /// The same for comments, privileges and owners.
+    pub warnings: Vec<Difference>,
+    /// Each of the HACS resources.
+    pub resources: Vec<Supported>,
+    /// Whether a document of each resource was written and read.
+    pub deep: bool,
+}
+
+/// A HACS resource and its place in the database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Supported {
+    /// Such as `Patient`.
+    pub resource_type: &'static str,
+    /// Such as `hacs_core.patients`.
+    pub table: &'static str,
+    /// Why a document cannot be kept there; `None` where it can.
+    #[serde(rename = "supported", serialize_with = "is_none")]
+    pub fault: Option<String>,
+}
+
+fn is_none<S: Serializer>(fault: &Option<String>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_bool(fault.is_none())
+}
+
+impl Verification {
+    /// The overall result: a complete database without any difference, in which every resource has its place.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.status.migration_complete
+            && self.status.newer.is_empty()
+            && self.differences.is_empty()
+            && self.resources.iter().all(|resource| resource.fault.is_none())
+    }
+
+    /// Whether there was nothing to compare, because migrations are pending.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        self.status.migrations.iter().any(|migration| migration.applied_on.is_none())
+    }
+}
+
+/// Compares a database with what the embedded migrations make. It only reads; with `deep`, it also writes a document
+/// of each resource and reads it again, in a transaction that it rolls back.
+///
+/// The client must not be inside a transaction.
+///
+/// # Errors
+///
+/// [`Error::Database`] where the server does not answer the questions, and, with `deep`, where it does not let us
+/// write at all. Differences are no error: [`Verification::is_good`] is the answer.
+pub fn verify(client: &mut Client, deep: bool) -> Result<Verification> {
+    run(client, deep)
+}
+
+/// The same on any connection.
+pub(crate) fn run(client: &mut dyn Connection, deep: bool) -> Result<Verification> {
+    let status = status::read(client)?;
+    let mut found = Verification { status, differences: Vec::new(), warnings: Vec::new(), resources: Vec::new(), deep };
+    if found.status.schemas_found.is_empty() {
+        return Ok(found);
+    }
+    let (manifest, own) = read(client, !found.status.missing_tables.contains(&"hacs_admin.system_config"))?;
+    (found.warnings, found.differences) =
+        compare(Manifest::embedded(), &manifest, &own).into_iter().partition(Difference::is_warning);
+    if found.is_pending() || !found.status.problems.is_empty() || !found.status.newer.is_empty() {
+        // What a migration outside a transaction left when it ended in the middle.
+        found.differences.retain(|difference| difference.change == Change::Invalid);
+        found.warnings.clear();
+        return Ok(found);
+    }
+    let mut faults = if deep { deep::try_all(client)? } else { Default::default() };
+    found.resources = RESOURCES
+        .into_iter()
+        .map(|(resource_type, table)| {
+            let fault = without_column(&manifest, table).or_else(|| faults.remove(table));
+            Supported { resource_type, table, fault }
+        })
+        .collect();
+    Ok(found)
+}
+
+/// The first column of a table that is expected and not there.
+fn without_column(found: &Manifest, table: &str) -> Option<String> {
+    let of_table = format!("{table}.");
+    let mut expected = Manifest::embedded().names("column").filter(|name| name.starts_with(&of_table));
+    expected.find(|name| !found.has("column", name)).map(|name| format!("{name} is missing"))
+}
+
+/// The catalogue and, where it can be asked for, what the operator has registered; all in one message.
+fn read(client: &mut dyn Session, registered: bool) -> Result<(Manifest, Vec<String>)> {
+    const DOING: &str = "reading the catalogue";
+    const INSUFFICIENT_PRIVILEGE: &str = "42501";
+    let start = "start transaction isolation level repeatable read read only";
+    // The row as a whole, so that a table with other columns is a difference and no error.
+    let own = format!(
+        "select to_jsonb(c) -> 'value' as own from hacs_admin.system_config as c where to_jsonb(c) ->> 'key' = '{IGNORE_KEY}'"
+    );
+    let own = if registered { own } else { String::new() };
+    let answer = match client.simple_query(&format!("{start}; {}; {own}; commit", manifest::QUERY)) {
+        Ok(answer) => answer,
+        Err(error) => {
+            let _ = client.batch_execute("rollback");
+            if registered && error.sqlstate() == Some(INSUFFICIENT_PRIVILEGE) {
+                log::warn!("{IGNORE_KEY} cannot be read: {error}");
+                return read(client, false);
+            }
+            return Err(Error::during(DOING)(error));
+        }
+    };
+    Ok((Manifest::from_answer(&answer), patterns(&answer)))
+}
+
+fn patterns(answer: &[SimpleQueryMessage]) -> Vec<String> {
+    let written = rows(answer).find_map(|row| row.try_get("own").ok().flatten());
+    written.map_or_else(Vec::new, |json| {
+        serde_json::from_str(json).unwrap_or_else(|error| {
+            log::warn!("{IGNORE_KEY} in hacs_admin.system_config is no list of texts: {error}");
+            Vec::new()
+        })
+    })
+}
+
+/// The catalogue as the current transaction sees it.
+///
+/// # Errors
+///
+/// [`Error::Database`] where the server does not answer.
+pub(crate) fn within(transaction: &mut dyn Session) -> Result<Manifest> {
+    let answer = transaction.simple_query(manifest::QUERY).map_err(Error::during("reading the catalogue"))?;
+    Ok(Manifest::from_answer(&answer))
+}
+
+/// Reads the six schemas of a database, object by object.
+///
+/// The client must not be inside a transaction.
+///
+/// # Errors
+///
+/// [`Error::Database`] where the server does not answer.
+pub fn manifest(client: &mut Client) -> Result<Manifest> {
+    Ok(read(client, false)?.0)
+}

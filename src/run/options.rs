@@ -1,0 +1,93 @@
+//! How a run is to go.
+
+use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use refinery::Migration;
+
+use crate::error::{Error, Result};
+use crate::schema::embedded;
+
+/// How long to wait for another run to finish, unless told otherwise.
+pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Settings of [`migrate`](crate::migrate).
+///
+/// ```
+/// let mut options = hacs_refinery::Options::default();
+/// options.target = Some(4);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// Stop after this version; `None` applies everything.
+    pub target: Option<i32>,
+    /// Take a database with migrations beyond those at hand as a success that does nothing.
+    pub allow_newer: bool,
+    /// How long to wait for another run to finish, and for sessions that hold tables which are to be changed. In a
+    /// migration outside a transaction, each statement may wait that long.
+    pub lock_timeout: Duration,
+    /// How long one statement may take; zero sets no limit.
+    pub statement_timeout: Duration,
+    /// Set by another thread, this ends the run before its next step, with nothing changed. A statement that is
+    /// running ends when it is cancelled: see [`Canceller`](crate::Canceller).
+    pub stop: Arc<AtomicBool>,
+    /// The migrations to run instead of the embedded ones, for programs that bring migrations of their own after
+    /// HACS's: `hacs_refinery::migrations()` and then theirs.
+    pub migrations: Migrations,
+}
+
+/// The migrations of a run: a `Vec` of the embedded ones, made when somebody asks for it. A run that finds nothing to do
+/// never asks.
+#[derive(Clone, Debug, Default)]
+pub struct Migrations(OnceLock<Vec<Migration>>);
+
+impl Migrations {
+    /// Version, name and checksum of each, with or without its SQL.
+    pub(crate) fn known(&self) -> Cow<'_, [Migration]> {
+        self.0.get().map_or_else(|| Cow::Owned(embedded::known()), |migrations| Cow::Borrowed(migrations.as_slice()))
+    }
+}
+
+impl Deref for Migrations {
+    type Target = Vec<Migration>;
+
+    fn deref(&self) -> &Vec<Migration> {
+        self.0.get_or_init(embedded::migrations)
+    }
+}
+
+impl DerefMut for Migrations {
+    fn deref_mut(&mut self) -> &mut Vec<Migration> {
+        self.0.get_or_init(embedded::migrations);
+        self.0.get_mut().unwrap_or_else(|| unreachable!("it was made a moment ago"))
+    }
+}
+
+impl From<Vec<Migration>> for Migrations {
+    fn from(migrations: Vec<Migration>) -> Self {
+        Self(migrations.into())
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            target: None,
+            allow_newer: false,
+            lock_timeout: DEFAULT_LOCK_TIMEOUT,
+            statement_timeout: Duration::ZERO,
+            stop: Arc::default(),
+            migrations: Migrations::default(),
+        }
+    }
+}
+
+impl Options {
+    pub(crate) fn check_stop(&self) -> Result<()> {
+        if self.stop.load(Ordering::Relaxed) { Err(Error::Stopped) } else { Ok(()) }
+    }
+}

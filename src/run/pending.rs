@@ -1,0 +1,97 @@
+//! What a run would do, without doing it.
+
+use postgres::Client;
+use refinery::Migration;
+
+use crate::error::Result;
+use crate::history;
+use crate::run::lock::Scope;
+use crate::run::options::Options;
+use crate::run::{self, lock, no_transaction, patience};
+use crate::schema::statements;
+use crate::server::Connection;
+
+/// The migrations that [`migrate`](crate::migrate()) would apply. It only reads.
+///
+/// # Errors
+///
+/// Those of [`migrate`](crate::migrate()) about the history.
+pub fn pending(client: &mut Client, options: &Options) -> Result<Vec<Migration>> {
+    read(client, options)
+}
+
+/// The same on any connection.
+pub(crate) fn read(client: &mut dyn Connection, options: &Options) -> Result<Vec<Migration>> {
+    run::check_target(options)?;
+    patience::retry(client, options, |client, patience| {
+        let (found, _) = run::read_history(client, patience)?;
+        Ok(run::plan(&found, options)?.pending)
+    })
+}
+
+/// A script for psql that applies migrations and records them as [`migrate`](crate::migrate()) would: in one
+/// transaction, or in parts where a migration runs outside one, and under the same lock.
+#[must_use]
+pub fn script(pending: &[Migration]) -> String {
+    if pending.is_empty() {
+        return "-- Nothing is pending.\n".to_owned();
+    }
+    let begin = format!("begin;\n{}\n", run::SETTINGS.trim());
+    let mut text = "\\set ON_ERROR_STOP on\n".to_owned();
+    if no_transaction::any(pending) {
+        text += &format!("{}{begin}", wait(Scope::Session));
+    } else {
+        text += &format!("{}{begin}select pg_advisory_xact_lock({});\n", wait(Scope::Transaction), lock::KEY);
+    }
+    text += history::ledger::BOOTSTRAP;
+    for migration in pending {
+        text += &format!("\n-- {migration}.sql\n\n");
+        if no_transaction::outside_transaction(migration) {
+            text += &format!("commit;\n\n{}\n{begin}", alone(migration));
+        } else {
+            text += "select set_config('hacs_refinery.migration_started', clock_timestamp()::text, true);\n\n";
+            text += migration.sql().unwrap_or_default();
+            text += "\n;\n";
+        }
+        let (version, name, checksum) = (migration.version(), migration.name(), migration.checksum());
+        text += &format!(
+            "insert into hacs_admin.migrations (version, name, applied_on, checksum) values\n    \
+             ({version}, '{name}', to_char(now() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), '{checksum}');\n"
+        );
+    }
+    text + "\ncommit;\n"
+}
+
+/// Waits for the lock as `lock::acquire` does, in a transaction for each time that it asks.
+fn wait(scope: Scope) -> String {
+    format!(
+        "do $$
+begin
+    while not {} loop
+        perform pg_catalog.pg_sleep(0.2);
+        commit;
+    end loop;
+end
+$$;\n",
+        lock::call(scope)
+    )
+}
+
+/// The statements of a migration outside a transaction, each with what drops the invalid index that an earlier run of
+/// it may have left.
+fn alone(migration: &Migration) -> String {
+    let sql = migration.sql().unwrap_or_default();
+    let mut text = "set search_path = pg_catalog, pg_temp;\n".to_owned();
+    for statement in statements::split(sql) {
+        let statement = statement.text(sql);
+        if let Some(query) =
+            no_transaction::Step::of(statement).ok().and_then(|step| no_transaction::leftovers_of(&step))
+        {
+            text += &format!(
+                "select format('drop index concurrently if exists %s', leftover) from (\n{query}\n) as l \\gexec\n"
+            );
+        }
+        text += &format!("{statement};\n");
+    }
+    text
+}

@@ -1,0 +1,216 @@
+//! Two manifests compared.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::mend;
+use crate::schema::manifest::{Manifest, Object};
+
+/// One object that is not as the migrations made it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Difference {
+    /// In what way.
+    pub change: Change,
+    /// What it is, such as `index`.
+    pub kind: String,
+    /// Its name, with schema and table.
+    pub name: String,
+    /// The definition that the migrations gave it; absent for an object that they did not make.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+    /// The definition that was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found: Option<String>,
+    /// What to run to have it as expected, where that can be told. Read it before: it may drop data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mend: Option<String>,
+}
+
+/// In what way an object is different.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Change {
+    /// It is not there.
+    Missing,
+    /// It is there, but no migration made it.
+    Extra,
+    /// It is defined otherwise.
+    Changed,
+    /// A trigger that does not fire as it should, or foreign keys that nobody checks.
+    Disabled,
+    /// A constraint that holds for new rows alone.
+    NotValidated,
+    /// An index that is not used.
+    Invalid,
+}
+
+/// Privileges that a manifest does not mention.
+const USUAL: &str = "what PostgreSQL gives by itself";
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Missing => "missing",
+            Self::Extra => "extra",
+            Self::Changed => "changed",
+            Self::Disabled => "disabled",
+            Self::NotValidated => "not validated",
+            Self::Invalid => "invalid",
+        })
+    }
+}
+
+impl fmt::Display for Difference {
+    /// Without the statement that mends it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.change, self.kind, self.name)?;
+        if let (Some(expected), Some(found)) = (&self.expected, &self.found) {
+            write!(f, ": expected {expected}, found {found}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Difference {
+    /// Comments, privileges and owners: what a site may have changed on purpose, and what stops nobody's work.
+    #[must_use]
+    pub fn is_warning(&self) -> bool {
+        is_remark(&self.kind)
+    }
+
+    fn of(object: &Object, expected: Option<&str>, found: Option<&str>) -> Option<Self> {
+        let change = match (expected, found) {
+            (None, _) | (_, None) if object.kind == "grant" => Change::Changed,
+            (Some(_), None) => Change::Missing,
+            (None, Some(_)) if ["foreign keys", "partition guards"].contains(&object.kind.as_str()) => Change::Disabled,
+            (None, Some(found)) if found.ends_with(" INVALID") => Change::Invalid,
+            (None, Some(_)) => Change::Extra,
+            (Some(a), Some(b)) if a == b => return None,
+            (Some(a), Some(b)) if b.strip_prefix(a) == Some(" NOT VALID") => Change::NotValidated,
+            (Some(a), Some(b)) if b.strip_prefix(a) == Some(" INVALID") => Change::Invalid,
+            (Some(a), Some(b)) if object.kind == "trigger" && firing(a).0 == firing(b).0 => Change::Disabled,
+            (Some(_), Some(_)) => Change::Changed,
+            (None, None) => return None,
+        };
+        let mut difference = Self {
+            change,
+            kind: object.kind.clone(),
+            name: object.name.clone(),
+            expected: expected.map(str::to_owned),
+            found: found.map(str::to_owned),
+            mend: None,
+        };
+        difference.mend = mend::statement(&difference);
+        if object.kind == "grant" {
+            difference.expected.get_or_insert_with(|| USUAL.to_owned());
+            difference.found.get_or_insert_with(|| USUAL.to_owned());
+        }
+        Some(difference)
+    }
+
+    /// Whether this lies in, or is about, an object that is missing or extra itself: that says it all.
+    fn follows_from(&self, other: &Self) -> bool {
+        let whole = matches!(other.change, Change::Missing | Change::Extra) && !is_remark(&other.kind);
+        if !(whole || other.kind == "view" && self.kind == "column") {
+            return false;
+        }
+        let holds_others =
+            ["schema", "table", "view", "materialized view", "domain", "type"].contains(&other.kind.as_str());
+        let place = if is_remark(&self.kind) { subject(&self.name).1 } else { &self.name };
+        let inside = |name: &str| name.strip_prefix(other.name.as_str()).is_some_and(|rest| rest.starts_with('.'));
+        let owner = [&self.expected, &self.found].into_iter().flatten().find_map(|d| d.split_once(" owned by "));
+        let about = self.name.strip_prefix(&format!("{} {}", other.kind, other.name));
+        is_remark(&self.kind) && about.is_some_and(|rest| rest.is_empty() || rest.starts_with(" to "))
+            || holds_others && inside(place)
+            || self.kind == "sequence" && owner.is_some_and(|(_, owner)| owner == other.name || inside(owner))
+    }
+}
+
+/// Whether a kind is about another object, and no object itself.
+fn is_remark(kind: &str) -> bool {
+    ["comment", "default acl", "grant", "owner"].contains(&kind)
+}
+
+/// The kind and the name in the name of a remark: `column hacs_core.patients.family`.
+pub(super) fn subject(name: &str) -> (&str, &str) {
+    let (kind, name) = name.split_at(name.find("hacs_").unwrap_or(0));
+    (kind.trim_end(), name)
+}
+
+/// A trigger's definition, and when it fires.
+pub(super) fn firing(definition: &str) -> (&str, &str) {
+    [" DISABLED", " ENABLE ALWAYS", " ENABLE REPLICA"]
+        .into_iter()
+        .find_map(|mode| Some((definition.strip_suffix(mode)?, mode.trim_start())))
+        .unwrap_or((definition, "ENABLE"))
+}
+
+/// What is different, in the order of kinds and names. What lies in an object that is itself missing or extra, or
+/// what the operator has registered as his own, is not.
+pub(crate) fn compare(expected: &Manifest, found: &Manifest, own: &[String]) -> Vec<Difference> {
+    let gone =
+        expected.objects().filter_map(|(o, definition)| Difference::of(o, Some(definition), found.definition(o)));
+    let more = found.objects().filter(|(o, _)| expected.definition(o).is_none());
+    let more = more.filter_map(|(o, definition)| Difference::of(o, None, Some(definition)));
+    let mut all: Vec<Difference> = gone.chain(more).filter(|d| !is_own(d, own)).collect();
+    all.sort_by(|a, b| (a.is_warning(), &a.kind, &a.name).cmp(&(b.is_warning(), &b.kind, &b.name)));
+    let causes: Vec<Difference> =
+        all.iter().filter(|d| d.change != Change::Changed || d.kind == "view").cloned().collect();
+    // An invalid index is named wherever it is: it costs every write.
+    all.retain(|d| d.change == Change::Invalid || !causes.iter().any(|cause| cause != d && d.follows_from(cause)));
+    all
+}
+
+/// Whether an object that no migration made, or something in it or about it, is registered.
+fn is_own(difference: &Difference, own: &[String]) -> bool {
+    if difference.expected.as_deref().is_some_and(|expected| expected != USUAL) {
+        return false;
+    }
+    let mut names = vec![format!("{} {}", difference.kind, difference.name)];
+    let mut name = difference.name.as_str();
+    if is_remark(&difference.kind) {
+        names.push(difference.name.clone());
+        name = subject(name).1;
+        name = name.split_once(" to ").map_or(name, |(name, _)| name);
+    }
+    while name.contains('.') {
+        names.push(name.to_owned());
+        name = name.rsplit_once('.').map_or("", |(table, _)| table);
+    }
+    names.extend(
+        difference
+            .found
+            .as_deref()
+            .and_then(|d| d.split_once(" owned by ")?.1.rsplit_once('.'))
+            .map(|o| o.0.to_owned()),
+    );
+    own.iter().any(|pattern| names.iter().any(|name| fits(pattern, name)))
+}
+
+/// Whether a text fits a pattern, in which `*` stands for anything.
+fn fits(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {
+            (0..=text.len()).filter(|at| text.is_char_boundary(*at)).any(|at| fits(rest, &text[at..]))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        for (pattern, text) in [("a", "a"), ("*", ""), ("a*", "abc"), ("*c", "abc"), ("a*c*e", "abcde")] {
+            assert!(fits(pattern, text), "{pattern} {text}");
+        }
+        for (pattern, text) in [("a", "ab"), ("a*c", "ab"), ("*b", "abc"), ("", "a")] {
+            assert!(!fits(pattern, text), "{pattern} {text}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What the six schemas hold, object by object: of a complete database, and of a live one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::OnceLock;
+
+use postgres::SimpleQueryMessage;
+
+use crate::server::answer::rows;
+
+/// The settings that fix how PostgreSQL writes definitions, and then the question for all objects.
+pub(crate) const QUERY: &str = concat!(
+    "set local search_path = pg_catalog, pg_temp; set local quote_all_identifiers = off; set local intervalstyle = postgres; \
+     set local datestyle = iso; set local timezone = 'UTC'; set local extra_float_digits = 1;\n",
+    include_str!("catalogue.sql"),
+);
+
+/// What the embedded migrations make; scripts/update-manifest.sh writes it.
+const SCHEMA: &str = include_str!("manifest.txt");
+
+/// The names of all constraints that the embedded migrations make, without the work for all other objects.
+pub(crate) fn constraints() -> impl Iterator<Item = &'static str> {
+    SCHEMA.lines().filter_map(|line| line.strip_prefix("constraint | ")?.split(" | ").next())
+}
+
+/// The objects of the six schemas with their definitions, in words that are the same on PostgreSQL 14 to 18.
+///
+/// As text it is one object a line: `kind | name | definition`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manifest {
+    objects: BTreeMap<Object, String>,
+}
+
+/// An object of the database: what it is, and its name with schema and, for a part of a table, that table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct Object {
+    /// Such as `column`; also `comment` and `grant`, which are about another object.
+    pub kind: String,
+    /// Such as `hacs_core.patients.family`.
+    pub name: String,
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
+impl Manifest {
+    /// What the embedded migrations make.
+    #[must_use]
+    pub fn embedded() -> &'static Self {
+        static EMBEDDED: OnceLock<Manifest> = OnceLock::new();
+        EMBEDDED.get_or_init(|| {
+            let lines = SCHEMA.lines().map(|line| {
+                let mut parts = line.splitn(3, " | ");
+                let mut next = || parts.next().unwrap_or_default().to_owned();
+                (Object { kind: next(), name: next() }, next())
+            });
+            Self { objects: lines.collect() }
+        })
+    }
+
+    /// The answer to [`QUERY`].
+    pub(crate) fn from_answer(messages: &[SimpleQueryMessage]) -> Self {
+        let objects = rows(messages).filter_map(|row| {
+            let text = |column| row.try_get(column).ok().flatten();
+            // One object is to stay on one line.
+            let definition = text("definition")?.split_whitespace().collect::<Vec<_>>().join(" ");
+            Some((Object { kind: text("kind")?.to_owned(), name: text("name")?.to_owned() }, definition))
+        });
+        Self { objects: objects.collect() }
+    }
+
+    /// All objects with their definitions, in order.
+    pub fn objects(&self) -> impl Iterator<Item = (&Object, &str)> {
+        self.objects.iter().map(|(object, definition)| (object, definition.as_str()))
+    }
+
+    /// The definition of an object.
+    #[must_use]
+    pub fn definition(&self, object: &Object) -> Option<&str> {
+        self.objects.get(object).map(String::as_str)
+    }
+
+    /// Whether there is an object of a kind and name.
+    #[must_use]
+    pub fn has(&self, kind: &str, name: &str) -> bool {
+        self.objects.contains_key(&Object { kind: kind.to_owned(), name: name.to_owned() })
+    }
+
+    /// Names of the objects of a kind.
+    pub(crate) fn names(&self, kind: &str) -> impl Iterator<Item = &str> {
+        self.objects.keys().filter(move |object| object.kind == kind).map(|object| object.name.as_str())
+    }
+}
+
+impl fmt::Display for Manifest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (Object { kind, name }, definition) in &self.objects {
+            let separator = if definition.is_empty() { "" } else { " | " };
+            writeln!(f, "{kind} | {name}{separator}{definition}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,11 @@
+//! What the migrations make.
+
+pub(crate) mod difference;
+pub(crate) mod embedded;
+pub(crate) mod legacy;
+pub(crate) mod location;
+pub(crate) mod manifest;
+mod mend;
+pub(crate) mod names;
+mod rights;
+pub(crate) mod statements;
