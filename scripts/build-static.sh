@@ -2,7 +2,7 @@
 # Builds the program with OpenSSL inside, as the releases for Linux have it: it needs nothing but the C library where it
 # runs, and starts sooner. In return, it has the fixes of OpenSSL only when it is built anew.
 #
-#   scripts/build-static.sh [options of cargo]      target/static/release/hacs-refinery
+#   scripts/build-static.sh [options of cargo]      prints where the program is: below static in the directory of cargo
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -12,7 +12,12 @@ OPENSSL_STATIC=1
 OPENSSL_LIB_DIR=$(pkg-config --variable=libdir libssl)
 OPENSSL_INCLUDE_DIR=$(pkg-config --variable=includedir libssl)
 [ -f "$OPENSSL_LIB_DIR/libssl.a" ] || die "libssl.a is missing in $OPENSSL_LIB_DIR: Debian has it in libssl-dev, Fedora in openssl-static"
-export OPENSSL_STATIC OPENSSL_LIB_DIR OPENSSL_INCLUDE_DIR CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target/static}"
+export OPENSSL_STATIC OPENSSL_LIB_DIR OPENSSL_INCLUDE_DIR
 # And libgcc, which minimal images do not have either.
 libgcc=$(dirname "$(cc -print-file-name=libgcc_eh.a)")
-cargo rustc --release --locked --quiet --bin hacs-refinery "$@" -- -L "native=$libgcc" -l static=gcc_eh
+# The program tells nothing of the machine that built it: neither whose it was nor where its files lay.
+export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo --remap-path-prefix=$PWD=/hacs-refinery"
+RUSTFLAGS+=" --remap-path-prefix=$(target_dir)=/target --remap-path-prefix=$(rustc --print sysroot)=/rust"
+said=$(cargo rustc --release --locked --quiet --bin hacs-refinery --message-format=json-render-diagnostics \
+    --target-dir "$(target_dir)/static" "$@" -- -L "native=$libgcc" -l static=gcc_eh)
+sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' <<<"$said" | tail -n 1

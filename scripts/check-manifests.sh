@@ -4,13 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-validator=$(command -v kubernetes-validate || echo target/kubernetes-validate/bin/kubernetes-validate)
-if [ ! -x "$validator" ]; then
-    say "installing kubernetes-validate below target"
-    python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
-    python3 -m venv target/kubernetes-validate
-    target/kubernetes-validate/bin/pip install --quiet --disable-pip-version-check kubernetes-validate==1.37.0
-fi
+validator=$(python_tools kubernetes-validate scripts/kubernetes-validate.txt)/bin/kubernetes-validate
 
 # The oldest with a stable podFailurePolicy, and the newest that the package knows.
 for version in 1.31 1.37; do

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Shared by the scripts of this directory: say, stop, and install what a fresh machine lacks.
+# Shared by scripts/ and benches/: say, stop, install what a fresh machine lacks, build, and start throwaway servers.
 
 say() { printf '==> %s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
@@ -84,4 +84,153 @@ need_compose() {
     else
         die "Docker Compose is missing: install docker-compose, or the compose plugin of docker"
     fi
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Tools of other registries, each pinned with everything that it brings
+# ---------------------------------------------------------------------------------------------------------------------
+
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/hacs-refinery
+
+# A Python environment with what a file of requirements lists with checksums; prints its directory:
+# python_tools NAME FILE
+python_tools() {
+    local dir=$cache/$1
+    if ! cmp -s "$2" "$dir/installed"; then
+        say "installing what $2 lists"
+        python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
+        rm -rf "$dir"
+        mkdir -p "$cache"
+        python3 -m venv "$dir"
+        "$dir/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r "$2" >&2 || die "pip cannot install $2"
+        cp "$2" "$dir/installed"
+    fi
+    printf '%s\n' "$dir"
+}
+
+# A tool of npm, without the scripts of its packages, whose checksums scripts/npm.txt lists; prints its directory:
+# npm_tool NAME
+npm_tool() {
+    local name=$1 version dir
+    version=$(awk -v name="$name" '$1 == name { print $2 }' scripts/npm.txt)
+    dir=$cache/$name-$version
+    if [ ! -e "$dir/checked" ]; then
+        command -v npm >/dev/null || install_packages nodejs npm
+        say "installing $name $version"
+        mkdir -p "$dir"
+        npm install --silent --ignore-scripts --no-audit --no-fund --no-save --prefix "$dir" "$name@$version" >&2 ||
+            die "npm cannot install $name $version"
+        # shellcheck disable=SC2016 # JavaScript
+        node -e '
+            const [lock, known] = process.argv.slice(1).map((file) => require("fs").readFileSync(file, "utf8"));
+            const lines = known.split("\n").filter((line) => /^[^#]/.test(line)).map((line) => line.split(" "));
+            for (const [path, found] of Object.entries(JSON.parse(lock).packages)) {
+                const name = path.replace(/^.*node_modules\//, "");
+                const wanted = lines.find((line) => line[0] === name && line[1] === found.version);
+                if (!wanted) console.error(`==> NOT CHECKED: scripts/npm.txt does not list ${name} ${found.version}`);
+                else if (wanted[2] !== found.integrity) throw new Error(`${name} is not the package that scripts/npm.txt lists`);
+            }' "$dir/node_modules/.package-lock.json" scripts/npm.txt || die "$name is not what was pinned"
+        touch "$dir/checked"
+    fi
+    printf '%s\n' "$dir"
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What cargo builds
+# ---------------------------------------------------------------------------------------------------------------------
+
+# Builds what the options of cargo name, and prints where cargo put the program: CARGO_TARGET_DIR and cargo's
+# configuration decide that, so cargo is asked.
+#
+#   program=$(built --bin hacs-refinery)
+built() {
+    local said program
+    said=$(cargo build --quiet --locked --message-format=json-render-diagnostics "$@") || die "cargo cannot build this: $*"
+    program=$(sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' <<<"$said" | tail -n 1)
+    [ -x "$program" ] || die "cargo built no program of: $*"
+    printf '%s\n' "$program"
+}
+
+# Where cargo puts what it builds.
+target_dir() {
+    local said
+    said=$(cargo metadata --quiet --locked --offline --no-deps --format-version 1) || die "cargo does not say where it builds"
+    sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p' <<<"$said"
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Throwaway servers
+# ---------------------------------------------------------------------------------------------------------------------
+
+# Who runs the server: its files are his.
+server_owner() { if [ "$(id -u)" = 0 ]; then server_user; else id -un; fi; }
+
+# Makes a directory that nobody else can enter, or takes one that is so already. Whatever else has that name, such as a
+# link or a directory of another user, may be a trap: it is refused.
+private_dir() {
+    local dir=$1 about owner
+    owner=$(id -u "$(server_owner)")
+    if (umask 077 && mkdir -- "$dir") 2>/dev/null; then
+        if [ "$(id -u)" = 0 ]; then chown -- "$owner" "$dir"; fi
+        return
+    fi
+    if [ ! -d "$dir" ] || [ -L "$dir" ]; then die "$dir cannot be made, or is no directory: name another place"; fi
+    read -r -a about <<<"$(LC_ALL=C ls -ldn -- "$dir")"
+    case ${about[2]} in
+        "$owner") ;;
+        "$(id -u)") if [ -n "$(ls -A -- "$dir")" ]; then die "$dir is not empty, and not made by this: name another place"; fi ;;
+        *) die "$dir belongs to somebody else (user ${about[2]}): name another place" ;;
+    esac
+    # A dot or an @ behind the mode is harmless; a plus is a list of others who may enter.
+    case ${about[0]} in
+        drwx------ | drwx------[.@]) ;;
+        *) die "$dir is open to others (${about[0]}); if everything in it is yours: chmod 700 '$dir'" ;;
+    esac
+    if [ "$(id -u)" = 0 ]; then chown -- "$owner" "$dir"; fi
+}
+
+# Starts a throwaway server in a directory of its own, in which its data, its log and its socket lie. The superuser is
+# hacs. Nobody else can enter the directory or use the socket, so that whoever does is trusted; over TCP, which only
+# further settings open, a password is asked for.
+#
+#   start_cluster DIRECTORY [-c SETTING=VALUE …]
+start_cluster() {
+    local dir=$1 bin
+    shift
+    bin=$(find_postgres) || die "there is no PostgreSQL server"
+    case $dir in *[\'\"\\,]*) die "a directory of a server cannot have quotes, commas or backslashes in its name: $dir" ;; esac
+    private_dir "$dir"
+    if [ ! -s "$dir/data/PG_VERSION" ]; then
+        as_server "$bin/initdb" -D "$dir/data" -U hacs --auth-local=trust --auth-host=md5 -E UTF8 --no-locale -N >/dev/null ||
+            die "no cluster can be made in $dir"
+    fi
+    if ! as_server "$bin/pg_ctl" -D "$dir/data" status >/dev/null 2>&1; then
+        as_server "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -s -o "-c listen_addresses='' \
+            -c unix_socket_permissions=0700 -c unix_socket_directories='$dir' $*" start ||
+            die "the server does not start; see $dir/log"
+    fi
+}
+
+# Stops the server of a directory, if it runs: stop_cluster DIRECTORY [fast|immediate]
+stop_cluster() {
+    local bin
+    bin=$(find_postgres) || return 0
+    if as_server "$bin/pg_ctl" -D "$1/data" status >/dev/null 2>&1; then
+        as_server "$bin/pg_ctl" -D "$1/data" -m "${2:-fast}" -w -s stop
+    fi
+}
+
+# Stops it and removes what start_cluster made, and nothing else.
+remove_cluster() {
+    [ -e "$1" ] || return 0
+    stop_cluster "$1" "${2:-fast}"
+    rm -rf -- "$1/data" "$1/log" "$1"/.s.PGSQL.*
+    rmdir -- "$1" 2>/dev/null || say "$1 stays: there is something else in it"
+}
+
+# The URL of a database of such a server: url_of DIRECTORY DATABASE
+url_of() {
+    local dir=$1
+    dir=${dir//\%/%25} dir=${dir// /%20} dir=${dir//#/%23} dir=${dir//&/%26} dir=${dir//\?/%3F} dir=${dir//+/%2B}
+    printf 'postgresql://hacs@/%s?host=%s\n' "$2" "$dir"
 }

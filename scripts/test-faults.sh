@@ -17,7 +17,7 @@ export HACS_TEST_ROUNDS=${HACS_TEST_ROUNDS:-200}
 work=
 cleanup() {
     if [ -z "$work" ]; then return; fi
-    if [ -d "$work/data" ]; then as_server "$PG_BINDIR/pg_ctl" -D "$work/data" -m immediate -w -s stop || true; fi
+    stop_cluster "$work/server" immediate || true
     as_root umount "$work/small" 2>/dev/null || true
     rm -rf "$work"
 }
@@ -25,25 +25,25 @@ trap cleanup EXIT
 
 full_disk() {
     work=$(mktemp -d)
+    chmod 711 "$work"
     mkdir "$work/small"
     as_root mount -t tmpfs -o size=9m tmpfs "$work/small" ||
         die "a full disk was not tested: mounting is not permitted here"
     mkdir "$work/small/space"
-    if [ "$(id -u)" = 0 ]; then chown -R "$(server_user)" "$work"; else as_root chown -R "$(id -u)" "$work/small"; fi
-    as_server "$PG_BINDIR/initdb" -D "$work/data" -U postgres -A trust -E UTF8 --no-locale -N >/dev/null
-    as_server "$PG_BINDIR/pg_ctl" -D "$work/data" -l "$work/log" -w -s \
-        -o "-c listen_addresses='' -c unix_socket_directories='$work'" start
-    local psql=("$PG_BINDIR/psql" -X -q -v ON_ERROR_STOP=1 -h "$work" -U postgres)
+    as_root chown -R "$(server_owner)" "$work/small"
+    start_cluster "$work/server"
+    local psql=("$PG_BINDIR/psql" -X -q -v ON_ERROR_STOP=1 -h "$work/server" -U hacs)
     "${psql[@]}" -d postgres -c "create tablespace small location '$work/small/space'" \
         -c "create database hacs template template0 tablespace small"
-    export DATABASE_URL="postgresql://postgres@/hacs?host=$work"
+    DATABASE_URL=$(url_of "$work/server" hacs)
+    export DATABASE_URL
     # Fills what is left, but for half a megabyte.
     local free
     free=$(df --output=avail -k "$work/small" | tail -n 1)
     if [ "$free" -gt 512 ]; then head -c "$(((free - 512) * 1024))" /dev/zero >"$work/small/ballast"; fi
 
     local code=0
-    target/debug/hacs-refinery migrate 2>"$work/error" || code=$?
+    "$program" migrate 2>"$work/error" || code=$?
     cat "$work/error" >&2
     [ "$code" = 8 ] || die "a full disk: exit code $code instead of 8"
     grep -q 'SQLSTATE 53100' "$work/error" || die "a full disk: the error does not say so"
@@ -52,12 +52,12 @@ full_disk() {
         die "a full disk: something was left behind"
     rm -f "$work/small/ballast"
     as_root mount -o remount,size=64m "$work/small"
-    target/debug/hacs-refinery migrate >&2
-    target/debug/hacs-refinery status --check >/dev/null
+    "$program" migrate >&2
+    "$program" status --check >/dev/null
 }
 
 say "building"
-cargo build --locked --quiet
+program=$(built --bin hacs-refinery)
 say "faults at $HACS_TEST_ROUNDS moments"
 cargo test --locked --quiet --all-features --test suite -- kills:: --skip a_connection_cut
 say "a cut after every message"

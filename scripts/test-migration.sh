@@ -14,10 +14,10 @@ if [ -z "$DATABASE_URL" ]; then
     exit 2
 fi
 
-tool=${HACS_REFINERY:-target/debug/hacs-refinery}
-if [ -z "${HACS_REFINERY:-}" ]; then
+tool=${HACS_REFINERY:-}
+if [ -z "$tool" ]; then
     need_build_tools
-    cargo build --quiet --locked
+    tool=$(built --bin hacs-refinery)
 fi
 
 # Runs a step; the first that fails ends the test.

@@ -20,10 +20,10 @@ if [ -n "${DATABASE_URL:-}" ]; then
     trap 'rm -rf "$work"' EXIT
 else
     export HACS_QUICKSTART_DIR="$work/server"
-    chmod 755 "$work"
+    chmod 711 "$work"
     trap 'scripts/quickstart.sh stop 2>/dev/null; rm -rf "$work"' EXIT
     scripts/quickstart.sh >"$work/log" 2>&1 || { cat "$work/log" >&2; die "no database to read"; }
-    DATABASE_URL="postgresql://hacs@/hacs?host=$HACS_QUICKSTART_DIR"
+    DATABASE_URL=$(url_of "$HACS_QUICKSTART_DIR" hacs)
 fi
 psql() { "$bin/psql" -X -q -d "$DATABASE_URL" "$@"; }
 

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 [ $# = 0 ] || die "usage: scripts/update-picture.sh"
 bin=$(need_postgres)
 work=$(mktemp -d "${TMPDIR:-/tmp}/hacs-picture-XXXXXX")
-chmod 755 "$work"
+chmod 711 "$work"
 export HACS_QUICKSTART_DIR="$work/server"
 trap 'env -u DATABASE_URL scripts/quickstart.sh stop 2>/dev/null; rm -rf "$work"' EXIT
 env -u DATABASE_URL scripts/quickstart.sh >"$work/log" 2>&1 || { cat "$work/log" >&2; die "no server"; }
@@ -18,7 +18,8 @@ env -u DATABASE_URL scripts/quickstart.sh >"$work/log" 2>&1 || { cat "$work/log"
 # The commands find the database through libpq's variables, as on a machine where it is set up.
 export PGHOST=$HACS_QUICKSTART_DIR PGUSER=hacs PGDATABASE=fresh CLICOLOR_FORCE=1
 unset NO_COLOR DATABASE_URL
-PATH=$PWD/target/debug:$bin:$PATH
+program=$(built --bin hacs-refinery)
+PATH=$(dirname "$program"):$bin:$PATH
 # A command line as it is typed, and what it prints.
 shown() {
     printf '\033[1m$ %s\033[0m\n' "$1"
@@ -69,4 +70,4 @@ function span(class, text) {
     if (text == "") return ""
     return class == "" ? escaped(text) : "<tspan class=\"" class "\">" escaped(text) "</tspan>"
 }' "$work/screen" >docs/pictures/terminal.svg
-say "docs/pictures/terminal.svg shows a run of $(target/debug/hacs-refinery --version)"
+say "docs/pictures/terminal.svg shows a run of $("$program" --version)"

@@ -34,6 +34,7 @@ mod privileges;
 mod properties;
 mod proxy;
 mod questions;
+mod quickstart;
 mod readme;
 mod references;
 mod refusals;

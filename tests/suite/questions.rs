@@ -44,7 +44,7 @@ fn hospital() -> &'static Database {
     static HOSPITAL: OnceLock<Database> = OnceLock::new();
     HOSPITAL.get_or_init(|| {
         let database = Database::migrated();
-        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/bench-data.sql");
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/data/hospital.sql");
         let psql = Command::new(server::bindir().join("psql"))
             .args(["-X", "-q", "-v", "observations=100000", "-d", &database.conninfo(), "-f"])
             .arg(data)

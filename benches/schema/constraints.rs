@@ -7,13 +7,13 @@
 //!     cargo bench --bench constraints
 
 #[allow(dead_code)]
-#[path = "../tests/suite/database.rs"]
+#[path = "../../tests/suite/database.rs"]
 mod database;
 #[allow(dead_code)]
-#[path = "../tests/suite/documents.rs"]
+#[path = "../../tests/suite/documents.rs"]
 mod documents;
 #[allow(dead_code)]
-#[path = "../tests/suite/server.rs"]
+#[path = "../../tests/suite/server.rs"]
 mod server;
 
 use std::collections::BTreeSet;

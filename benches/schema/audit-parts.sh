@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# Where the cost of an audited INSERT comes from: 50 000 observations with triggers that do more and more of what the
+# Where the cost of an audited INSERT comes from: observations with triggers that do more and more of what the
 # audit does, up to all of it. In microseconds a row, the fastest of some rounds, on a throwaway cluster.
+#
+#   benches/schema/audit-parts.sh [rounds [observations]]      3 50000
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 . scripts/lib.sh
+. benches/lib/hospital.sh
 
 rounds=${1:-3}
-bin=$(need_postgres)
-HACS_QUICKSTART_DIR=$(mktemp -d "${TMPDIR:-/tmp}/hacs-bench-XXXXXX")
-export HACS_QUICKSTART_DIR
-trap 'scripts/quickstart.sh stop 2>/dev/null' EXIT
-scripts/quickstart.sh >/dev/null 2>&1
-"$bin/psql" -X -q -A -t -v ON_ERROR_STOP=1 -v rounds="$rounds" -h "$HACS_QUICKSTART_DIR" -U hacs hacs <<'SQL'
+rows=${2:-50000}
+copy_of hacs bench_parts
+sql bench_parts -v rounds="$rounds" -v rows="$rows" <<'SQL'
 create schema bench;
 insert into hacs_core.patients (id, family) select 'p' || n, 'F' || n from generate_series(1, 1000) as s (n);
 alter table hacs_core.observations disable trigger audit, disable trigger audit_truncate;
 
-create function bench.observe() returns double precision language plpgsql as $$
+create function bench.observe(wanted integer) returns double precision language plpgsql as $$
 declare
     started timestamptz;
 begin
@@ -27,8 +27,8 @@ begin
         jsonb_build_object('text', 'Heart rate', 'coding', jsonb_build_array(
             jsonb_build_object('system', 'http://loinc.org', 'code', '8867-4'))),
         'Patient/p' || (1 + n % 1000), now() - n * interval '1 minute', jsonb_build_object('value', n % 200, 'unit', '/min')
-    from generate_series(1, 50000) as s (n);
-    return extract(epoch from clock_timestamp() - started) * 1e6 / 50000;
+    from generate_series(1, wanted) as s (n);
+    return extract(epoch from clock_timestamp() - started) * 1e6 / wanted;
 end
 $$;
 
@@ -67,7 +67,7 @@ end
 $$;
 
 create table bench.times (part int, microseconds double precision);
-create procedure bench.run(rounds int) language plpgsql as $$
+create procedure bench.run(rounds int, wanted int) language plpgsql as $$
 declare
     step bench.parts;
 begin
@@ -82,7 +82,7 @@ begin
                 create trigger part after insert on hacs_core.observations for each row
                     execute function bench.record('hacs_core', 'observations', '', 'id', 'patient_id');
             end if;
-            insert into bench.times values (step.part, bench.observe());
+            insert into bench.times values (step.part, bench.observe(wanted));
             commit;
             if step.part >= 4 then
                 truncate bench.trail;
@@ -92,7 +92,7 @@ begin
 end
 $$;
 select set_config('client_min_messages', 'warning', false) \g /dev/null
-call bench.run(:rounds);
+call bench.run(:rounds, :rows);
 select format('%5s us  %4s times  %s', round(best::numeric, 1), round((best / first_value(best) over (order by part))::numeric, 2), what)
 from (select part, min(microseconds) as best from bench.times group by part) as t
 join bench.parts using (part)

@@ -1,4 +1,4 @@
--- The hospital of bench-data.sql as the original Python tables hold it: a view for each of them, in a schema of its own.
+-- The hospital of hospital.sql as the original Python tables hold it: a view for each of them, in a schema of its own.
 -- What has no column there is left out, tasks altogether.
 
 set client_min_messages = warning;

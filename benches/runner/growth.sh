@@ -2,21 +2,21 @@
 # Whether the program takes longer on a database that is full: `migrate` with nothing to do, `status` and `verify`, on a
 # database just migrated and on one with many rows and 60 months of audit trail, in turns.
 #
-#   scripts/bench-growth.sh [rows] [rounds]      10 000 000 rows, 30 rounds
+#   benches/runner/growth.sh [rows] [rounds]      10 000 000 rows, 30 rounds
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 . scripts/lib.sh
-. scripts/lib-peers.sh
+. benches/lib/peers.sh
 
 rows=${1:-10000000}
 rounds=${2:-30}
 command -v hyperfine >/dev/null || install_packages hyperfine
-cargo build --release --locked --quiet
+program=$(built --release --bin hacs-refinery)
 start_bench_server
-url() { echo "postgresql://hacs@/$1?host=$home&port=$port"; }
+url() { echo "postgresql://hacs@/$1?host=$home/server&port=$port"; }
 for database in young old; do
     sql postgres -c "create database $database template template0"
-    target/release/hacs-refinery migrate -q -d "$(url "$database")"
+    "$program" migrate -q -d "$(url "$database")"
 done
 
 say "writing $rows rows"
@@ -42,7 +42,7 @@ sql old -c "select count(*) || ' partitions' from pg_inherits where inhparent = 
 for command in 'migrate -q' status verify; do
     for round in $(seq 0 "$rounds"); do
         for database in $(printf 'young\nold\n' | shuf); do
-            hyperfine -N -r 1 --export-csv "$home/csv" "target/release/hacs-refinery $command -d $(url "$database")" >/dev/null 2>&1
+            hyperfine -N -r 1 --export-csv "$home/csv" "$program $command -d $(url "$database")" >/dev/null 2>&1
             # The first round fills the caches.
             if [ "$round" != 0 ]; then
                 awk -F, -v round="$round" -v name="$database" 'END { print round, name, $(NF - 4) * 1000 }' "$home/csv"

@@ -5,13 +5,16 @@
 # HACS_QUICKSTART_DIR=that-directory scripts/quickstart.sh stop removes it. Without it, everything is gone at the end.
 
 bin=$(need_postgres)
-if [ -n "${HACS_BENCH_DIR:-}" ]; then
-    HACS_QUICKSTART_DIR=$HACS_BENCH_DIR
-else
-    HACS_QUICKSTART_DIR=$(mktemp -d "${TMPDIR:-/tmp}/hacs-bench-XXXXXX")
-    trap 'scripts/quickstart.sh stop 2>/dev/null' EXIT
-fi
-export HACS_QUICKSTART_DIR
+# What a measurement writes down lies in $work.
+work=$(mktemp -d "${TMPDIR:-/tmp}/hacs-bench-XXXXXX")
+# The server may be another user, who has to get to its directory.
+chmod 711 "$work"
+export HACS_QUICKSTART_DIR=${HACS_BENCH_DIR:-$work/server}
+leave() {
+    if [ -z "${HACS_BENCH_DIR:-}" ]; then remove_cluster "$HACS_QUICKSTART_DIR" immediate || true; fi
+    rm -rf "$work"
+}
+trap leave EXIT
 unset DATABASE_URL
 made=$(scripts/quickstart.sh 2>&1) || die "no database to measure; where the migrations changed, stop the old cluster: $made"
 
@@ -27,7 +30,7 @@ hospital() {
     if [ -z "$(sql postgres -c "select 1 from pg_database where datname = 'hospital_$1'")" ]; then
         say "a hospital with $1 observations"
         copy_of hacs "making_$1"
-        sql "making_$1" -v observations="$1" -f scripts/bench-data.sql
+        sql "making_$1" -v observations="$1" -f benches/data/hospital.sql
         sql "making_$1" -c "vacuum analyze"
         sql postgres -c "alter database making_$1 rename to hospital_$1"
     fi

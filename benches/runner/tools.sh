@@ -2,19 +2,18 @@
 # How long the program takes beside psql and other migration tools, with the same eight files: on an empty database, and
 # with nothing to do. In each round every tool runs once, in another order.
 #
-#   scripts/bench-runner.sh [rounds]      15 rounds
+#   benches/runner/tools.sh [rounds]      15 rounds
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 . scripts/lib.sh
-. scripts/lib-peers.sh
+. benches/lib/peers.sh
 
 rounds=${1:-15}
-cargo build --release --locked --quiet
-scripts/build-static.sh
+program=$(built --release --bin hacs-refinery)
+static=$(scripts/build-static.sh)
 start_bench_server
 need_peers
-# shellcheck disable=SC2046 # two words on purpose
-export $(variables "$port")
+export_urls
 
 # Milliseconds of the commands that are given as name and command, in random order, after "prepare name".
 measure() {
@@ -34,11 +33,11 @@ fresh() { for tool in "${tools[@]}"; do echo "$tool $(command_of "$tool" "$port"
 nothing() {
     fresh | grep -v '^psql '
     echo "psql-select-1 $bin/psql -X -c 'select 1' postgresql://hacs@127.0.0.1:$port/bench_psql"
-    echo "psql-select-1-socket $bin/psql -X -h $home -p $port -U hacs -c 'select 1' bench_psql"
-    local socket="postgresql://hacs@/bench_hacs-refinery?host=$home&port=$port"
-    echo "hacs-refinery-socket target/release/hacs-refinery migrate -q -d $socket"
-    echo "hacs-refinery-static target/static/release/hacs-refinery migrate -q -d postgresql://hacs@127.0.0.1:$port/bench_hacs-refinery"
-    echo "hacs-refinery-static-socket target/static/release/hacs-refinery migrate -q -d $socket"
+    echo "psql-select-1-socket $bin/psql -X -h $home/server -p $port -U hacs -c 'select 1' bench_psql"
+    local socket="postgresql://hacs@/bench_hacs-refinery?host=$home/server&port=$port"
+    echo "hacs-refinery-socket $program migrate -q -d $socket"
+    echo "hacs-refinery-static $static migrate -q -d postgresql://hacs@127.0.0.1:$port/bench_hacs-refinery"
+    echo "hacs-refinery-static-socket $static migrate -q -d $socket"
 }
 
 say "an empty database, $rounds rounds"

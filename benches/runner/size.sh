@@ -1,33 +1,32 @@
 #!/usr/bin/env bash
 # Start-up, resident memory and size of the program beside psql and other migration tools.
 #
-#   scripts/bench-size.sh [profiles]      with "profiles", the program is also built with other release profiles
+#   benches/runner/size.sh [profiles]      with "profiles", the program is also built with other release profiles
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 . scripts/lib.sh
-. scripts/lib-peers.sh
+. benches/lib/peers.sh
 
-cargo build --release --locked --quiet
+program=$(built --release --bin hacs-refinery)
 start_bench_server
 need_peers
-# shellcheck disable=SC2046 # two words on purpose
-export $(variables "$port")
+export_urls
 
 # What is started: for two of the tools a script, whose rest lies in a directory of its own.
 file_of() {
     case $1 in
     psql) echo "$bin/psql" ;;
-    hacs-refinery) echo target/release/hacs-refinery ;;
-    refinery_cli) echo "$cache/refinery_cli/bin/refinery" ;;
-    sqlx-cli) echo "$cache/sqlx-cli/bin/sqlx" ;;
+    hacs-refinery) echo "$program" ;;
+    refinery_cli) echo "$cache/refinery_cli-0.10.0/bin/refinery" ;;
+    sqlx-cli) echo "$cache/sqlx-cli-0.9.0/bin/sqlx" ;;
     dbmate) echo "$dbmate" ;;
-    *) echo "$cache/python/bin/$1" ;;
+    *) echo "$python/bin/$1" ;;
     esac
 }
 
 size_of() {
     case $1 in
-    alembic | yoyo) du -sk "$cache/python/lib" | cut -f 1 ;;
+    alembic | yoyo) du -sk "$python/lib" | cut -f 1 ;;
     *) echo "$(($(stat -L -c %s "$(file_of "$1")") / 1024))" ;;
     esac
 }
@@ -51,9 +50,9 @@ for tool in "${tools[@]}"; do
         "$(memory_of "${command[@]}")" "$(size_of "$tool")"
 done
 url="postgresql://hacs@127.0.0.1:$port/bench_hacs-refinery"
-printf 'hacs-refinery --version: %s ms\n' "$(time_of 'target/release/hacs-refinery --version')"
+printf 'hacs-refinery --version: %s ms\n' "$(time_of "$program --version")"
 for command in status verify; do
-    printf 'hacs-refinery %s: %s kB\n' "$command" "$(memory_of target/release/hacs-refinery "$command" -d "$url")"
+    printf 'hacs-refinery %s: %s kB\n' "$command" "$(memory_of "$program" "$command" -d "$url")"
 done
 [ "${1:-}" = profiles ] || exit 0
 
@@ -61,8 +60,7 @@ say "release profiles"
 for profile in 'opt-level=s' 'opt-level=z' 'opt-level=3' 'lto=false' 'codegen-units=16' 'panic=unwind'; do
     name=${profile%%=*} value=${profile#*=}
     key=CARGO_PROFILE_RELEASE_$(tr a-z- A-Z_ <<<"$name")
-    env "$key=$value" cargo build --release --locked --quiet --target-dir "$home/target"
-    program=$home/target/release/hacs-refinery
+    program=$(export "$key=$value"; built --release --bin hacs-refinery --target-dir "$home/target")
     printf '%-18s %6d kB  --version %s ms  migrate with nothing to do %s ms\n' "$profile" \
         "$(($(stat -c %s "$program") / 1024))" "$(time_of "$program --version")" "$(time_of "$program migrate -q -d $url")"
 done

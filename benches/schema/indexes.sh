@@ -4,11 +4,11 @@
 # five inserts of 5 000 rows with it and without it, in turns. Besides, what foreign keys without an index would cost.
 # Prints tables for docs/performance.md. Indexes of tables that are empty in the hospital are left out.
 #
-#   scripts/bench-indexes.sh [observations]           1000000
+#   benches/schema/indexes.sh [observations]           1000000
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 . scripts/lib.sh
-. scripts/lib-hospital.sh
+. benches/lib/hospital.sh
 
 size=${1:-1000000}
 database=$(hospital "$size")
@@ -17,10 +17,10 @@ say "which question uses which index"
 for file in benches/questions/*.sql; do
     name=${file##*/}
     for index in $(ask "$database" "$file" | cut -d' ' -f4-); do printf '%s|%s\n' "$index" "${name%.sql}"; done
-done >"$HACS_QUICKSTART_DIR/uses"
+done >"$work/uses"
 
 # index | table | bytes | foreign keys
-sql "$database" >"$HACS_QUICKSTART_DIR/indexes" <<'SQL'
+sql "$database" >"$work/indexes" <<'SQL'
 select ic.relname, i.indrelid::regclass, pg_relation_size(i.indexrelid), (
     select string_agg(k.conname, ', ') from pg_constraint as k
     where k.contype = 'f' and k.conrelid = i.indrelid and k.conkey[1] = i.indkey[0]
@@ -45,12 +45,12 @@ while IFS='|' read -r index table bytes keys; do
             "$table" "${table%%.*}.$index" "$insert"
     done | sql "$database" | awk '/^Time/ { if (++n > 2) print n % 2, $2 / 5 }' | sort -k1,1n -k2,2n |
         awk '{ us[$1, ++n[$1]] = $2 } END { printf "%.1f of %.1f", us[1, 3] - us[0, 3], us[1, 3] }')
-    uses=$(awk -F'|' -v index_="$index" '$1 == index_ { printf "%s`%s`", sep, $2; sep = ", " }' "$HACS_QUICKSTART_DIR/uses")
+    uses=$(awk -F'|' -v index_="$index" '$1 == index_ { printf "%s`%s`", sep, $2; sep = ", " }' "$work/uses")
     # shellcheck disable=SC2016 # Markdown's backquotes
     printf '| `%s` | %s | %s | %.1f | %s |\n' "$index" "$uses" "${keys:+\`${keys//, /\`, \`}\`}" "$(awk "BEGIN { print $bytes / 1e6 }")" "$cost"
-done <"$HACS_QUICKSTART_DIR/indexes" >"$HACS_QUICKSTART_DIR/evidence"
+done <"$work/indexes" >"$work/evidence"
 printf '| index | questions | foreign keys | MB | µs a row |\n|---|---|---|--:|--:|\n'
-cat "$HACS_QUICKSTART_DIR/evidence"
+cat "$work/evidence"
 
 # A patient to whom nothing refers, deleted with the indexes of the foreign keys, then without that of observations.
 say "what a delete costs without the index of a foreign key"

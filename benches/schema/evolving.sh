@@ -2,14 +2,14 @@
 # What the migrations of docs/evolving.md cost on a big table that is in use: the locks that they take, for how long,
 # and how long a writer has to wait meanwhile.
 #
-#   scripts/bench-evolving.sh               10 000 000 observations
-#   scripts/bench-evolving.sh 100000        fewer
-#   scripts/bench-evolving.sh 10000000 make | run | clean     only a part; the files stay until clean
+#   benches/schema/evolving.sh               10 000 000 observations
+#   benches/schema/evolving.sh 100000        fewer
+#   benches/schema/evolving.sh 10000000 make | run | clean     only a part; the files stay until clean
 #
 # It needs 15 GB of disk below TMPDIR for 10 000 000. The cluster has PostgreSQL's default settings, but for the size of
 # the write-ahead log between checkpoints.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 . scripts/lib.sh
 
 rows=${1:-10000000}
@@ -20,11 +20,8 @@ HACS_QUICKSTART_DIR=${HACS_BENCH_DIR:-${TMPDIR:-/tmp}/hacs-bench-evolving-$(id -
 export HACS_QUICKSTART_DIR
 home=$HACS_QUICKSTART_DIR
 clean() { scripts/quickstart.sh stop 2>/dev/null || true; }
-start() {
-    as_server "$bin/pg_ctl" -D "$home/data" -l "$home/log" -w -s \
-        -o "-c listen_addresses='' -c unix_socket_directories='$home'" start
-}
-stop() { as_server "$bin/pg_ctl" -D "$home/data" -m fast -w -s stop 2>/dev/null || true; }
+start() { start_cluster "$home"; }
+stop() { stop_cluster "$home" || true; }
 psql() { "$bin/psql" -X -q -A -t -v ON_ERROR_STOP=1 -h "$home" -U hacs "$@"; }
 
 # Rows whose rules are known to hold are loaded without checking them one by one: constraints, triggers and indexes
@@ -72,7 +69,7 @@ checkpoint;
 SQL
     psql hacs -c "select 'the table has ' || pg_size_pretty(pg_total_relation_size('hacs_core.observations'))" >&2
     # Warnings alone: the comments of the constraints are not made again.
-    target/debug/hacs-refinery verify -d "postgresql://hacs@/hacs?host=$home" | tail -n 1 >&2
+    "$(built --bin hacs-refinery)" verify -d "$(url_of "$home" hacs)" | tail -n 1 >&2
     stop
 }
 
@@ -112,7 +109,8 @@ SQL
 }
 
 run() {
-    cargo build --quiet --locked --example embed
+    local embed
+    embed=$(built --example embed)
     local files=() done=() file name oid writer sampler
     trap stop EXIT
     start
@@ -136,7 +134,7 @@ run() {
         done+=("$file")
         name=${file##*/}
         printf '%s|%s|' "${name%.sql}" "$(date +%s.%N)" >>"$home/stages"
-        DATABASE_URL="postgresql://hacs@/hacs?host=$home" target/debug/examples/embed "${done[@]}" >&2
+        DATABASE_URL=$(url_of "$home" hacs) "$embed" "${done[@]}" >&2
         date +%s.%N >>"$home/stages"
         sleep 3
     done
@@ -202,5 +200,5 @@ case $part in
     run) run ;;
     clean) clean ;;
     all) make; run; clean ;;
-    *) die "usage: scripts/bench-evolving.sh [rows] [make | run | clean]" ;;
+    *) die "usage: benches/schema/evolving.sh [rows] [make | run | clean]" ;;
 esac

@@ -2,15 +2,15 @@
 # How long the questions of benches/questions take in hospitals of several sizes, how that grows, and by which indexes.
 # Prints two tables for docs/performance.md.
 #
-#   scripts/bench-questions.sh [observations…]        1000 100000 1000000
+#   benches/schema/questions.sh [observations…]        1000 100000 1000000
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 . scripts/lib.sh
-. scripts/lib-hospital.sh
+. benches/lib/hospital.sh
 
 sizes=("$@")
 [ $# != 0 ] || sizes=(1000 100000 1000000)
-results=$HACS_QUICKSTART_DIR/questions
+results=$work/questions
 : >"$results"
 for size in "${sizes[@]}"; do
     database=$(hospital "$size")

@@ -1,6 +1,6 @@
 -- A coherent hospital, the same each time, for measurements and for the tests of the questions in benches/questions.
 --
---   psql -v observations=100000 -f scripts/bench-data.sql      into an empty, migrated database, as its owner
+--   psql -v observations=100000 -f benches/data/hospital.sql      into an empty, migrated database, as its owner
 --
 -- For each ten observations there are one patient, two visits, and two of most other things. Few patients come often,
 -- few codes make most of the measurements, most of the work is done; rows lie in the order in which they arrived, over

@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# What the audit costs: bulk writes of 50 000 observations and single-row writes by pgbench, with and without it, in
-# turns, on a throwaway cluster with PostgreSQL's default settings.
+# What the audit costs: bulk writes of observations and single-row writes by pgbench, with and without it, in turns, on a
+# throwaway cluster with PostgreSQL's default settings.
+#
+#   benches/schema/audit.sh [rounds [observations [seconds]]]      3 50000 5
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 . scripts/lib.sh
+. benches/lib/hospital.sh
 
 rounds=${1:-3}
-rows=50000
-bin=$(need_postgres)
+rows=${2:-50000}
+seconds=${3:-5}
 [ -x "$bin/pgbench" ] || die "pgbench is missing in $bin"
-HACS_QUICKSTART_DIR=$(mktemp -d "${TMPDIR:-/tmp}/hacs-bench-XXXXXX")
-export HACS_QUICKSTART_DIR
-trap 'scripts/quickstart.sh stop 2>/dev/null' EXIT
-scripts/quickstart.sh >/dev/null 2>&1
-psql() { "$bin/psql" -X -q -A -t -v ON_ERROR_STOP=1 -h "$HACS_QUICKSTART_DIR" -U hacs hacs "$@"; }
+copy_of hacs bench_audit
+psql() { sql bench_audit "$@"; }
 
 observation="select 'final', jsonb_build_object('text', 'Heart rate', 'coding', jsonb_build_array(
         jsonb_build_object('system', 'http://loinc.org', 'code', '8867-4'))), 'Patient/p' || (1 + n % 1000),
@@ -39,9 +39,9 @@ bulk() {
 single() {
     audit "$1"
     printf '\\set n random(1, 1000)\ninsert into hacs_core.observations (%s) %s from (values (:n)) as s (n);\n' \
-        "$columns" "$(tr '\n' ' ' <<<"$observation")" >"$HACS_QUICKSTART_DIR/single.sql"
-    printf '%s %s\n' "$2" "$("$bin/pgbench" -h "$HACS_QUICKSTART_DIR" -U hacs -n -T 5 -c 2 -f \
-        "$HACS_QUICKSTART_DIR/single.sql" hacs | awk '/^tps/ { print $3 }')"
+        "$columns" "$(tr '\n' ' ' <<<"$observation")" >"$work/single.sql"
+    printf '%s %s\n' "$2" "$("$bin/pgbench" -h "$HACS_QUICKSTART_DIR" -U hacs -n -T "$seconds" -c 2 -f \
+        "$work/single.sql" bench_audit | awk '/^tps/ { print $3 }')"
 }
 
 psql -c "insert into hacs_core.patients (id, family) select 'p' || n, 'F' || n from generate_series(1, 1000) as s (n)"
@@ -50,18 +50,18 @@ say "bulk: insert, update and delete of $rows observations, in ms"
 for _ in $(seq "$rounds"); do
     bulk disable bare
     bulk 'enable always' audited
-done | tee "$HACS_QUICKSTART_DIR/bulk"
+done | tee "$work/bulk"
 say "single-row transactions a second"
 for _ in $(seq "$rounds"); do
     single disable bare
     single 'enable always' audited
-done | tee "$HACS_QUICKSTART_DIR/single"
+done | tee "$work/single"
 
 awk '{ for (i = 2; i <= 4; i++) sum[$1, i] += $i }
     END { for (i = 2; i <= 4; i++) printf "bulk %s: %.1f times\n", substr("insertupdatedelete", 6 * (i - 2) + 1, 6),
-        sum["audited", i] / sum["bare", i] }' "$HACS_QUICKSTART_DIR/bulk"
+        sum["audited", i] / sum["bare", i] }' "$work/bulk"
 awk '{ sum[$1] += $2 } END { printf "single rows: %.2f of the transactions\n", sum["audited"] / sum["bare"] }' \
-    "$HACS_QUICKSTART_DIR/single"
+    "$work/single"
 
 psql -c "alter table hacs_core.observations enable always trigger audit" -c "insert into hacs_core.observations (id, $columns)
     select 'size' || n, ${observation#select } from generate_series(1, 1000) as s (n)"

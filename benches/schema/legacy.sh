@@ -2,15 +2,16 @@
 # The schema against the tables of the original Python system, with their indexes, on the same data: how fast both answer
 # and take rows, and how large the indexes are. What their columns cannot answer is left out.
 #
-#   scripts/bench-legacy.sh [observations [rounds [seconds [prepare|rows|answers|all]]]]         1000000 3 5 all
+#   benches/schema/legacy.sh [observations [rounds [seconds [prepare|rows|answers|all]]]]         1000000 3 5 all
 #
-# Rows are taken at 100 000 observations, in bulk and one in a transaction. A part alone is for a machine that others use.
+# Rows are taken at 100 000 observations at most, in bulk and one in a transaction. A part alone is for a machine that others use.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 . scripts/lib.sh
-. scripts/lib-hospital.sh
+. benches/lib/hospital.sh
 
 size=${1:-1000000}
+rows=$((size < 100000 ? size : 100000))
 rounds=${2:-3}
 seconds=${3:-5}
 part=${4:-all}
@@ -49,17 +50,17 @@ insertion() {
 }
 
 # ---------------------------------------------------------------------------------------------------------------
-# Both, empty but for what is staged, at 100 000 observations; and both full at the size that is asked for.
+# Both, empty but for what is staged, at 100 000 observations or fewer; and both full at the size that is asked for.
 # ---------------------------------------------------------------------------------------------------------------
 
 prepare() {
     local from ours theirs
     from=$(hospital "$1")
-    sql "$from" -f scripts/bench-legacy-data.sql
+    sql "$from" -f benches/data/legacy.sql
     if ! exists "staged_$1"; then
         say "the same $1 observations for both"
         copy_of template0 staging_legacy
-        sql staging_legacy -f scripts/bench-legacy-tables.sql
+        sql staging_legacy -f benches/data/legacy-tables.sql
         copy_of hacs staging
         while read -r ours theirs; do
             stage_rows "$from" staging "$ours" "$ours"
@@ -110,8 +111,8 @@ single() {
     audit "$1" "$2"
     local key='' value=''
     if [ "$3" = legacy ]; then key='id, ' value='gen_random_uuid()::text, '; fi
-    cat >"$HACS_QUICKSTART_DIR/single.sql" <<SQL
-\\set n random(1, 20000)
+    cat >"$work/single.sql" <<SQL
+\\set n random(1, $((rows / 5)))
 insert into hacs_core.observations ($key status, category, code, subject, encounter, effective_datetime, issued, value_quantity)
 select $value status, category, code, subject, encounter, now(), now(), value_quantity from (values (
     'final', '[{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "vital-signs"}]}]'::jsonb,
@@ -120,10 +121,10 @@ select $value status, category, code, subject, encounter, now(), now(), value_qu
 )) as v (status, category, code, subject, encounter, value_quantity);
 SQL
     printf '%s %s\n' "$3" "$("$bin/pgbench" -h "$HACS_QUICKSTART_DIR" -U hacs -n -M prepared -T "$seconds" -c 2 \
-        -f "$HACS_QUICKSTART_DIR/single.sql" "$1" | awk '/^tps/ { print $3 }')"
+        -f "$work/single.sql" "$1" | awk '/^tps/ { print $3 }')"
 }
 
-for observations in 100000 "$size"; do
+for observations in "$rows" "$size"; do
     prepare "$observations"
     full_legacy "$observations"
 done
@@ -133,23 +134,23 @@ if [ "$part" != answers ]; then
 
 say "rows in bulk"
 for _ in $(seq "$rounds"); do
-    cut -d' ' -f2 <<<"$pairs" | bulk staged_legacy_100000 disable legacy
-    cut -d' ' -f1 <<<"$pairs" | bulk staged_100000 disable keyless
-    cut -d' ' -f1 <<<"$pairs" | bulk staged_100000 disable rules
-    cut -d' ' -f1 <<<"$pairs" | bulk staged_100000 'enable always' audit
-done >"$HACS_QUICKSTART_DIR/bulk"
+    cut -d' ' -f2 <<<"$pairs" | bulk "staged_legacy_$rows" disable legacy
+    cut -d' ' -f1 <<<"$pairs" | bulk "staged_$rows" disable keyless
+    cut -d' ' -f1 <<<"$pairs" | bulk "staged_$rows" disable rules
+    cut -d' ' -f1 <<<"$pairs" | bulk "staged_$rows" 'enable always' audit
+done >"$work/bulk"
 say "single rows"
-copy_of hospital_100000 bench_ours
-copy_of legacy_100000 bench_legacy
+copy_of "hospital_$rows" bench_ours
+copy_of "legacy_$rows" bench_legacy
 for _ in $(seq "$rounds"); do
     single bench_legacy disable legacy
     single bench_ours disable rules
     single bench_ours 'enable always' audit
-done >"$HACS_QUICKSTART_DIR/single"
+done >"$work/single"
 
 printf '| rows | Python tables | all rules | | and audit | | all rules but foreign keys | |\n|---|--:|--:|--:|--:|--:|--:|--:|\n'
 awk -v rounds="$rounds" '{ s[$1] += $2 / rounds } END { printf "| observations one by one, a second | %.0f | %.0f | %.2f | %.0f | %.2f | | |\n",
-    s["legacy"], s["rules"], s["rules"] / s["legacy"], s["audit"], s["audit"] / s["legacy"] }' "$HACS_QUICKSTART_DIR/single"
+    s["legacy"], s["rules"], s["rules"] / s["legacy"], s["audit"], s["audit"] / s["legacy"] }' "$work/single"
 awk -v rounds="$rounds" '
     { ms[$1, $2] += $3 / rounds; ms[$1, "all"] += $3 / rounds }
     function line(name, of) {
@@ -157,7 +158,7 @@ awk -v rounds="$rounds" '
             ms["legacy", of] / ms["rules", of], ms["audit", of], ms["legacy", of] / ms["audit", of], ms["keyless", of],
             ms["legacy", of] / ms["keyless", of]
     }
-    END { line("observations", "hacs_core.observations"); line("ten tables", "all") }' "$HACS_QUICKSTART_DIR/bulk"
+    END { line("observations", "hacs_core.observations"); line("ten tables", "all") }' "$work/bulk"
 fi
 if [ "$part" = rows ]; then exit; fi
 

@@ -1,7 +1,7 @@
 -- The tables of the original Python system, without foreign data of any kind: from the facts in tests/data/legacy/.
--- Vectors are left as text, and their indexes out: pgvector is not needed, and the hospital of bench-data.sql has none.
+-- Vectors are left as text, and their indexes out: pgvector is not needed, and the hospital of hospital.sql has none.
 --
---   psql -f scripts/bench-legacy-tables.sql       into an empty database, from the root of the repository
+--   psql -f benches/data/legacy-tables.sql       into an empty database, from the root of the repository
 
 \set ON_ERROR_STOP on
 \set facts `cat tests/data/legacy/2025-08.json`

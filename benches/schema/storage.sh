@@ -8,15 +8,17 @@
 # statistics: the planner's estimate for each value against the count of it, the plans of benches/questions, and those of
 # a join of conditions with their patients for each code.
 #
-#   scripts/bench-storage.sh [fillfactor|autovacuum|statistics] [observations]           all three, 100000
+#   benches/schema/storage.sh [fillfactor|autovacuum|statistics] [observations [updates [seconds]]]     all three, 100000 20000 20
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 . scripts/lib.sh
-. scripts/lib-hospital.sh
+. benches/lib/hospital.sh
 
 parts=(fillfactor autovacuum statistics)
 if [[ ${1:-} == [a-z]* ]]; then parts=("$1"); shift; fi
 template=$(hospital "${1:-100000}")
+updates=${2:-20000}
+seconds=${3:-20}
 
 # In the copy of the hospital: s ARGUMENTS OF psql …
 s() { sql storage "$@"; }
@@ -70,13 +72,13 @@ arriving() {
         body+="old := n - $lag; if old > 0 then $(timed "$set" "'new' || old") end if; "
         lag=$((lag * 10))
     done
-    fillings "$name" 6000 "$body"
+    fillings "$name" $((updates * 3 / 10)) "$body"
 }
 
 # Any row is updated, some more often: anywhere NAME TABLE PREFIX SET
 anywhere() {
     table=$2
-    fillings "$1" 20000 "old := 1 + floor(power(random(), 2) * (select count from counted)); $(timed "$4" "'$3' || old")"
+    fillings "$1" "$updates" "old := 1 + floor(power(random(), 2) * (select count from counted)); $(timed "$4" "'$3' || old")"
 }
 
 fillings() {
@@ -111,7 +113,7 @@ measure_fillfactor() {
 measure_autovacuum() {
     local scale before lsn dead watcher
     s -c "alter system set autovacuum_naptime = '1s'" -c "select pg_reload_conf()" >/dev/null
-    cat >"$HACS_QUICKSTART_DIR/update.sql" <<'SQL'
+    cat >"$work/update.sql" <<'SQL'
 \set n random(1, 20000)
 update hacs_clinical.tasks set status = (array['requested', 'accepted', 'in-progress', 'completed'])[1 + :n % 4],
     completion_percentage = 1 + coalesce(completion_percentage, 0) % 90 where id = 't' || :n;
@@ -122,14 +124,14 @@ SQL
         pack hacs_clinical.tasks "fillfactor = 100, autovacuum_enabled = on, autovacuum_vacuum_scale_factor = $scale, autovacuum_analyze_scale_factor = 10"
         before=$(megabytes hacs_clinical.tasks)
         lsn=$(s -c "select pg_current_wal_lsn()")
-        dead=$HACS_QUICKSTART_DIR/dead
+        dead=$work/dead
         # the counters arrive each second
-        for _ in {1..45}; do
+        for _ in $(seq $((2 * seconds + 5))); do
             s -c "select n_dead_tup from pg_stat_user_tables where relid = 'hacs_clinical.tasks'::regclass"
             sleep 0.5
         done >"$dead" &
         watcher=$!
-        PGOPTIONS='-c synchronous_commit=off' "$bin/pgbench" -n -M prepared -R 1000 -T 20 -f "$HACS_QUICKSTART_DIR/update.sql" \
+        PGOPTIONS='-c synchronous_commit=off' "$bin/pgbench" -n -M prepared -R 1000 -T "$seconds" -f "$work/update.sql" \
             -h "$HACS_QUICKSTART_DIR" -U hacs storage >/dev/null 2>&1
         wait "$watcher"
         printf '| %s | %s | %s | %s | %s | %s |\n' "$scale" "$(s -c "
@@ -210,7 +212,7 @@ SQL
         for file in benches/questions/*.sql; do
             name=${file##*/}
             printf '%s %s\n' "${name%.sql}" "$(ask storage "$file")"
-        done | sort >"$HACS_QUICKSTART_DIR/plans-$target"
+        done | sort >"$work/plans-$target"
     done
     s <<'SQL'
 select format('%s codes joined with patients, %s shapes of plans: for %s codes they differ; %s ms at 100, %s ms at 1000',
@@ -219,9 +221,9 @@ select format('%s codes joined with patients, %s shapes of plans: for %s codes t
 from joins as a join joins as b using (code) where a.target = 100 and b.target = 1000;
 SQL
     printf '| question | ms at 100 | ms at 1000 | plan |\n|---|--:|--:|---|\n'
-    join "$HACS_QUICKSTART_DIR"/plans-100 "$HACS_QUICKSTART_DIR"/plans-1000 | cut -d' ' -f1 | while read -r name; do
-        before=$(grep "^$name " "$HACS_QUICKSTART_DIR/plans-100")
-        after=$(grep "^$name " "$HACS_QUICKSTART_DIR/plans-1000")
+    join "$work"/plans-100 "$work"/plans-1000 | cut -d' ' -f1 | while read -r name; do
+        before=$(grep "^$name " "$work/plans-100")
+        after=$(grep "^$name " "$work/plans-1000")
         if [ "$(cut -d' ' -f4- <<<"$before")" = "$(cut -d' ' -f4- <<<"$after")" ]; then plan=same; else
             plan="$(cut -d' ' -f5- <<<"$before"); then $(cut -d' ' -f5- <<<"$after")"
         fi

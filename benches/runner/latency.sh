@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # Round trips of the program, of psql and of other migration tools, and what they mean where a round trip takes 20 ms.
 # A proxy (tests/suite/wire.rs) counts the turns of the traffic: a client has spoken, and the server answers. Each TCP
-# connection costs another round trip, which the time holds and the count of turns does not. The server asks for no
-# password and speaks no TLS: a password (SCRAM) adds two turns to each connection, TLS one or two.
+# connection costs another round trip, which the time holds and the count of turns does not. The server asks for
+# a password by md5, which is one turn of each connection, and speaks no TLS: SCRAM takes two turns, TLS one or two more.
 #
-#   scripts/bench-latency.sh [milliseconds]      of a round trip: 20
+#   benches/runner/latency.sh [milliseconds]      of a round trip: 20
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 . scripts/lib.sh
-. scripts/lib-peers.sh
+. benches/lib/peers.sh
 
 millis=${1:-20}
-cargo build --release --locked --quiet --bins --example wire
+program=$(built --release --bin hacs-refinery)
+wire=$(built --release --example wire)
 start_bench_server
 need_peers
 
@@ -20,8 +21,7 @@ through_wire() {
     local name=$1
     shift
     local found
-    # shellcheck disable=SC2046 # two words on purpose
-    found=$(target/release/examples/wire "$socket" "$millis" env $(variables '{port}') "$@" 2>"$home/error") ||
+    found=$("$wire" "$socket" "$millis" "${with_urls[@]}" '{port}' "$@" 2>"$home/error") ||
         { cat "$home/error" >&2; die "$name failed"; }
     # shellcheck disable=SC2086 # three numbers
     printf '%-22s %11d %11d %9d\n' "$name" $found
@@ -39,5 +39,5 @@ for title in 'an empty database' 'nothing to do'; do
 done
 through_wire "psql -c 'select 1'" "$bin/psql" -X -c 'select 1' 'postgresql://hacs@127.0.0.1:{port}/bench_psql'
 for command in status verify; do
-    through_wire "hacs-refinery $command" target/release/hacs-refinery "$command" -d 'postgresql://hacs@127.0.0.1:{port}/bench_hacs-refinery'
+    through_wire "hacs-refinery $command" "$program" "$command" -d 'postgresql://hacs@127.0.0.1:{port}/bench_hacs-refinery'
 done
