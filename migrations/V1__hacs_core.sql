@@ -599,7 +599,7 @@ create table if not exists hacs_core.resources (
             '{Organization, OrganizationContact, OrganizationQualification, Patient, Encounter, Observation, Condition,
               Medication, MedicationRequest, Procedure, AllergyIntolerance, Goal, ServiceRequest, FamilyMemberHistory,
               RiskAssessment, PlanDefinition, ActivityDefinition, Library, GuidanceResponse, EvidenceVariable, Task,
-              Appointment, KnowledgeItem, Memory, AgentMessage}'
+              Appointment, KnowledgeItem, Memory, AgentMessage, Template, SystemConfig}'
         )
     ),
     constraint resources_data_identity check (

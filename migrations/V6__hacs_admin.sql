@@ -61,3 +61,53 @@ create or replace trigger system_config_touch_updated_at
     before update on hacs_admin.system_config
     for each row when (new.updated_at is not distinct from old.updated_at)
     execute function hacs_core.touch_updated_at();
+
+-------------------------------------------------------------------------------------------------------------------
+-- What `alter default privileges` gives away when an object is made: not here. Whoever could write the history, the
+-- settings or the audit would write their own story.
+-------------------------------------------------------------------------------------------------------------------
+
+create or replace function hacs_admin.revoke_default_privileges(schema_name text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    schema_id constant oid := to_regnamespace(quote_ident(schema_name));
+    taken text;
+begin
+    for taken in
+        with objects (kind, name, owner, acl, default_kind) as (
+            select 'schema', n.oid::regnamespace::text, n.nspowner, n.nspacl, 'n'
+            from pg_namespace as n
+            where n.oid = schema_id
+            union all
+            select case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass::text, c.relowner, c.relacl,
+                case c.relkind when 'S' then 'S' else 'r' end
+            from pg_class as c
+            where c.relnamespace = schema_id and c.relkind in ('r', 'p', 'v', 'm', 'S')
+            union all
+            select 'routine', p.oid::regprocedure::text, p.proowner, p.proacl, 'f'
+            from pg_proc as p
+            where p.pronamespace = schema_id
+        )
+        select distinct format(
+            'revoke all on %s %s from %s',
+            o.kind, o.name, case when given.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(given.grantee)) end
+        )
+        from objects as o
+        cross join lateral aclexplode(o.acl) as given
+        join pg_default_acl as d
+            on d.defaclrole = o.owner and d.defaclnamespace in (0, schema_id) and d.defaclobjtype::text = o.default_kind
+        where given.grantee <> o.owner
+            and given.grantee in (select g.grantee from aclexplode(d.defaclacl) as g)
+    loop
+        execute taken;
+    end loop;
+end
+$$;
+comment on function hacs_admin.revoke_default_privileges(text) is
+    'Takes back what default privileges gave to others than the owner on a schema, its tables, sequences and functions';
+
+revoke all on function hacs_admin.revoke_default_privileges(text) from public;
+select hacs_admin.revoke_default_privileges('hacs_admin');

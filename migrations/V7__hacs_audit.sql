@@ -141,7 +141,27 @@ returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    undo text;
 begin
+    -- What somebody else put there, and what default privileges gave away.
+    for undo in
+        select format('drop trigger %I on %s', t.tgname, partition)
+        from pg_trigger as t
+        where t.tgrelid = partition and not t.tgisinternal and t.tgparentid = 0 and t.tgname <> 'append_only_truncate'
+        union all
+        select format('drop rule %I on %s', r.rulename, partition) from pg_rewrite as r where r.ev_class = partition
+        union all
+        select format(
+            'revoke all on %s from %s', partition,
+            case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end
+        )
+        from pg_class as c
+        cross join lateral aclexplode(c.relacl) as a
+        where c.oid = partition and a.grantee <> c.relowner
+    loop
+        execute undo;
+    end loop;
     execute format(
         'create or replace trigger append_only_truncate before truncate on %s '
         'for each statement execute function hacs_audit.refuse_change(%L)',
@@ -261,8 +281,6 @@ begin
             using errcode = 'insufficient_privilege',
                 hint = 'Begin the transaction with: select hacs_audit.set_actor(''practitioner/42'', purpose => ''treatment'').';
     end if;
-    -- Asked once a transaction. To forge this setting is no easier than to forge an actor.
-    perform set_config('hacs_audit.actor_optional', 'yes', true);
 end
 $$;
 comment on function hacs_audit.require_actor() is 'Refuses to go on without an actor, where system_config asks for one';
@@ -285,7 +303,7 @@ begin atomic
     select format(
         $source$
 declare
-    actor constant text := nullif(current_setting('hacs_audit.actor_id', true), '');
+    actor constant text := nullif(btrim(current_setting('hacs_audit.actor_id', true)), '');
     key text;
     key_before text;
     patient text;
@@ -294,7 +312,7 @@ declare
     old_values jsonb;
     new_values jsonb;
 begin
-    if actor is null and current_setting('hacs_audit.actor_optional', true) is distinct from 'yes' then
+    if actor is null then
         perform hacs_audit.require_actor();
     end if;
     if tg_op = 'INSERT' then
@@ -377,7 +395,7 @@ begin
             using errcode = 'insufficient_privilege',
                 hint = 'Delete the rows instead; or allow it for this transaction: set local hacs_audit.allow_truncate = ''on''.';
     end if;
-    if coalesce(current_setting('hacs_audit.actor_id', true), '') = '' then
+    if coalesce(btrim(current_setting('hacs_audit.actor_id', true)), '') = '' then
         perform hacs_audit.require_actor();
     end if;
     -- No row goes without its image, and then the event itself is told.
@@ -392,7 +410,7 @@ begin
         tg_table_schema, tg_table_name
     )
     using tg_argv[0], tg_argv[1], tg_argv[2], tg_argv[3], tg_argv[4],
-        nullif(current_setting('hacs_audit.actor_id', true), ''),
+        nullif(btrim(current_setting('hacs_audit.actor_id', true)), ''),
         nullif(current_setting('hacs_audit.purpose', true), ''),
         nullif(current_setting('hacs_audit.request_id', true), '');
     return null;
@@ -467,6 +485,8 @@ select
             or truncate_trigger.tgfoid <> 'hacs_audit.record_truncate'::regproc
             or arguments.list[1] <> n.nspname or arguments.list[2] <> c.relname
             or not recorder.prosecdef
+            or recorder.proowner <> trail.relowner
+            or recorder.proconfig is distinct from '{"search_path=pg_catalog, pg_temp"}'
             or recorder.prosrc <> hacs_audit.trigger_source(c.oid::regclass, arguments.list[4], arguments.list[5])
             then 'altered'
         else 'complete'
@@ -479,6 +499,7 @@ left join pg_catalog.pg_trigger as truncate_trigger on truncate_trigger.tgrelid 
 left join lateral (
     select string_to_array(encode(row_trigger.tgargs, 'escape'), '\000') as list
 ) as arguments on true
+join pg_catalog.pg_class as trail on trail.oid = 'hacs_audit.resource_changes'::regclass
 where c.relkind in ('r', 'p')
     and not c.relispartition
     and n.nspname in ('hacs_core', 'hacs_clinical', 'hacs_registry', 'hacs_agents', 'hacs_admin')

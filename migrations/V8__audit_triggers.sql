@@ -35,7 +35,29 @@ select hacs_audit.attach('hacs_agents.messages', patient_column => 'local_patien
 select hacs_audit.attach('hacs_admin.system_config', 'SystemConfig', key_column => 'key');
 
 -------------------------------------------------------------------------------------------------------------------
--- PostgreSQL lets everybody call every function. Here nobody may, until granted: scripts/grant-app-role.sql does it.
+-- PostgreSQL lets everybody call every function. Here everybody who reaches a schema may call the pure functions of its
+-- rules, so that a right to a table is enough to write to it; nobody may call anything else, until it is granted.
 -------------------------------------------------------------------------------------------------------------------
 
-revoke all on all functions in schema hacs_core, hacs_audit from public;
+revoke all on all functions in schema hacs_core, hacs_clinical, hacs_registry, hacs_agents, hacs_admin, hacs_audit from public;
+do $$
+declare
+    rule regprocedure;
+begin
+    for rule in
+        select p.oid
+        from pg_catalog.pg_proc as p
+        where p.pronamespace = any ('{hacs_core, hacs_clinical, hacs_registry, hacs_agents}'::regnamespace[])
+            and p.provolatile = 'i' and not p.prosecdef
+            and not exists (
+                select from pg_catalog.pg_depend as d
+                where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
+            )
+    loop
+        execute format('grant execute on function %s to public', rule);
+    end loop;
+end
+$$;
+
+-- What default privileges gave away: the audit, and every function that runs with the rights of its owner.
+select hacs_admin.revoke_default_privileges('hacs_audit');

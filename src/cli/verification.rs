@@ -27,6 +27,7 @@ pub struct Json<'a> {
     status: &'a Status,
     differences: &'a [Difference],
     warnings: &'a [Difference],
+    ignored: usize,
     resources: &'a [Supported],
     deep: bool,
 }
@@ -39,8 +40,8 @@ impl<'a> From<&'a Verification> for Json<'a> {
             ExitCode::History => "history",
             _ => "drift",
         };
-        let Verification { status, differences, warnings, resources, deep, .. } = found;
-        Self { result, status, differences, warnings, resources, deep: *deep }
+        let Verification { status, differences, warnings, ignored, resources, deep, .. } = found;
+        Self { result, status, differences, warnings, ignored: *ignored, resources, deep: *deep }
     }
 }
 
@@ -74,6 +75,9 @@ pub fn text(found: &Verification) -> String {
         if let Some(fault) = &resource.fault {
             let _ = writeln!(text, "  {}: {fault}", resource.resource_type);
         }
+    }
+    if found.ignored > 0 {
+        let _ = writeln!(text, "Ignored     {} that verify.ignore names", found.ignored);
     }
     let _ = writeln!(text, "Result      {}", result(found, pending));
     text

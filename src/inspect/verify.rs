@@ -27,6 +27,8 @@ pub struct Verification {
     pub differences: Vec<Difference>,
     /// The same for comments, privileges and owners.
     pub warnings: Vec<Difference>,
+    /// How many more the operator has registered under [`IGNORE_KEY`]. What takes protection away is never left out.
+    pub ignored: usize,
     /// Each of the HACS resources.
     pub resources: Vec<Supported>,
     /// Whether a document of each resource was written and read.
@@ -83,17 +85,20 @@ pub fn verify(client: &mut Client, deep: bool) -> Result<Verification> {
 /// The same on any connection.
 pub(crate) fn run(client: &mut dyn Connection, deep: bool) -> Result<Verification> {
     let status = status::read(client)?;
-    let mut found = Verification { status, differences: Vec::new(), warnings: Vec::new(), resources: Vec::new(), deep };
+    let mut found =
+        Verification { status, differences: Vec::new(), warnings: Vec::new(), ignored: 0, resources: Vec::new(), deep };
     if found.status.schemas_found.is_empty() {
         return Ok(found);
     }
     let (manifest, own) = read(client, !found.status.missing_tables.contains(&"hacs_admin.system_config"))?;
-    (found.warnings, found.differences) =
-        compare(Manifest::embedded(), &manifest, &own).into_iter().partition(Difference::is_warning);
+    let (different, ignored) = compare(Manifest::embedded(), &manifest, &own);
+    (found.warnings, found.differences) = different.into_iter().partition(Difference::is_warning);
+    found.ignored = ignored;
     if found.is_pending() || !found.status.problems.is_empty() || !found.status.newer.is_empty() {
         // What a migration outside a transaction left when it ended in the middle.
         found.differences.retain(|difference| difference.change == Change::Invalid);
         found.warnings.clear();
+        found.ignored = 0;
         return Ok(found);
     }
     let mut faults = if deep { deep::try_all(client)? } else { Default::default() };

@@ -48,7 +48,7 @@ pub(crate) fn check(ledger: &mut Ledger<'_>, options: &Options) -> Result<()> {
     ledger.forget_seconds();
 
     let (warnings, differences): (Vec<_>, Vec<_>) =
-        compare(Manifest::embedded(), &found, &[]).into_iter().partition(Difference::is_warning);
+        compare(Manifest::embedded(), &found, &[]).0.into_iter().partition(Difference::is_warning);
     for warning in warnings {
         log::warn!("{warning}");
     }

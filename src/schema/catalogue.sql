@@ -123,6 +123,7 @@ objects (kind, name, definition, classid, objid, objsubid, acl, acl_type, owner)
     where exists (select from pg_trigger as t where t.tgrelid = c.oid and t.tgisinternal and t.tgenabled <> 'O')
 
     -- The partitions of the trail are the operator's, and still append-only; a copy of the trail that is not is no trail.
+    -- Nor is one to which somebody else may write, or on which something else fires.
     union all
     select 'partition guards', quote_ident(s.nspname) || '.' || quote_ident(c.relname), 'DISABLED',
         null, null, null, null, null, null
@@ -131,9 +132,18 @@ objects (kind, name, definition, classid, objid, objsubid, acl, acl_type, owner)
     join pg_class as c on c.oid = i.inhrelid and c.relkind in ('r', 'p')
     join schemas as s on s.oid = c.relnamespace
     where trail.name = 'hacs_audit.resource_changes' and (
-        select count(*) from pg_trigger as t
-        where t.tgrelid = c.oid and t.tgname in ('append_only', 'append_only_truncate') and t.tgenabled = 'A'
-    ) <> 2
+        (
+            select count(*) filter (where t.tgname in ('append_only', 'append_only_truncate') and t.tgenabled = 'A') <> 2
+                or bool_or(not t.tgisinternal and t.tgparentid = 0 and t.tgname <> 'append_only_truncate')
+            from pg_trigger as t
+            where t.tgrelid = c.oid
+        )
+        or c.relowner <> trail.relowner or c.relhasrules or c.relrowsecurity
+        or exists (
+            select from aclexplode(c.relacl) as a
+            where a.grantee <> c.relowner and a.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER')
+        )
+    )
 
     union all
     select 'rule', c.name || '.' || quote_ident(r.rulename),
@@ -217,11 +227,17 @@ objects (kind, name, definition, classid, objid, objsubid, acl, acl_type, owner)
         and (d.classid, d.objid) not in (select classid, objid from of_extensions)
 ),
 -- Who may do what, where it is not what PostgreSQL gives by itself. MAINTAIN came with 17.
-grants (kind, object, grantee, given, usual) as (
+grants (kind, object, grantee, given, usual, opens) as (
     select o.kind, o.name,
         case e.grantee when 0 then 'public' when o.owner then 'its owner' else quote_ident(pg_get_userbyid(e.grantee)) end,
         coalesce(string_agg(distinct e.privilege, ', ') filter (where e.given), 'nothing'),
-        coalesce(string_agg(distinct e.privilege, ', ') filter (where not e.given), 'nothing')
+        coalesce(string_agg(distinct e.privilege, ', ') filter (where not e.given), 'nothing'),
+        -- to write the trail, the seals, the history or the settings, or to act as the owner
+        coalesce(bool_or(e.given and e.grantee <> o.owner and (
+            o.name ~ '^hacs_(audit|admin)(\.|$)' and e.privilege ~ '^(insert|update|delete|truncate|trigger|create|usage with)'
+            or o.name ~ '^hacs_(audit|admin)\.' and o.kind = 'sequence'
+            or o.definition ~ ' security definer'
+        )), false)
     from objects as o
     cross join lateral (
         select true, grantee, lower(privilege_type) || case when is_grantable then ' with grant option' else '' end
@@ -235,7 +251,9 @@ grants (kind, object, grantee, given, usual) as (
 )
 select kind, name, definition from objects
 union all
-select 'grant', kind || ' ' || object || ' to ' || grantee, given from grants where given <> usual
+select case when opens then 'right' else 'grant' end, kind || ' ' || object || ' to ' || grantee, given
+from grants
+where given <> usual or opens
 union all
 select 'owner', kind || ' ' || name, quote_ident(pg_get_userbyid(owner))
 from objects

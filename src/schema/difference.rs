@@ -50,6 +50,9 @@ pub enum Change {
 /// Privileges that a manifest does not mention.
 const USUAL: &str = "what PostgreSQL gives by itself";
 
+/// The kind of a privilege with which somebody else than the owner gets past the protection.
+const RIGHT: &str = "right";
+
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -75,15 +78,23 @@ impl fmt::Display for Difference {
 }
 
 impl Difference {
-    /// Comments, privileges and owners: what a site may have changed on purpose, and what stops nobody's work.
+    /// Comments, privileges and owners: what a site may have changed on purpose, and what stops nobody's work. A right
+    /// of somebody else to write the trail, the history or the settings, or to act as the owner, is none of these.
     #[must_use]
     pub fn is_warning(&self) -> bool {
-        is_remark(&self.kind)
+        is_remark(&self.kind) && self.kind != RIGHT
+    }
+
+    /// Whether it takes protection away: this is never left out of a report.
+    fn opens(&self) -> bool {
+        let place = if is_remark(&self.kind) { subject(&self.name).1 } else { &self.name };
+        [RIGHT, "owner", "foreign keys", "partition guards"].contains(&self.kind.as_str())
+            || ["trigger", "rule", "policy"].contains(&self.kind.as_str()) && place.starts_with("hacs_a")
     }
 
     fn of(object: &Object, expected: Option<&str>, found: Option<&str>) -> Option<Self> {
         let change = match (expected, found) {
-            (None, _) | (_, None) if object.kind == "grant" => Change::Changed,
+            (None, _) | (_, None) if ["grant", RIGHT].contains(&object.kind.as_str()) => Change::Changed,
             (Some(_), None) => Change::Missing,
             (None, Some(_)) if ["foreign keys", "partition guards"].contains(&object.kind.as_str()) => Change::Disabled,
             (None, Some(found)) if found.ends_with(" INVALID") => Change::Invalid,
@@ -104,7 +115,7 @@ impl Difference {
             mend: None,
         };
         difference.mend = mend::statement(&difference);
-        if object.kind == "grant" {
+        if ["grant", RIGHT].contains(&object.kind.as_str()) {
             difference.expected.get_or_insert_with(|| USUAL.to_owned());
             difference.found.get_or_insert_with(|| USUAL.to_owned());
         }
@@ -131,7 +142,7 @@ impl Difference {
 
 /// Whether a kind is about another object, and no object itself.
 fn is_remark(kind: &str) -> bool {
-    ["comment", "default acl", "grant", "owner"].contains(&kind)
+    ["comment", "default acl", "grant", "owner", RIGHT].contains(&kind)
 }
 
 /// The kind and the name in the name of a remark: `column hacs_core.patients.family`.
@@ -148,20 +159,23 @@ pub(super) fn firing(definition: &str) -> (&str, &str) {
         .unwrap_or((definition, "ENABLE"))
 }
 
-/// What is different, in the order of kinds and names. What lies in an object that is itself missing or extra, or
-/// what the operator has registered as his own, is not.
-pub(crate) fn compare(expected: &Manifest, found: &Manifest, own: &[String]) -> Vec<Difference> {
+/// What is different, in the order of kinds and names, and how much more the operator has registered as his own. What
+/// lies in an object that is itself missing or extra is left out.
+pub(crate) fn compare(expected: &Manifest, found: &Manifest, own: &[String]) -> (Vec<Difference>, usize) {
     let gone =
         expected.objects().filter_map(|(o, definition)| Difference::of(o, Some(definition), found.definition(o)));
     let more = found.objects().filter(|(o, _)| expected.definition(o).is_none());
     let more = more.filter_map(|(o, definition)| Difference::of(o, None, Some(definition)));
-    let mut all: Vec<Difference> = gone.chain(more).filter(|d| !is_own(d, own)).collect();
+    let (ignored, mut all): (Vec<_>, Vec<_>) = gone.chain(more).partition(|d| !d.opens() && is_own(d, own));
     all.sort_by(|a, b| (a.is_warning(), &a.kind, &a.name).cmp(&(b.is_warning(), &b.kind, &b.name)));
     let causes: Vec<Difference> =
         all.iter().filter(|d| d.change != Change::Changed || d.kind == "view").cloned().collect();
+    // What opens the protection is named once.
+    let rights: Vec<String> = all.iter().filter(|d| d.kind == RIGHT).map(|d| d.name.clone()).collect();
+    all.retain(|d| d.kind != "grant" || !rights.contains(&d.name));
     // An invalid index is named wherever it is: it costs every write.
     all.retain(|d| d.change == Change::Invalid || !causes.iter().any(|cause| cause != d && d.follows_from(cause)));
-    all
+    (all, ignored.len())
 }
 
 /// Whether an object that no migration made, or something in it or about it, is registered.

@@ -45,6 +45,7 @@ pub(super) fn statement(difference: &Difference) -> Option<String> {
         "rule" | "policy" if expected.is_none() => Some(format!("drop {kind} {part} on {parent}")),
         "comment" => Some(format!("comment on {} is {}", commented(name), expected.map_or("null".into(), literal))),
         "grant" => rights::grant(difference),
+        "right" => rights::revoke(difference),
         "owner" => Some(rights::owner(name)),
         // What PostgreSQL gives to objects that are made later: alter default privileges, as the site wants it.
         "default acl" => None,

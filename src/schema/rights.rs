@@ -8,8 +8,7 @@ pub(super) fn grant(difference: &Difference) -> Option<String> {
     let (object, grantee) = difference.name.rsplit_once(" to ")?;
     let (kind, name) = subject(object);
     if kind == "column" {
-        let (table, column) = split(name);
-        return Some(format!("revoke all ({column}) on table {table} from {grantee}"));
+        return revoke(difference);
     }
     let kind = if kind.ends_with("view") { "table" } else { kind };
     let (grantee, usual) = match (kind, grantee) {
@@ -25,6 +24,18 @@ pub(super) fn grant(difference: &Difference) -> Option<String> {
         (Some("nothing"), wanted) => grant(wanted),
         (_, wanted) => format!("{revoke}; {}", grant(wanted)),
     })
+}
+
+/// Takes back what nobody but the owner should have.
+pub(super) fn revoke(difference: &Difference) -> Option<String> {
+    let (object, grantee) = difference.name.rsplit_once(" to ")?;
+    let (kind, name) = subject(object);
+    if kind == "column" {
+        let (table, column) = split(name);
+        return Some(format!("revoke all ({column}) on table {table} from {grantee}"));
+    }
+    let kind = if kind.ends_with("view") { "table" } else { kind };
+    Some(format!("revoke all on {kind} {name} from {grantee}"))
 }
 
 /// For the role that migrates: it owns everything else.

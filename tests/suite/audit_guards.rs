@@ -146,6 +146,8 @@ fn coverage_names_what_is_not_fully_audited() {
             security definer set search_path = pg_catalog, pg_temp as 'begin return null; end'",
             "patients altered",
         ),
+        ("alter function hacs_audit.record_hacs_core_patients() set search_path = ''", "patients altered"),
+        ("alter function hacs_audit.record_hacs_core_patients() reset search_path", "patients altered"),
         ("create table hacs_clinical.wards (id text primary key)", "wards missing"),
     ];
     let query =

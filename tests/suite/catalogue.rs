@@ -155,14 +155,13 @@ fn every_table_and_column_has_a_comment() {
 
 /// Functions that somebody's search path could redirect.
 pub fn open_functions(database: &Database) -> Vec<String> {
-    // A standard body is bound when it is created; every other function must set its own path, with pg_temp at its end:
-    // where a path does not name it, it is searched first for tables and types.
+    // A standard body is bound when it is created; every other function must set its own path.
     let query = "
         select p.oid::regprocedure::text
         from pg_proc as p
         join pg_namespace as n on n.oid = p.pronamespace
         where n.nspname like 'hacs\\_%' and p.prosqlbody is null
-            and not coalesce(array_to_string(p.proconfig, ' ') like '%search_path=pg_catalog, pg_temp%', false)";
+            and 'search_path=pg_catalog, pg_temp' <> all (coalesce(p.proconfig, '{}'))";
     database.client().query(query, &[]).unwrap().iter().map(|row| row.get(0)).collect()
 }
 
@@ -227,10 +226,15 @@ pub fn granted(database: &Database) -> Vec<String> {
             select 'relation', c.oid::regclass::text, c.relacl, c.relowner
             from pg_class as c join pg_namespace as n on n.oid = c.relnamespace where n.nspname like 'hacs\\_%'
             union all
-            select 'function', p.oid::regprocedure::text, coalesce(p.proacl, acldefault('f', p.proowner)), p.proowner
+            -- everybody may call the pure functions of the rules, and nothing else
+            select case when p.provolatile = 'i' and not p.prosecdef and n.nspname not in ('hacs_admin', 'hacs_audit')
+                    then 'rule' else 'function' end,
+                p.oid::regprocedure::text, coalesce(p.proacl, acldefault('f', p.proowner)), p.proowner
             from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace where n.nspname like 'hacs\\_%'
         ) as o (kind, name, acl, owner)
-        where exists (select from aclexplode(acl) as a where a.grantee <> owner)";
+        where (kind = 'rule') <> exists (
+            select from aclexplode(acl) as a where a.grantee <> owner and (kind <> 'rule' or a.grantee = 0)
+        )";
     database.client().query(query, &[]).unwrap().iter().map(|row| row.get(0)).collect()
 }
 

@@ -261,7 +261,7 @@ fn changed_comments_and_privileges_are_warnings() {
             &["?changed grant table hacs_core.patients to public"],
         ),
         (
-            "grant execute on function hacs_core.is_blank(text) to public",
+            "revoke execute on function hacs_core.is_blank(text) from public",
             &["?changed grant function hacs_core.is_blank(text) to public"],
         ),
         (

@@ -3,6 +3,7 @@
 #[cfg(feature = "tokio-postgres")]
 mod asynchronous;
 mod audit;
+mod audit_attacks;
 mod audit_guards;
 mod audit_seals;
 mod catalogue;

@@ -62,7 +62,7 @@ impl Roles {
 
 impl Drop for Roles {
     fn drop(&mut self) {
-        for role in [&self.app, &self.reader, &self.migrator] {
+        for role in [&self.app, &self.reader, &self.migrator].into_iter().filter(|role| !role.starts_with("pg_")) {
             let _ = self.database.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}"));
         }
     }
@@ -176,6 +176,123 @@ fn tables_of_later_migrations_are_included() {
     roles.may(&roles.app, "insert into hacs_core.later values (1); select from hacs_core.later");
     roles.may(&roles.reader, "select from hacs_core.later");
     roles.may_not(&roles.reader, "insert into hacs_core.later values (1)");
+}
+
+#[test]
+fn default_privileges_open_nothing_that_protects() {
+    let database = Database::empty();
+    let [migrator, app] = ["migrator", "app"].map(|role| format!("{role}_{}", database.name));
+    let sql = format!(
+        "create role {migrator} login; create role {app} login; grant connect, create on database {name} to {migrator};
+         grant connect on database {name} to {app};
+         alter default privileges for role {migrator} grant all on tables to {app}, public;
+         alter default privileges for role {migrator} grant all on sequences to {app}, public;
+         alter default privileges for role {migrator} grant all on functions to {app};
+         alter default privileges for role {migrator} grant all on schemas to {app}, public",
+        name = database.name
+    );
+    database.client().batch_execute(&sql).unwrap();
+    // Dropped after the migrator, which owns everything.
+    let roles = Roles { database, migrator, app, reader: "pg_monitor".into() };
+    let url = roles.url(&roles.migrator);
+    let end = ended(tool(&["migrate", "-d", &url]).output().unwrap());
+    assert_eq!(end.code, Some(0), "{end:?}");
+    roles.may(
+        &roles.migrator,
+        "select hacs_audit.ensure_partitions(9); grant usage on schema hacs_audit, hacs_admin to public",
+    );
+    roles.may(&roles.app, PATIENT);
+    let partitions =
+        "select inhrelid::regclass from pg_inherits where inhparent = 'hacs_audit.resource_changes'::regclass";
+    let tables =
+        roles.database.client().query(&format!("select inhrelid::regclass::text from ({partitions}) as p"), &[]);
+    let mut tables: Vec<String> = tables.unwrap().iter().map(|row| row.get(0)).collect();
+    assert!(tables.len() > 3, "{tables:?}");
+    tables.extend(["resource_changes", "seals"].map(|name| format!("hacs_audit.{name}")));
+    tables.extend(["hacs_admin.migrations", "hacs_admin.system_config"].map(str::to_owned));
+    for table in tables {
+        for sql in ["select from T", "insert into T default values", "delete from T", "truncate T"] {
+            roles.may_not(&roles.app, &sql.replace('T', &table));
+        }
+    }
+    let functions = "select format('select %s(%s)', oid::regproc, (
+            select string_agg('null::' || t::regtype, ', ') from unnest(proargtypes) as a (t)
+        )) from pg_proc where pronamespace in ('hacs_audit'::regnamespace, 'hacs_admin'::regnamespace)
+            and prorettype <> 'trigger'::regtype";
+    for row in roles.database.client().query(functions, &[]).unwrap() {
+        roles.may_not(&roles.app, row.get(0));
+    }
+    for sql in [
+        "create table hacs_audit.mine ()",
+        "create table hacs_admin.mine ()",
+        "select nextval('hacs_audit.change_ids')",
+    ] {
+        roles.may_not(&roles.app, sql);
+    }
+    let end = ended(tool(&["verify", "-d", &url]).output().unwrap());
+    assert_eq!(end.code, Some(0), "{end:?}");
+}
+
+#[test]
+fn a_right_to_write_what_protects_is_a_difference_that_nothing_hides() {
+    let database = Database::migrated();
+    let hide = "insert into hacs_admin.system_config (key, value) values ('verify.ignore', '[\"*\"]');
+        create table hacs_core.mine ()";
+    database.client().batch_execute(hide).unwrap();
+    let end = database.run(&["verify"]);
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert!(end.stdout.contains("\nIgnored     1 that verify.ignore names\n"), "{end:?}");
+    for (grant, name) in [
+        ("insert on hacs_audit.resource_changes to public", "table hacs_audit.resource_changes to public"),
+        (
+            "update (actor_id) on hacs_audit.resource_changes to pg_monitor",
+            "column hacs_audit.resource_changes.actor_id to pg_monitor",
+        ),
+        ("delete on hacs_audit.seals to pg_monitor", "table hacs_audit.seals to pg_monitor"),
+        ("trigger on hacs_audit.seals to pg_monitor", "table hacs_audit.seals to pg_monitor"),
+        ("truncate on hacs_admin.migrations to public", "table hacs_admin.migrations to public"),
+        ("update on hacs_admin.system_config to public", "table hacs_admin.system_config to public"),
+        ("usage on sequence hacs_audit.change_ids to public", "sequence hacs_audit.change_ids to public"),
+        ("create on schema hacs_audit to public", "schema hacs_audit to public"),
+        ("execute on function hacs_audit.seal() to public", "function hacs_audit.seal() to public"),
+        (
+            "execute on function hacs_audit.record_truncate() to pg_monitor",
+            "function hacs_audit.record_truncate() to pg_monitor",
+        ),
+    ] {
+        database.client().batch_execute(&format!("grant {grant}")).unwrap();
+        let end = database.run(&["verify", "--json"]);
+        assert_eq!(end.code, Some(7), "{grant}: {end:?}");
+        let found: serde_json::Value = serde_json::from_str(&end.stdout).unwrap();
+        assert_eq!(found["differences"].as_array().unwrap().len(), 1, "{grant}: {found}");
+        assert_eq!(
+            (&found["differences"][0]["kind"], &found["differences"][0]["name"]),
+            (&"right".into(), &name.into()),
+            "{grant}"
+        );
+        let mend = found["differences"][0]["mend"].as_str().unwrap();
+        database.client().batch_execute(mend).unwrap_or_else(|error| panic!("{mend}: {error:?}"));
+        assert_eq!(database.run(&["verify"]).code, Some(0), "{grant}: {mend}");
+    }
+    // Neither are the partitions, nor what fires on the trail.
+    let spy = "create function public.spy() returns trigger language plpgsql as 'begin return null; end'";
+    database.client().batch_execute(spy).unwrap();
+    for sql in [
+        "grant insert on hacs_audit.resource_changes_default to public",
+        "create trigger spy before insert on hacs_audit.resource_changes_default for each row execute function public.spy()",
+        "create trigger spy before insert on hacs_audit.resource_changes for each row execute function public.spy()",
+        "create rule spy as on insert to hacs_audit.seals do instead nothing",
+        "create trigger spy before insert on hacs_admin.migrations for each row execute function public.spy()",
+    ] {
+        database.client().batch_execute(sql).unwrap();
+        let found = hacs_refinery::verify(&mut database.client(), false).unwrap();
+        assert!(!found.is_good(), "{sql}");
+        for difference in found.differences {
+            database.client().batch_execute(&difference.mend.unwrap()).unwrap();
+        }
+        let found = hacs_refinery::verify(&mut database.client(), false).unwrap();
+        assert!(found.is_good(), "{sql}: {:?}", found.differences);
+    }
 }
 
 #[test]
