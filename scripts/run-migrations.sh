@@ -3,7 +3,7 @@
 # Exits with the code of hacs-refinery. Arguments go to hacs-refinery migrate.
 #
 #   DATABASE_URL        the database; or libpq's PG* variables
-#   DATABASE_URL_FILE   a file with the URL, such as a mounted secret
+#   DATABASE_URL_FILE   a file with the URL, such as a mounted secret; hacs-refinery reads it
 #   PGPASSFILE          a password file, for a URL without a password
 #   HACS_WAIT           how long to wait for the server to take connections (60s)
 set -eu
@@ -12,14 +12,6 @@ stop() {
     printf 'error: %s\n' "$1" >&2
     exit 2
 }
-
-if [ -n "${DATABASE_URL_FILE:-}" ]; then
-    [ -z "${DATABASE_URL:-}" ] || stop 'both DATABASE_URL and DATABASE_URL_FILE are set; set one of them'
-    # The substitution drops the newline at the end.
-    DATABASE_URL=$(cat -- "$DATABASE_URL_FILE") || stop "DATABASE_URL_FILE, $DATABASE_URL_FILE, cannot be read"
-    [ -n "$DATABASE_URL" ] || stop "DATABASE_URL_FILE, $DATABASE_URL_FILE, is empty"
-    export DATABASE_URL
-fi
 
 child=
 private=

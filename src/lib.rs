@@ -64,10 +64,12 @@ pub use schema::location::Location;
 pub use schema::manifest::{Manifest, Object};
 pub use schema::names::{RESOURCES, SCHEMAS, TABLES};
 pub use server::failure::{Failure, ServerError};
+pub use server::safe_text::{safe_json, safe_line, safe_lines, safe_output};
 
 /// Connects and brings the database to the newest version.
 ///
-/// The URL may be anything that [`Database`] reads; an empty one leaves everything to libpq's `PG*` variables.
+/// The URL may be anything that [`Database`] reads; an empty one leaves everything to the environment
+/// ([`Database::find`]).
 ///
 /// # Errors
 ///

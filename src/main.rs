@@ -4,10 +4,11 @@ mod cli;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    let args = cli::Args::parse();
+    let args = match cli::parse() {
+        Ok(args) => args,
+        Err(code) => return code.into(),
+    };
     cli::start_log(&args.global);
     cli::catch_signals();
     match cli::run(&args) {

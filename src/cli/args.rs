@@ -23,9 +23,10 @@ Exit codes:
   130, 143  stopped by SIGINT or SIGTERM; nothing was changed, unless the error says so
 
 Environment:
-  DATABASE_URL   the database, where --database-url is not given
-  PG*            libpq's variables (PGHOST, PGUSER, PGPASSWORD, …) fill in what the URL leaves open
-  RUST_LOG       what to log, such as debug or hacs_refinery=trace";
+  DATABASE_URL       the database, where --database-url is not given; empty counts as not set
+  DATABASE_URL_FILE  a file that holds the URL, such as a mounted secret
+  PG*                libpq's variables (PGHOST, PGUSER, PGPASSWORD, …) fill in what the URL leaves open
+  RUST_LOG           what to log, such as debug or hacs_refinery=trace";
 
 /// Brings a PostgreSQL database to the newest HACS schema, and tells how far it is
 #[derive(Debug, Parser)]
@@ -40,17 +41,17 @@ pub struct Args {
 
 #[derive(ClapArgs, Debug)]
 pub struct Global {
-    /// The database: a URL, or libpq's keyword=value form [env: DATABASE_URL]
+    /// The database: a URL, or libpq's keyword=value form [env: DATABASE_URL, DATABASE_URL_FILE]
     // Not clap's `env`: --help would show the value, and with it a password.
     #[arg(long, short = 'd', global = true, value_name = "URL")]
     pub database_url: Option<String>,
 
     /// Try again for that long while the server is not there yet, such as 30s or 2m
-    #[arg(long, global = true, value_name = "DURATION", default_value = "0s", value_parser = humantime::parse_duration)]
+    #[arg(long, global = true, value_name = "DURATION", default_value = "0s", value_parser = duration)]
     pub wait: Duration,
 
     /// How long one attempt to connect and log in may take; 0s sets no limit [default: connect_timeout, else 30s]
-    #[arg(long, global = true, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
     pub connect_timeout: Option<Duration>,
 
     /// Say more; twice for everything
@@ -81,7 +82,7 @@ pub enum Command {
     /// Apply what is pending, all of it or nothing
     Migrate {
         /// Stop after this version
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = number)]
         target: Option<i32>,
 
         /// Take a database that is newer than this binary as a success
@@ -89,11 +90,11 @@ pub enum Command {
         allow_newer: bool,
 
         /// How long to wait for another migration to finish and for tables that others hold, such as 30s or 5m
-        #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
+        #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
         lock_timeout: Duration,
 
         /// How long one statement may take; 0s sets no limit
-        #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = humantime::parse_duration)]
+        #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
         statement_timeout: Duration,
 
         /// Run everything in the database, report times, rows and locks, and roll it back
@@ -155,10 +156,22 @@ pub enum Command {
     Man,
 }
 
+/// Why a value is refused. The libraries' own reasons quote it.
+pub const NO_DURATION: &str = "a time is written as 500ms, 30s, 5m or 1h 30m";
+pub const NO_VERSION: &str = "a version is written as V3";
+pub const NO_NUMBER: &str = "a version is written as 3 here";
+
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    humantime::parse_duration(text).map_err(|_| NO_DURATION)
+}
+
+fn number(text: &str) -> Result<i32, &'static str> {
+    text.parse().map_err(|_| NO_NUMBER)
+}
+
 /// `V3`, `v3` or `3`.
-fn version(text: &str) -> Result<i32, String> {
-    let number = text.trim_start_matches(['V', 'v']);
-    number.parse().map_err(|_| "a version is written as V3".to_owned())
+fn version(text: &str) -> Result<i32, &'static str> {
+    text.trim_start_matches(['V', 'v']).parse().map_err(|_| NO_VERSION)
 }
 
 #[cfg(test)]

@@ -13,5 +13,6 @@ struct Versioned<T> {
 /// A report as an object with `version` first.
 pub fn versioned(report: impl Serialize) -> String {
     let object = Versioned { version: 1, report };
-    serde_json::to_string_pretty(&object).unwrap_or_else(|error| unreachable!("{error}")) + "\n"
+    let json = serde_json::to_string_pretty(&object).unwrap_or_else(|error| unreachable!("{error}"));
+    hacs_refinery::safe_json(&json).into_owned() + "\n"
 }

@@ -2,6 +2,9 @@
 
 use std::io::Write;
 
+use hacs_refinery::{safe_json, safe_lines};
+use log::LevelFilter;
+
 use super::args::{Global, LogFormat};
 
 /// Sends the log to standard error.
@@ -13,17 +16,54 @@ pub fn start(global: &Global) {
         (false, 2) => "debug",
         (false, _) => "trace",
     };
-    let mut builder = env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(level));
-    if global.log_format == LogFormat::Json {
-        builder.format(|out, record| {
+    let asked = std::env::var_os("RUST_LOG").filter(|filter| !filter.is_empty());
+    let filter = asked.as_ref().and_then(|filter| filter.to_str()).filter(|filter| is_filter(filter));
+    let mut builder = env_logger::Builder::new();
+    builder.parse_filters(filter.unwrap_or(level));
+    builder.parse_write_style(&std::env::var("RUST_LOG_STYLE").unwrap_or_default());
+    match global.log_format {
+        LogFormat::Json => builder.format(|out, record| {
             let line = serde_json::json!({
                 "time": out.timestamp_millis().to_string(),
                 "level": record.level().as_str(),
                 "target": record.target(),
                 "message": record.args().to_string(),
             });
-            writeln!(out, "{line}")
-        });
-    }
+            writeln!(out, "{}", safe_json(&line.to_string()))
+        }),
+        LogFormat::Text => builder.format(|out, record| {
+            let style = out.default_level_style(record.level());
+            let (time, level, target) = (out.timestamp(), record.level(), record.target());
+            let message = record.args().to_string();
+            writeln!(out, "[{time} {style}{level:<5}{style:#} {target}] {}", safe_lines(&message))
+        }),
+    };
     builder.init();
+    if asked.is_some() && filter.is_none() {
+        log::warn!("RUST_LOG is not used: it is no list of levels, such as debug or hacs_refinery=trace");
+    }
+}
+
+/// Whether a filter can be read. The logger itself would show what it cannot read.
+fn is_filter(text: &str) -> bool {
+    let is_target = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "_:- ".contains(c));
+    text.split(',').all(|part| match part.split_once('=') {
+        Some((target, level)) => is_target(target) && (level.is_empty() || level.trim().parse::<LevelFilter>().is_ok()),
+        None => is_target(part),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_a_list_of_levels() {
+        for filter in ["trace", "hacs_refinery=debug,tokio_postgres=off", "warn, hacs_refinery::connect=TRACE"] {
+            assert!(is_filter(filter), "{filter}");
+        }
+        for other in ["postgresql://u:p@h/d", "a=b", "debug=hunter2", "a=info=b"] {
+            assert!(!is_filter(other), "{other}");
+        }
+    }
 }

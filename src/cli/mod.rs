@@ -9,6 +9,7 @@ mod output;
 mod progress;
 mod signals;
 mod style;
+mod usage;
 mod verification;
 
 pub use self::log::start as start_log;
@@ -18,10 +19,25 @@ pub use signals::{catch as catch_signals, exit_code as signal_exit_code};
 
 use std::io::{ErrorKind, Write};
 
+use clap::Parser;
 use hacs_refinery::{Database, Options, Result, Status};
 
 use args::Command;
 use json::versioned;
+
+/// Reads the command line. Where it asks for help or cannot be understood, that is said, and the code is what is left.
+pub fn parse() -> std::result::Result<Args, ExitCode> {
+    Args::try_parse().map_err(|error| {
+        let text = usage::told(&error, &std::env::args_os().skip(1).collect::<Vec<_>>());
+        if error.use_stderr() {
+            anstream::eprint!("{text}");
+            ExitCode::Usage
+        } else {
+            write(&text);
+            ExitCode::Success
+        }
+    })
+}
 
 /// Carries out a command.
 ///
@@ -30,8 +46,7 @@ use json::versioned;
 /// Whatever kept the command from doing its work.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let connect = || {
-        let url = args.global.database_url.clone().or_else(|| std::env::var("DATABASE_URL").ok());
-        let mut database = Database::find(url.as_deref())?;
+        let mut database = Database::find(args.global.database_url.as_deref())?;
         if let Some(timeout) = args.global.connect_timeout {
             database.set_connect_timeout(timeout);
         }
@@ -64,7 +79,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
         Command::Status { json, check } => {
             let status = connect()?.status()?;
-            let text = if *json { status.to_json() + "\n" } else { output::status(&status) };
+            let text = if *json {
+                hacs_refinery::safe_json(&status.to_json()).into_owned() + "\n"
+            } else {
+                output::status(&status)
+            };
             print(&text);
             Ok(if *check { check_code(&status) } else { ExitCode::Success })
         }
@@ -111,13 +130,21 @@ fn check_code(status: &Status) -> ExitCode {
 /// Says why a command failed: on standard error, in the form of the log.
 pub fn complain(format: LogFormat, error: &hacs_refinery::Error) {
     match format {
-        LogFormat::Text => anstream::eprintln!("{} {error}", style::paint(style::BAD, "error:")),
+        LogFormat::Text => {
+            let text = format!("{} {error}", style::paint(style::BAD, "error:"));
+            anstream::eprintln!("{}", style::safe(&text));
+        }
         LogFormat::Json => ::log::error!("{error}"),
     }
 }
 
-/// Writes to standard output. A reader that has gone away, as in `| head`, is no failure of ours.
+/// Writes what may hold text of others to standard output.
 fn print(text: &str) {
+    write(&style::safe(text));
+}
+
+/// Writes to standard output. A reader that has gone away, as in `| head`, is no failure of ours.
+fn write(text: &str) {
     if let Err(error) = anstream::stdout().lock().write_all(text.as_bytes())
         && error.kind() != ErrorKind::BrokenPipe
     {

@@ -10,3 +10,10 @@ pub const GOOD: Style = AnsiColor::Green.on_default();
 pub fn paint(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }
+
+/// A text that holds our colours and no other sequence that a terminal obeys.
+pub fn safe(text: &str) -> String {
+    let colours = [BAD, WARNING, GOOD].map(|style| format!("{style}{style:#}")).concat();
+    let sequences: Vec<String> = colours.split('\u{1b}').skip(1).map(|sequence| format!("\u{1b}{sequence}")).collect();
+    hacs_refinery::safe_output(text, &sequences).into_owned()
+}

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use postgres::{Client, NoTls};
 use tokio_postgres::Config;
-use tokio_postgres::config::Host;
 
+use super::target::Target;
 use super::tls::{self, Connector, SslMode};
 use super::{ConnectError, Database};
+use crate::server::Session;
 use crate::server::failure::Failure;
 
 /// How long a host may take to let us in, unless `connect_timeout` says otherwise.
@@ -39,27 +40,33 @@ impl Database {
     }
 
     /// Connects within the connection timeout and the limit, whichever is shorter.
-    pub(super) fn attempt<C>(&self, limit: Option<Duration>, dial: &Dial<C>) -> Result<C, ConnectError> {
+    pub(super) fn attempt<C: Session>(&self, limit: Option<Duration>, dial: &Dial<C>) -> Result<C, ConnectError> {
         let own = self.connect_timeout.or(self.seconds("connect_timeout")?).unwrap_or(DEFAULT_TIMEOUT);
         let limit = Some(own).filter(|own| !own.is_zero()).into_iter().chain(limit).min();
         let mut last = None;
-        for host in self.hosts()? {
-            match host.connect_to_one(limit, dial) {
-                // A host that refuses the login is the right one: libpq asks no other then.
-                Err(error @ ConnectError::Failed { .. }) if !error.is_refused_login() => {
-                    log::info!("{}", error.reason());
-                    last = Some(error);
+        for target in Target::wanted(self.keywords.given("target_session_attrs"))? {
+            for host in self.hosts()? {
+                match host.connect_to_one(limit, dial).and_then(|client| host.only(client, *target)) {
+                    Err(error @ ConnectError::Failed { .. }) if error.is_host_alone() => {
+                        log::info!("{}", error.reason());
+                        last = Some(error);
+                    }
+                    decided => return decided,
                 }
-                decided => return decided,
             }
         }
         Err(last.unwrap_or(ConnectError::NotConfigured))
     }
 
+    /// The connection, if its session is what is looked for.
+    fn only<C: Session>(&self, mut client: C, target: Target) -> Result<C, ConnectError> {
+        target.misses(&mut client).map_or(Ok(client), |failure| Err(self.failed((failure, true))))
+    }
+
     fn connect_to_one<C>(&self, limit: Option<Duration>, dial: &Dial<C>) -> Result<C, ConnectError> {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let mut config = self.config()?;
-        let mode = self.mode(&config)?;
+        let mode = self.mode()?;
         let mut met: Option<(Failure, bool)> = None;
         for attempt in tls::attempts(mode) {
             config.ssl_mode(*attempt);
@@ -96,48 +103,7 @@ impl Database {
     }
 
     fn failed(&self, (failure, heals): (Failure, bool)) -> ConnectError {
-        ConnectError::Failed { server: self.describe(), failure, heals }
-    }
-
-    /// As in libpq, sslmode means nothing on a unix socket.
-    pub(super) fn mode(&self, config: &Config) -> Result<SslMode, ConnectError> {
-        let local = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
-        match tls::mode(&self.keywords)? {
-            _ if local && !config.get_hosts().is_empty() => Ok(SslMode::Disable),
-            mode => Ok(mode),
-        }
-    }
-
-    /// The same settings for each host alone, in the order in which they are to be tried.
-    fn hosts(&self) -> Result<Vec<Self>, ConnectError> {
-        let list = |keyword| self.keywords.list(keyword);
-        let count = list("host").len().max(list("hostaddr").len()).max(1);
-        let ports = list("port");
-        if ports.len() > 1 && ports.len() != count {
-            return Err(ConnectError::Value("port", "there must be one port, or one for each host"));
-        }
-        let mut hosts = Vec::new();
-        for index in 0..count {
-            let mut host = self.clone();
-            for keyword in ["host", "hostaddr", "port"] {
-                let values = list(keyword);
-                let value = values.get(index).or(values.first().filter(|_| values.len() == 1));
-                host.keywords.set(keyword, value.copied().unwrap_or_default())?;
-            }
-            hosts.push(host);
-        }
-        if self.keywords.get("load_balance_hosts") == Some("random") {
-            use std::hash::{BuildHasher, RandomState};
-            let random = RandomState::new();
-            hosts.sort_by_cached_key(|host| random.hash_one(host.describe()));
-        }
-        Ok(hosts)
-    }
-}
-
-impl ConnectError {
-    fn is_refused_login(&self) -> bool {
-        matches!(self, Self::Failed { failure, .. } if failure.sqlstate().is_some_and(|code| code.starts_with("28")))
+        ConnectError::Failed { server: self.describe(), failure: self.without_settings(failure), heals }
     }
 }
 

@@ -39,8 +39,8 @@ impl Canceller {
     /// Cancels the running statement, if there is one: it fails with SQLSTATE 57014. That the server could not be
     /// asked is logged, and no more: whoever wants to end something ends it anyway.
     pub fn cancel(&self) {
-        let mode = self.database.config().and_then(|config| self.database.mode(&config));
-        let connector = mode.and_then(|mode| tls::connector(&self.database.keywords, mode));
+        let connector =
+            tls::mode(&self.database.keywords).and_then(|mode| tls::connector(&self.database.keywords, mode));
         // Without TLS settings that can be used, the connection was made without TLS.
         if let Err(error) = (self.ask)(connector.ok()) {
             log::debug!("the running statement could not be cancelled: {error}");

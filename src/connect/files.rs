@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::ConnectError;
-use super::keywords::Keywords;
+use super::keywords::{Form, Keywords};
 
 /// A file below the home directory.
 pub(crate) fn home(name: &str) -> Option<PathBuf> {
@@ -21,7 +21,7 @@ pub(crate) fn service(name: &str, file: Option<&str>) -> Result<Keywords, Connec
             return keywords;
         }
     }
-    Err(ConnectError::NoService(name.to_owned()))
+    Err(ConnectError::NoService)
 }
 
 fn section(text: &str, name: &str) -> Option<Result<Keywords, ConnectError>> {
@@ -33,7 +33,11 @@ fn section(text: &str, name: &str) -> Option<Result<Keywords, ConnectError>> {
             if !line.is_empty() && !line.starts_with('#') {
                 let (keyword, value) =
                     line.split_once('=').ok_or(ConnectError::Syntax("a line of the service has no ="))?;
-                keywords.set(keyword.trim_end(), value.trim_start())?;
+                let (keyword, value) = (keyword.trim_end(), value.trim_start());
+                if keyword == "service" {
+                    return Err(ConnectError::Value("service", "a service cannot name another one"));
+                }
+                keywords.set_or_leave_out(keyword, value, Form::List)?;
             }
         }
         Ok(keywords)
@@ -43,13 +47,15 @@ fn section(text: &str, name: &str) -> Option<Result<Keywords, ConnectError>> {
 /// The password for a host from a password file, where it has one.
 pub(crate) fn password(file: Option<&str>, host: &str, port: &str, dbname: &str, user: &str) -> Option<String> {
     let path = file.map(PathBuf::from).or_else(|| home(".pgpass"))?;
-    let text = fs::read_to_string(&path).ok()?;
+    let bytes = fs::read(&path).ok()?;
     if readable_by_others(&path) {
         log::warn!("the password file {} is not used: others may read it; chmod 0600 it", path.display());
         return None;
     }
-    // A socket directory stands as localhost in password files.
-    let host = if host.starts_with('/') { "localhost" } else { host };
+    let Ok(text) = String::from_utf8(bytes) else {
+        log::warn!("the password file {} is not used: it is not UTF-8", path.display());
+        return None;
+    };
     text.lines().find_map(|line| matching_password(line, [host, port, dbname, user]))
 }
 
@@ -75,7 +81,7 @@ fn field(text: &str) -> (String, Option<&str>) {
     while let Some((at, c)) = chars.next() {
         match c {
             '\\' => value.extend(chars.next().map(|(_, next)| next)),
-            ':' => return (value, Some(&text[at + 1..])),
+            ':' => return (value, text.get(at + 1..)),
             other => value.push(other),
         }
     }
@@ -83,7 +89,7 @@ fn field(text: &str) -> (String, Option<&str>) {
 }
 
 /// Whether group or others have any right on a file.
-pub(crate) fn readable_by_others(path: &Path) -> bool {
+fn readable_by_others(path: &Path) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -93,6 +99,30 @@ pub(crate) fn readable_by_others(path: &Path) -> bool {
     {
         let _ = path;
         false
+    }
+}
+
+/// Why a private key cannot be used, by libpq's rule: root's may be read by a group, as a mounted secret is; anybody
+/// else's by its owner alone.
+pub(crate) fn key_fault(path: &Path) -> Option<&'static str> {
+    #[cfg(unix)]
+    if let Ok(meta) = fs::metadata(path) {
+        use std::os::unix::fs::MetadataExt;
+        return mode_fault(meta.is_file(), meta.uid(), meta.mode());
+    }
+    let _ = path;
+    None
+}
+
+#[cfg(unix)]
+fn mode_fault(is_file: bool, owner: u32, mode: u32) -> Option<&'static str> {
+    let too_much = if owner == 0 { 0o037 } else { 0o077 };
+    if !is_file {
+        Some("it is no regular file")
+    } else if mode & too_much != 0 {
+        Some("others may read or change the file; chmod 0600 it, or 0640 where root owns it")
+    } else {
+        None
     }
 }
 
@@ -108,6 +138,26 @@ mod tests {
         assert_eq!(matching_password("h:5433:d:u:secret", wanted), None);
         assert_eq!(matching_password("#h:5432:d:u:secret", wanted), None);
         assert_eq!(matching_password("h:5432", wanted), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_of_root_may_be_read_by_a_group_and_no_other() {
+        for (owner, mode, taken) in [
+            (0, 0o600, true),
+            (0, 0o640, true),
+            (0, 0o440, true),
+            (0, 0o660, false),
+            (0, 0o650, false),
+            (0, 0o644, false),
+            (1000, 0o600, true),
+            (1000, 0o400, true),
+            (1000, 0o640, false),
+            (1000, 0o604, false),
+        ] {
+            assert_eq!(mode_fault(true, owner, mode).is_none(), taken, "{owner} {mode:o}");
+        }
+        assert!(mode_fault(false, 0, 0o600).is_some());
     }
 
     #[test]

@@ -11,9 +11,8 @@ use postgres::Socket;
 use postgres::tls::{MakeTlsConnect, TlsConnect};
 use postgres_native_tls::TlsStream;
 
-use super::ConnectError;
-use super::files;
 use super::keywords::Keywords;
+use super::{ConnectError, files, shown};
 
 /// libpq's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,7 +58,7 @@ pub(crate) fn attempts(mode: SslMode) -> &'static [postgres::config::SslMode] {
 
 /// The mode that the settings ask for.
 pub(crate) fn mode(keywords: &Keywords) -> Result<SslMode, ConnectError> {
-    match (keywords.get("sslmode"), keywords.get("sslrootcert")) {
+    match (keywords.given("sslmode"), keywords.get("sslrootcert")) {
         (None, Some("system")) => Ok(SslMode::VerifyFull),
         (None, _) => Ok(SslMode::Prefer),
         (Some(mode), Some("system")) if mode != "verify-full" => {
@@ -128,32 +127,62 @@ pub(crate) fn connector(keywords: &Keywords, mode: SslMode) -> Result<Connector,
             builder.add_root_certificate(certificate);
         }
     }
-    if let Some((certificate, key)) = client_certificate(keywords) {
-        if files::readable_by_others(&key) {
-            return Err(ConnectError::Value("sslkey", "others may read the file; chmod 0600 it"));
+    if let Some((certificate, key)) = client_certificate(keywords)? {
+        if let Some(fault) = files::key_fault(&key) {
+            return Err(ConnectError::Value("sslkey", fault));
         }
         let identity = Identity::from_pkcs8(&read("sslcert", &certificate)?, &read("sslkey", &key)?);
         builder.identity(identity.map_err(ConnectError::Tls)?);
     }
-    if let Some(version) = keywords.get("ssl_min_protocol_version") {
-        builder.min_protocol_version(Some(match version {
-            "TLSv1.2" => Protocol::Tlsv12,
-            "TLSv1.3" => Protocol::Tlsv13,
-            _ => return Err(ConnectError::Value("ssl_min_protocol_version", "it is neither TLSv1.2 nor TLSv1.3")),
-        }));
-    }
+    builder.use_sni(keywords.get("sslsni") != Some("0"));
+    let (oldest, newest) = protocols(keywords)?;
+    builder.min_protocol_version(Some(oldest)).max_protocol_version(newest);
     Ok(Connector(Arc::new(builder)))
 }
 
-fn client_certificate(keywords: &Keywords) -> Option<(PathBuf, PathBuf)> {
+/// The oldest and the newest version of TLS, with libpq's default.
+fn protocols(keywords: &Keywords) -> Result<(Protocol, Option<Protocol>), ConnectError> {
+    let version = |keyword: &'static str| match keywords.get(keyword).map(str::to_ascii_lowercase).as_deref() {
+        None => Ok(None),
+        Some("tlsv1") => Ok(Some((0, Protocol::Tlsv10))),
+        Some("tlsv1.1") => Ok(Some((1, Protocol::Tlsv11))),
+        Some("tlsv1.2") => Ok(Some((2, Protocol::Tlsv12))),
+        Some("tlsv1.3") => Ok(Some((3, Protocol::Tlsv13))),
+        Some(_) => Err(ConnectError::Value(keyword, "it is none of TLSv1, TLSv1.1, TLSv1.2, TLSv1.3")),
+    };
+    let (oldest, newest) = (version("ssl_min_protocol_version")?, version("ssl_max_protocol_version")?);
+    let oldest = oldest.unwrap_or((2, Protocol::Tlsv12));
+    if newest.is_some_and(|newest| newest.0 < oldest.0) {
+        return Err(ConnectError::Value(
+            "ssl_max_protocol_version",
+            "it is below the minimum, which is TLSv1.2 by default",
+        ));
+    }
+    Ok((oldest.1, newest.map(|(_, protocol)| protocol)))
+}
+
+/// Whether a certificate is shown to a server that asks for one.
+fn shows_certificate(keywords: &Keywords) -> Result<bool, ConnectError> {
+    match keywords.given("sslcertmode") {
+        None | Some("allow") => Ok(true),
+        Some("disable") => Ok(false),
+        Some("require") => Err(ConnectError::NotSupported("sslcertmode")),
+        Some(_) => Err(ConnectError::Value("sslcertmode", "it is none of disable, allow, require")),
+    }
+}
+
+fn client_certificate(keywords: &Keywords) -> Result<Option<(PathBuf, PathBuf)>, ConnectError> {
+    if !shows_certificate(keywords)? {
+        return Ok(None);
+    }
     let file = |keyword, default| keywords.get(keyword).map(PathBuf::from).or_else(|| files::home(default));
-    let certificate = file("sslcert", ".postgresql/postgresql.crt")?;
-    let key = file("sslkey", ".postgresql/postgresql.key")?;
-    (keywords.get("sslcert").is_some() || certificate.exists()).then_some((certificate, key))
+    let certificate = file("sslcert", ".postgresql/postgresql.crt");
+    let pair = certificate.zip(file("sslkey", ".postgresql/postgresql.key"));
+    Ok(pair.filter(|(certificate, _)| keywords.get("sslcert").is_some() || certificate.exists()))
 }
 
 fn read(keyword: &'static str, path: &std::path::Path) -> Result<Vec<u8>, ConnectError> {
-    fs::read(path).map_err(|source| ConnectError::File { keyword, path: path.to_owned(), source })
+    fs::read(path).map_err(|source| ConnectError::File { keyword, file: shown::file(path), source })
 }
 
 #[cfg(test)]

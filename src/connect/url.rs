@@ -3,97 +3,102 @@
 use percent_encoding::percent_decode_str;
 
 use super::ConnectError;
-use super::keywords::Keywords;
+use super::keywords::{Form, Keywords};
+use super::{mistakes, pairs, vocabulary};
 
 /// Reads a connection string of either form.
 pub(crate) fn parse(text: &str) -> Result<Keywords, ConnectError> {
-    let text = text.trim();
+    // Editors put a mark at the beginning of some files.
+    let text = text.trim_start_matches('\u{feff}').trim();
     match text.split_once("://") {
-        Some((scheme, rest)) if !scheme.contains(['=', ' ', '\'']) => {
-            let scheme = scheme.to_ascii_lowercase();
-            let (base, _driver) = scheme.split_once('+').unwrap_or((&scheme, ""));
-            if !["postgres", "postgresql"].contains(&base) {
-                return Err(ConnectError::Scheme(base.to_owned()));
-            }
-            parse_url(rest)
+        Some((scheme, _)) if is_ours(scheme) && text.chars().any(char::is_control) => {
+            Err(ConnectError::Syntax("it holds a line break or another control character"))
         }
-        _ => parse_pairs(text),
+        Some((scheme, rest)) if is_ours(scheme) && !text.ends_with(['\'', '"', '`']) => parse_url(rest),
+        Some((scheme, _)) if is_ours(scheme) => Err(mistakes::in_text(text)),
+        _ => pairs::parse(text).map_err(|error| mistakes::in_list(text, error)),
     }
 }
 
+fn is_ours(scheme: &str) -> bool {
+    let scheme = scheme.to_ascii_lowercase();
+    let base = scheme.split_once('+').map_or(scheme.as_str(), |(base, _driver)| base);
+    ["postgres", "postgresql"].contains(&base)
+}
+
+/// In libpq's order: a login ends at the first @, where no / comes before it; then hosts, up to / or ?; the database,
+/// up to ?; the parameters. So a password may hold ? and #, but / and @ have to be written %2F and %40.
 fn parse_url(rest: &str) -> Result<Keywords, ConnectError> {
     let mut keywords = Keywords::default();
-    let rest = rest.split_once('#').map_or(rest, |(before, _)| before);
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    // A password may hold an unescaped @ or /, against the rules: the last @ before the path ends it.
-    let authority_end = match rest.rfind('@') {
-        Some(at) => rest[at..].find('/').map(|slash| at + slash),
-        None => rest.find('/'),
-    };
-    let (authority, path) = rest.split_at(authority_end.unwrap_or(rest.len()));
-    let (login, hosts) = match authority.rsplit_once('@') {
-        Some((login, hosts)) => (Some(login), hosts),
-        None => (None, authority),
-    };
+    let login = rest.split_once('@').filter(|(login, _)| !login.contains('/'));
+    let (login, rest) = login.map_or((None, rest), |(login, rest)| (Some(login), rest));
+    let (hosts, tail) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
+    if hosts.contains('@') || path.contains('@') || (query.contains('@') && !is_known(query)) {
+        keywords.doubt();
+    }
     if let Some(login) = login {
         let (user, password) = login.split_once(':').unwrap_or((login, ""));
-        keywords.set("user", &decode(user, "user")?)?;
-        keywords.set("password", &decode(password, "password")?)?;
+        set(&mut keywords, "user", user)?;
+        set(&mut keywords, "password", password)?;
     }
     let (mut names, mut ports) = (Vec::new(), Vec::new());
-    for host in hosts.split(',').filter(|_| !hosts.is_empty()) {
-        let port_at = host.rfind(']').map_or(0, |bracket| bracket + 1);
-        let (name, port) = match host[port_at..].rfind(':') {
-            Some(colon) => (&host[..port_at + colon], &host[port_at + colon + 1..]),
-            None => (host, ""),
-        };
-        names.push(decode(name.trim_start_matches('[').trim_end_matches(']'), "host")?);
+    for (name, port) in hosts.split(',').map(name_and_port).collect::<Result<Vec<_>, _>>()? {
+        names.push(name);
         ports.push(port);
     }
-    keywords.set("host", &names.join(","))?;
-    if ports.iter().any(|port| !port.is_empty()) {
-        keywords.set("port", &ports.join(","))?;
-    }
-    keywords.set("dbname", &decode(path.trim_start_matches('/'), "dbname")?)?;
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+    set(&mut keywords, "host", &names.join(","))?;
+    set(&mut keywords, "port", &ports.join(","))?;
+    set(&mut keywords, "dbname", path.strip_prefix('/').unwrap_or(path))?;
+    let query = query.strip_suffix('&').filter(|rest| !rest.is_empty()).unwrap_or(query);
+    for pair in query.split('&').filter(|_| !query.is_empty()) {
         let (keyword, value) = pair.split_once('=').ok_or(ConnectError::Syntax("a parameter has no ="))?;
-        keywords.set(&decode(keyword, "parameter")?, &decode(value, "parameter")?)?;
+        if value.contains('=') {
+            return Err(ConnectError::Syntax("a parameter has a second =; write %3D for it"));
+        }
+        keywords.set_or_leave_out(&decode(keyword, "parameter")?, &decode(value, "parameter")?, Form::Url)?;
     }
     Ok(keywords)
+}
+
+/// What stands in a URL, unless nothing does.
+fn set(keywords: &mut Keywords, keyword: &'static str, text: &str) -> Result<(), ConnectError> {
+    if text.is_empty() { Ok(()) } else { keywords.set(keyword, &decode(text, keyword)?) }
+}
+
+/// Whether all parameters are libpq's, so that what follows a ? surely is what it seems.
+fn is_known(query: &str) -> bool {
+    query
+        .trim_end_matches('&')
+        .split('&')
+        .all(|pair| vocabulary::libpq(pair.split('=').next().unwrap_or_default()).is_some())
+}
+
+fn name_and_port(host: &str) -> Result<(&str, &str), ConnectError> {
+    let Some(address) = host.strip_prefix('[') else { return Ok(host.split_once(':').unwrap_or((host, ""))) };
+    let (address, port) =
+        address.split_once(']').ok_or(ConnectError::Syntax("an IPv6 address is never closed by ]"))?;
+    match port.strip_prefix(':') {
+        _ if address.is_empty() => Err(ConnectError::Syntax("an IPv6 address is empty")),
+        Some(port) => Ok((address, port)),
+        None if port.is_empty() => Ok((address, "")),
+        None => Err(ConnectError::Syntax("something follows an IPv6 address that is no port")),
+    }
 }
 
 fn decode(text: &str, what: &'static str) -> Result<String, ConnectError> {
+    let is_escape = |after: &str| {
+        let mut digits = after.chars().take(2).map(|c| c.is_ascii_hexdigit());
+        digits.next() == Some(true) && digits.next() == Some(true)
+    };
+    if text.split('%').skip(1).any(|after| !is_escape(after)) {
+        return Err(ConnectError::Value(what, "a % in it begins no %XX; write %25 for it"));
+    }
     match percent_decode_str(text).decode_utf8() {
-        Ok(decoded) if !decoded.contains('\0') => Ok(decoded.into_owned()),
-        _ => Err(ConnectError::Value(what, "it is not UTF-8 once its %XX are decoded")),
+        Ok(decoded) if decoded.contains('\0') => Err(ConnectError::Value(what, "it holds %00")),
+        Ok(decoded) => Ok(decoded.into_owned()),
+        Err(_) => Err(ConnectError::Value(what, "it is not UTF-8 once its %XX are decoded")),
     }
-}
-
-/// `host=a user='b c'`: values in single quotes may hold spaces; a backslash takes the next character as it is.
-fn parse_pairs(text: &str) -> Result<Keywords, ConnectError> {
-    let mut keywords = Keywords::default();
-    let mut rest = text.trim_start();
-    while !rest.is_empty() {
-        let (keyword, after) =
-            rest.split_once('=').ok_or(ConnectError::Syntax("it is neither a URL nor a list of keyword=value"))?;
-        let after = after.trim_start();
-        let quoted = after.starts_with('\'');
-        let mut value = String::new();
-        let mut chars = after.char_indices().skip(usize::from(quoted));
-        let end = loop {
-            match chars.next() {
-                Some((_, '\\')) => value.extend(chars.next().map(|(_, c)| c)),
-                Some((at, '\'')) if quoted => break at + 1,
-                Some((at, c)) if !quoted && c.is_whitespace() => break at,
-                Some((_, c)) => value.push(c),
-                None if quoted => return Err(ConnectError::Syntax("a quoted value is never closed")),
-                None => break after.len(),
-            }
-        };
-        keywords.set(keyword.trim_end(), &value)?;
-        rest = after[end..].trim_start();
-    }
-    Ok(keywords)
 }
 
 #[cfg(test)]
@@ -147,8 +152,8 @@ mod tests {
             "postgres://u:p%40%2F%3A@h/a%20%22b%22",
             &[("host", "h"), ("user", "u"), ("password", "p@/:"), ("dbname", "a \"b\"")],
         );
-        expect("postgres://u:p@ss@h/x", &[("host", "h"), ("user", "u"), ("password", "p@ss"), ("dbname", "x")]);
-        expect("postgres://u:p/ss@h/x", &[("host", "h"), ("user", "u"), ("password", "p/ss"), ("dbname", "x")]);
+        expect("postgres://u:p#s?s@h/x", &[("host", "h"), ("user", "u"), ("password", "p#s?s"), ("dbname", "x")]);
+        expect("postgres://we#ird:x@h/d#e", &[("host", "h"), ("user", "we#ird"), ("password", "x"), ("dbname", "d#e")]);
     }
 
     #[test]
@@ -163,7 +168,7 @@ mod tests {
     #[test]
     fn what_is_no_connection_string_says_why_without_showing_it() {
         for text in ["mysql://u:secret@h/x", "secret", "password='secret", "postgres://u:secret@h/x?secret"] {
-            let error = parse(text).unwrap_err().to_string();
+            let error = parse(text).err().unwrap().to_string();
             assert!(!error.contains("secret"), "{error}");
         }
     }

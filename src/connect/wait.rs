@@ -8,6 +8,7 @@ use postgres::Client;
 use super::attempt::{self, Dial};
 use super::{ConnectError, Database};
 use crate::connect::link::Link;
+use crate::server::Session;
 
 impl Database {
     /// Connects, and tries again for that long while what stands in the way can heal: a server that is not started,
@@ -29,7 +30,7 @@ impl Database {
         self.patiently(limit, &Link::dial)
     }
 
-    fn patiently<C>(&self, limit: Duration, dial: &Dial<C>) -> Result<C, ConnectError> {
+    fn patiently<C: Session>(&self, limit: Duration, dial: &Dial<C>) -> Result<C, ConnectError> {
         if limit.is_zero() {
             return self.attempt(None, dial);
         }
@@ -54,16 +55,6 @@ impl Database {
             }
             sleep(pause.min(left));
             pause = (pause * 2).min(Duration::from_secs(2));
-        }
-    }
-}
-
-impl ConnectError {
-    /// What was tried and what it met, without advice.
-    pub(super) fn reason(&self) -> String {
-        match self {
-            Self::Failed { server, failure, .. } => format!("{server}: {failure}"),
-            other => other.to_string(),
         }
     }
 }

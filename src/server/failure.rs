@@ -4,6 +4,8 @@ use std::fmt;
 
 use postgres::error::{DbError, ErrorPosition};
 
+use crate::server::safe_text::{safe_line, safe_lines};
+
 /// An error of the server, with the parts that help to find its cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -24,12 +26,13 @@ pub struct ServerError {
 
 impl From<&DbError> for ServerError {
     fn from(error: &DbError) -> Self {
+        let safe = |text| safe_lines(text).into_owned();
         Self {
-            sqlstate: error.code().code().to_owned(),
-            message: error.message().to_owned(),
-            detail: error.detail().map(str::to_owned),
-            hint: error.hint().map(str::to_owned),
-            context: error.where_().map(str::to_owned),
+            sqlstate: safe_line(error.code().code()).into_owned(),
+            message: safe(error.message()),
+            detail: error.detail().map(safe),
+            hint: error.hint().map(safe),
+            context: error.where_().map(safe),
             position: match error.position() {
                 Some(ErrorPosition::Original(position)) => Some(*position),
                 _ => None,
@@ -77,6 +80,20 @@ impl Failure {
     #[must_use]
     pub fn is_disconnect(&self) -> bool {
         self.sqlstate().is_none_or(|code| code.starts_with("57P") || code.starts_with("08"))
+    }
+
+    /// The same with each of its texts changed.
+    pub(crate) fn map(self, change: impl Fn(String) -> String) -> Self {
+        match self {
+            Self::Broken(what) => Self::Broken(change(what)),
+            Self::Refused(mut error) => {
+                error.message = change(error.message);
+                for part in [&mut error.detail, &mut error.hint, &mut error.context] {
+                    *part = part.take().map(&change);
+                }
+                Self::Refused(error)
+            }
+        }
     }
 
     /// What to do next, in a line of its own, where the server does not say it.
@@ -142,5 +159,5 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
         }
         cause = inner.source();
     }
-    line
+    safe_line(&line).into_owned()
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod failure;
+pub(crate) mod safe_text;
 
 use std::thread;
 use std::time::Duration;
