@@ -74,7 +74,18 @@ language sql immutable parallel safe
 return value !~ '[^\x09-\x0d\x1c-\x20\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]';
 comment on function hacs_core.is_blank(text) is 'Empty, or nothing but white space';
 
+-- A B-tree takes no key of more than a third of a page. What a reference cannot end in is no end of an id: see reference_id.
+create or replace function hacs_core.is_id(value text)
+returns boolean
+language sql immutable parallel safe
+return octet_length(value) <= 2048
+    and value !~ '^[\x09-\x0d\x1c-\x20\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$|/$|(?:^|/)_history(?:/|$)';
+comment on function hacs_core.is_id(text) is
+    'Not blank, short enough for a key, and without what a reference would lose: / at its end, _history between slashes';
+
 -------------------------------------------------------------------------------------------------------------------
+-- Digits are [0-9] here, and nowhere a class such as backslash and d: in a database with ICU it means those of all scripts.
+--
 -- Dates inside JSON. They may be partial (1985, 1985-03), carry any offset, or be no date at all: a comparison must
 -- neither fail on them nor refuse them. Casting would do both, and would read "now" and "infinity" as dates.
 -------------------------------------------------------------------------------------------------------------------
@@ -92,8 +103,9 @@ declare
 begin
     -- No captures: they would cost ten times the match.
     if written !~ (
-        '^(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])'
-        || '(?:[Tt ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?(?:[Zz]|[+-](?:[01]\d|2[0-3])(?::?[0-5]\d)?)?)?$'
+        '^(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])'
+        || '(?:[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?'
+        || '(?:[Zz]|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)?)?$'
     ) then
         return null;
     end if;
@@ -123,7 +135,10 @@ comment on function hacs_core.instant(text) is
 create or replace function hacs_core.is_instant(written text)
 returns boolean
 language sql immutable parallel safe
-return written ~ '^(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)$'
+return written ~ (
+        '^(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])'
+        || 'T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])$'
+    )
     or hacs_core.instant(written) is not null;
 comment on function hacs_core.is_instant(text) is 'A complete ISO 8601 date or date-time';
 
@@ -540,15 +555,15 @@ comment on domain hacs_core.score is 'A share or probability from 0 to 1';
 -------------------------------------------------------------------------------------------------------------------
 
 -- Written so that there is nothing to fold, and little to read: PostgreSQL prepares the expressions of generated columns
--- anew for each INSERT, and this one stands behind 45 of them.
+-- anew for each INSERT, and this one stands behind 45 of them. After its type a reference has the id, whatever that
+-- holds, and perhaps a version.
 create or replace function hacs_core.reference_id(reference text, target text, bare boolean default true)
 returns text
 language sql immutable parallel safe
 return case
     when bare and reference ~ '^[^/:?#]+$' then reference
     when split_part(reference, '/', 1) = target
-        and reference ~ '^[^/]+/[^/?#]+(?:/(?:_history(?:/[^?#]*)?)?)?$'
-    then split_part(reference, '/', 2)
+    then nullif(regexp_replace(substr(reference, length(target) + 2), '(?:^|/)(?:_history(?:/.*)?)?$', ''), '')
 end;
 comment on function hacs_core.reference_id(text, text, boolean) is
     'The local id of a reference to the given type; null for absolute URLs, urn: and other types, and for a bare id where that may mean several types';
@@ -577,6 +592,44 @@ end
 $$;
 comment on function hacs_core.touch_updated_at() is 'Trigger: sets updated_at where an UPDATE left it as it was';
 
+-- Resources are counted as well, whatever the UPDATE says of the number: who read version 3 can tell that it is still so.
+-- An UPDATE that counts by itself means what it says of the time: hacs_core.put stores what the document says.
+create or replace function hacs_core.touch_resource()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if new.updated_at is not distinct from old.updated_at and new.version_id is not distinct from old.version_id then
+        new.updated_at := pg_catalog.now();
+    end if;
+    new.version_id := old.version_id + 1;
+    return new;
+end
+$$;
+comment on function hacs_core.touch_resource() is
+    'Trigger of a table of resources: as touch_updated_at, and the next version_id';
+
+-- What the audit does not list and what no document has: generated columns, which say what their source says, and where
+-- resources are counted, the count and the place of a part in the document of its whole.
+create or replace function hacs_core.own_columns(target regclass)
+returns text[]
+language sql stable
+begin atomic
+    select coalesce(array_agg(a.attname::text order by a.attnum), '{}')
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = target and a.attnum > 0 and not a.attisdropped
+        and (
+            a.attgenerated <> ''
+            or a.attname = any ('{version_id, position}') and exists (
+                select from pg_catalog.pg_trigger as t
+                where t.tgrelid = target and t.tgfoid = 'hacs_core.touch_resource()'::regprocedure
+            )
+        );
+end;
+comment on function hacs_core.own_columns(regclass) is
+    'Columns that the database keeps for itself: no fields of a document, and none of the audit';
+
 -------------------------------------------------------------------------------------------------------------------
 -- Resources without a table of their own: whole documents, any HACS or FHIR type that the other tables do not hold.
 -------------------------------------------------------------------------------------------------------------------
@@ -585,7 +638,7 @@ create table if not exists hacs_core.resources (
     id text not null default gen_random_uuid()::text,
     resource_type text not null,
     data jsonb not null constraint resources_data_object check (jsonb_typeof(data) = 'object'),
-    version integer not null default 1 constraint resources_version_range check (version >= 1),
+    version_id bigint not null default 1,
     created_by text,
     updated_by text,
     created_at timestamptz not null default now(),
@@ -594,7 +647,7 @@ create table if not exists hacs_core.resources (
     -- HACS ids are unique within a type at best
     constraint resources_pkey primary key (resource_type, id),
     constraint resources_resource_type_valid check (
-        resource_type ~ '^[A-Z][A-Za-z0-9]*$'
+        resource_type ~ '^[A-Z][A-Za-z0-9]{0,63}$'
         and resource_type <> all (
             '{Organization, OrganizationContact, OrganizationQualification, Patient, Encounter, Observation, Condition,
               Medication, MedicationRequest, Procedure, AllergyIntolerance, Goal, ServiceRequest, FamilyMemberHistory,
@@ -606,14 +659,18 @@ create table if not exists hacs_core.resources (
         coalesce(data ->> 'id', id) = id
         and coalesce(data ->> 'resource_type', data ->> 'resourceType', resource_type) = resource_type
     ),
-    constraint resources_times_finite check (isfinite(created_at) and isfinite(updated_at))
+    constraint resources_id_form check (hacs_core.is_id(id)),
+    constraint resources_times_finite check (
+        least(created_at, updated_at) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at) < '10000-01-01 00:00+00'
+    )
 );
 
 comment on table hacs_core.resources is 'One row is one document of a resource type that has no table of its own, kept whole';
 comment on column hacs_core.resources.id is 'Identity of the resource, unique within its type (FHIR Resource.id)';
 comment on column hacs_core.resources.resource_type is 'Type of the document, such as Practitioner or CarePlan (FHIR resourceType)';
 comment on column hacs_core.resources.data is 'The whole document';
-comment on column hacs_core.resources.version is 'Counts the changes of this document, from 1 (FHIR Meta.versionId)';
+comment on column hacs_core.resources.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 comment on column hacs_core.resources.created_by is 'Person or agent who stored the document first';
 comment on column hacs_core.resources.updated_by is 'Person or agent who stored the present version';
 comment on column hacs_core.resources.created_at is 'When the document was stored first';
@@ -621,29 +678,12 @@ comment on column hacs_core.resources.updated_at is 'When it was last changed; a
 
 comment on constraint resources_resource_type_valid on hacs_core.resources is 'A type name, and none of those that have a table of their own';
 comment on constraint resources_data_identity on hacs_core.resources is 'The document does not contradict the id and type of its row';
-comment on constraint resources_times_finite on hacs_core.resources is 'Infinity is not a date';
+comment on constraint resources_id_form on hacs_core.resources is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint resources_times_finite on hacs_core.resources is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 
 create or replace trigger resources_touch_updated_at
     before update on hacs_core.resources
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
-
-create or replace function hacs_core.count_version()
-returns trigger
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    new.version := old.version + 1;
-    return new;
-end
-$$;
-comment on function hacs_core.count_version() is 'Trigger: the next version number for a changed document, unless the writer gave one';
-
-create or replace trigger resources_count_version
-    before update on hacs_core.resources
-    for each row when (new.version = old.version and new.data is distinct from old.data)
-    execute function hacs_core.count_version();
+    for each row execute function hacs_core.touch_resource();
 
 -------------------------------------------------------------------------------------------------------------------
 -- Patients: the people to whom clinical records belong.
@@ -683,9 +723,14 @@ create table if not exists hacs_core.patients (
         constraint patients_emergency_contact_list check (hacs_core.is_list(emergency_contact)),
     active boolean not null default true,
     extra jsonb not null default '{}' constraint patients_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
+    constraint patients_id_form check (hacs_core.is_id(id)),
     constraint patients_times_finite check (
-        isfinite(created_at) and isfinite(updated_at) and isfinite(birth_date) and isfinite(deceased_date)
+        least(created_at, updated_at) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at) < '10000-01-01 00:00+00'
+        and least(birth_date, deceased_date) >= '0001-01-01'
+        and greatest(birth_date, deceased_date) < '10000-01-01'
     ),
     constraint patients_name_present check (
         coalesce(cardinality(given), 0) > 0 or coalesce(family, '') <> '' or coalesce(full_name, '') <> ''
@@ -729,8 +774,10 @@ comment on column hacs_core.patients.care_team is 'HACS list of those looking af
 comment on column hacs_core.patients.emergency_contact is 'People to call in an emergency, each with relationship, name and phone or email (FHIR Patient.contact)';
 comment on column hacs_core.patients.active is 'False once the record is withdrawn from use, for example after a merge; unrelated to being alive (FHIR Patient.active)';
 comment on column hacs_core.patients.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_core.patients.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 
-comment on constraint patients_times_finite on hacs_core.patients is 'Infinity is not a date';
+comment on constraint patients_id_form on hacs_core.patients is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint patients_times_finite on hacs_core.patients is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 comment on constraint patients_name_present on hacs_core.patients is 'A patient has a given name, a family name or a full name';
 comment on constraint patients_identifiers_value on hacs_core.patients is 'Every identifier has a value that is not blank';
 comment on constraint patients_deceased_date_deceased on hacs_core.patients is 'Only a deceased patient has a date of death';
@@ -743,8 +790,7 @@ create index if not exists patients_birth_date_idx on hacs_core.patients (birth_
 
 create or replace trigger patients_touch_updated_at
     before update on hacs_core.patients
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 -------------------------------------------------------------------------------------------------------------------
 -- Organizations: hospitals, departments, insurers, forming a tree.
@@ -780,12 +826,15 @@ create table if not exists hacs_core.organizations (
     endpoint_urls hacs_core.texts not null default '{}',
     tags hacs_core.texts not null default '{}',
     extra jsonb not null default '{}' constraint organizations_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
     part_of_id text generated always as (hacs_core.reference_id(part_of_organization_id, 'Organization')) stored
-        constraint organizations_part_of_id_fkey references hacs_core.organizations on delete restrict deferrable initially immediate,
+        constraint organizations_part_of_id_fkey references hacs_core.organizations deferrable initially immediate,
 
+    constraint organizations_id_form check (hacs_core.is_id(id)),
     constraint organizations_times_finite check (
-        isfinite(created_at) and isfinite(updated_at)
+        least(created_at, updated_at) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at) < '10000-01-01 00:00+00'
     ),
     constraint organizations_org_1 check (coalesce(name, '') <> '' or cardinality(identifier) > 0)
 );
@@ -816,32 +865,45 @@ comment on column hacs_core.organizations.qualifications is 'Licences, accredita
 comment on column hacs_core.organizations.endpoint_urls is 'Addresses of technical interfaces run for the organization, for example a FHIR base URL (FHIR Organization.endpoint)';
 comment on column hacs_core.organizations.tags is 'Free keywords added by HACS for grouping and searching organizations; they carry no coded meaning';
 comment on column hacs_core.organizations.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_core.organizations.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 comment on column hacs_core.organizations.part_of_id is 'Local Organization that part_of_organization_id points to; null where part_of_organization_id is absent or points elsewhere';
 
-comment on constraint organizations_times_finite on hacs_core.organizations is 'Infinity is not a date';
+comment on constraint organizations_id_form on hacs_core.organizations is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint organizations_times_finite on hacs_core.organizations is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 comment on constraint organizations_org_1 on hacs_core.organizations is 'An organization has a name or an identifier (FHIR org-1)';
 
 create index if not exists organizations_part_of_id_idx on hacs_core.organizations (part_of_id) where part_of_id is not null;
 
 create or replace trigger organizations_touch_updated_at
     before update on hacs_core.organizations
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 -- No organization may be part of itself, however long the way round. Two sessions could each close one half of a circle
--- without seeing the other: the advisory lock lets them pass one at a time, and the row locks show each what is there.
+-- without seeing the other: who moves an organization takes an advisory lock, so that movers pass one at a time. A new one
+-- with nothing below it closes no circle, takes no lock, and waits for nobody.
 create or replace function hacs_core.check_organization_tree()
 returns trigger
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    -- In these isolation levels the rows that are seen are those of the beginning; so each is locked, which fails if it
+    -- was changed since. Nobody waits for such a lock: who does while holding the advisory one would wait in a circle.
+    old_rows constant boolean := current_setting('transaction_isolation') <> 'read committed';
     ancestor text;
     seen text[] := array[new.id];
 begin
+    if tg_op = 'UPDATE' then
+        if new.part_of_id is not distinct from old.part_of_id and new.id = old.id then
+            return null;
+        end if;
+    end if;
+    if tg_op = 'INSERT' and not exists (select from hacs_core.organizations as o where o.part_of_id = new.id) then
+        return null;
+    end if;
     perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('hacs_core.organizations.part_of_id', 0));
     -- Not the row as it was changed: when the check is deferred, it may have been mended since.
-    select o.part_of_id into ancestor from hacs_core.organizations as o where o.id = new.id for share;
+    select o.part_of_id into ancestor from hacs_core.organizations as o where o.id = new.id;
     while ancestor is not null loop
         if ancestor = any (seen) then
             raise exception 'organization % would be part of itself', new.id
@@ -854,9 +916,21 @@ begin
                     hint = 'Give one of these organizations another parent, or none.';
         end if;
         seen := seen || ancestor;
-        select o.part_of_id into ancestor from hacs_core.organizations as o where o.id = ancestor for share;
+        if old_rows then
+            select o.part_of_id into ancestor from hacs_core.organizations as o where o.id = ancestor for share nowait;
+            if not found then
+                raise exception 'organization % was made by another transaction after this one had begun', seen[cardinality(seen)]
+                    using errcode = 'serialization_failure', hint = 'Try the transaction again.';
+            end if;
+        else
+            select o.part_of_id into ancestor from hacs_core.organizations as o where o.id = ancestor;
+        end if;
     end loop;
     return null;
+exception
+    when lock_not_available then
+        raise exception 'another transaction is changing an organization above %', new.id
+            using errcode = 'serialization_failure', hint = 'Try the transaction again.';
 end
 $$;
 comment on function hacs_core.check_organization_tree() is 'Trigger: refuses a circle of organizations';
@@ -864,7 +938,7 @@ comment on function hacs_core.check_organization_tree() is 'Trigger: refuses a c
 do $$
 begin
     create constraint trigger organizations_part_of_acyclic
-        after insert or update of part_of_organization_id on hacs_core.organizations
+        after insert or update of id, part_of_organization_id on hacs_core.organizations
         deferrable initially immediate
         for each row when (new.part_of_id is not null)
         execute function hacs_core.check_organization_tree();
@@ -898,9 +972,13 @@ create table if not exists hacs_core.organization_contacts (
     country text,
     extra jsonb not null default '{}'
         constraint organization_contacts_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
+    position integer,
 
+    constraint organization_contacts_id_form check (hacs_core.is_id(id)),
     constraint organization_contacts_times_finite check (
-        isfinite(created_at) and isfinite(updated_at)
+        least(created_at, updated_at) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at) < '10000-01-01 00:00+00'
     )
 );
 
@@ -921,15 +999,17 @@ comment on column hacs_core.organization_contacts.state is 'State, province or r
 comment on column hacs_core.organization_contacts.postal_code is 'Postal or ZIP code for mail to the contact, kept as text (FHIR Organization.contact.address.postalCode)';
 comment on column hacs_core.organization_contacts.country is 'Country in the address of the contact, as a code or a name (FHIR Organization.contact.address.country)';
 comment on column hacs_core.organization_contacts.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_core.organization_contacts.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
+comment on column hacs_core.organization_contacts.position is 'Place in the list of contacts of its organization, from 1; no field of the document';
 
-comment on constraint organization_contacts_times_finite on hacs_core.organization_contacts is 'Infinity is not a date';
+comment on constraint organization_contacts_id_form on hacs_core.organization_contacts is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint organization_contacts_times_finite on hacs_core.organization_contacts is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 
 create index if not exists organization_contacts_organization_id_idx on hacs_core.organization_contacts (organization_id);
 
 create or replace trigger organization_contacts_touch_updated_at
     before update on hacs_core.organization_contacts
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 -------------------------------------------------------------------------------------------------------------------
 -- Certificates, accreditations and licences of an organization.
@@ -953,12 +1033,16 @@ create table if not exists hacs_core.organization_qualifications (
     issuer_name text,
     extra jsonb not null default '{}'
         constraint organization_qualifications_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
+    position integer,
 
-    issuer_id text generated always as (hacs_core.reference_id(issuer_organization_id, 'Organization')) stored
-        constraint organization_qualifications_issuer_id_fkey references hacs_core.organizations on delete restrict deferrable initially immediate,
+    -- No foreign key: who accredits hospitals is seldom one of them.
+    issuer_id text generated always as (hacs_core.reference_id(issuer_organization_id, 'Organization')) stored,
 
+    constraint organization_qualifications_id_form check (hacs_core.is_id(id)),
     constraint organization_qualifications_times_finite check (
-        isfinite(created_at) and isfinite(updated_at)
+        least(created_at, updated_at) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at) < '10000-01-01 00:00+00'
     ),
     constraint organization_qualifications_per_1 check (
         (hacs_core.instant(period_end) < hacs_core.instant(period_start)) is not true
@@ -979,18 +1063,19 @@ comment on column hacs_core.organization_qualifications.period_end is 'Last day 
 comment on column hacs_core.organization_qualifications.issuer_organization_id is 'Body that grants and supervises the qualification: bare id of an organization (FHIR Organization.qualification.issuer)';
 comment on column hacs_core.organization_qualifications.issuer_name is 'Display name of the issuing body, a plain-text companion of issuer_organization_id';
 comment on column hacs_core.organization_qualifications.extra is 'Top-level keys of the document that have no column of their own';
-comment on column hacs_core.organization_qualifications.issuer_id is 'Local Organization that issuer_organization_id points to; null where issuer_organization_id is absent or points elsewhere';
+comment on column hacs_core.organization_qualifications.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
+comment on column hacs_core.organization_qualifications.position is 'Place in the list of qualifications of its organization, from 1; no field of the document';
+comment on column hacs_core.organization_qualifications.issuer_id is 'Organization that issuer_organization_id points to, if it is here; null where issuer_organization_id is absent or points elsewhere';
 
-comment on constraint organization_qualifications_times_finite on hacs_core.organization_qualifications is 'Infinity is not a date';
+comment on constraint organization_qualifications_id_form on hacs_core.organization_qualifications is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint organization_qualifications_times_finite on hacs_core.organization_qualifications is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 comment on constraint organization_qualifications_per_1 on hacs_core.organization_qualifications is 'A qualification does not end before it starts, where both dates are complete (FHIR per-1)';
 
 create index if not exists organization_qualifications_organization_id_idx on hacs_core.organization_qualifications (organization_id);
-create index if not exists organization_qualifications_issuer_id_idx on hacs_core.organization_qualifications (issuer_id) where issuer_id is not null;
 
 create or replace trigger organization_qualifications_touch_updated_at
     before update on hacs_core.organization_qualifications
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 -------------------------------------------------------------------------------------------------------------------
 -- Encounters: visits, stays and calls.
@@ -1032,22 +1117,26 @@ create table if not exists hacs_core.encounters (
     hospitalization jsonb
         constraint encounters_hospitalization_object check (jsonb_typeof(hospitalization) = 'object'),
     extra jsonb not null default '{}' constraint encounters_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
     patient_id text generated always as (hacs_core.reference_id(subject, 'Patient')) stored
-        constraint encounters_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+        constraint encounters_patient_id_fkey references hacs_core.patients deferrable initially immediate,
     service_provider_id text generated always as (hacs_core.reference_id(service_provider, 'Organization')) stored
-        constraint encounters_service_provider_id_fkey references hacs_core.organizations on delete restrict deferrable initially immediate,
+        constraint encounters_service_provider_id_fkey references hacs_core.organizations deferrable initially immediate,
     appointment_id text generated always as (hacs_core.reference_id(appointment, 'Appointment')) stored,
     part_of_id text generated always as (hacs_core.reference_id(part_of, 'Encounter')) stored
-        constraint encounters_part_of_id_fkey references hacs_core.encounters on delete restrict deferrable initially immediate,
+        constraint encounters_part_of_id_fkey references hacs_core.encounters deferrable initially immediate,
 
+    constraint encounters_id_form check (hacs_core.is_id(id)),
+    constraint encounters_part_of_other check (part_of_id <> id),
     constraint encounters_times_finite check (
-        isfinite(created_at) and isfinite(updated_at)
+        least(created_at, updated_at) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at) < '10000-01-01 00:00+00'
     ),
     constraint encounters_subject_present check (not hacs_core.is_blank(subject)),
     constraint encounters_period_start check (period ? 'start'),
     constraint encounters_period_per_1 check (
-        (hacs_core.instant(period ->> 'end') <= hacs_core.instant(period ->> 'start')) is not true
+        (hacs_core.instant(period ->> 'end') < hacs_core.instant(period ->> 'start')) is not true
     ),
     constraint encounters_enc_1 check (
         participants @@ '$.type() != "array" || $[*].type() != "object"
@@ -1080,15 +1169,18 @@ comment on column hacs_core.encounters.part_of is 'Larger visit this one belongs
 comment on column hacs_core.encounters.account is 'Billing accounts the costs may be charged to: Account/<id>, bare ids or URLs (FHIR Encounter.account)';
 comment on column hacs_core.encounters.hospitalization is 'Admission and discharge details, such as origin, admit source and discharge destination (FHIR Encounter.hospitalization)';
 comment on column hacs_core.encounters.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_core.encounters.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 comment on column hacs_core.encounters.patient_id is 'Local Patient that subject points to; null where subject is absent or points elsewhere';
 comment on column hacs_core.encounters.service_provider_id is 'Local Organization that service_provider points to; null where service_provider is absent or points elsewhere';
 comment on column hacs_core.encounters.appointment_id is 'Local Appointment that appointment points to; null where appointment is absent or points elsewhere';
 comment on column hacs_core.encounters.part_of_id is 'Local Encounter that part_of points to; null where part_of is absent or points elsewhere';
 
-comment on constraint encounters_times_finite on hacs_core.encounters is 'Infinity is not a date';
+comment on constraint encounters_id_form on hacs_core.encounters is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint encounters_times_finite on hacs_core.encounters is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
+comment on constraint encounters_part_of_other on hacs_core.encounters is 'A visit is not part of itself';
 comment on constraint encounters_subject_present on hacs_core.encounters is 'The subject is not blank';
 comment on constraint encounters_period_start on hacs_core.encounters is 'The period has a start, of whatever form';
-comment on constraint encounters_period_per_1 on hacs_core.encounters is 'A visit ends after it starts, where both are complete dates; HACS is stricter than FHIR per-1 and refuses equality';
+comment on constraint encounters_period_per_1 on hacs_core.encounters is 'A visit does not end before it starts, where both are complete dates (FHIR per-1)';
 comment on constraint encounters_enc_1 on hacs_core.encounters is 'Every participant has a type or an individual (FHIR enc-1)';
 
 create index if not exists encounters_patient_id_idx on hacs_core.encounters (patient_id);
@@ -1099,8 +1191,7 @@ create index if not exists encounters_part_of_id_idx on hacs_core.encounters (pa
 
 create or replace trigger encounters_touch_updated_at
     before update on hacs_core.encounters
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 -------------------------------------------------------------------------------------------------------------------
 -- Observations: measurements, laboratory results, findings.
@@ -1149,16 +1240,19 @@ create table if not exists hacs_core.observations (
     source text,
     notes text,
     extra jsonb not null default '{}' constraint observations_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
     patient_id text generated always as (hacs_core.reference_id(subject, 'Patient')) stored
-        constraint observations_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+        constraint observations_patient_id_fkey references hacs_core.patients deferrable initially immediate,
     encounter_id text generated always as (hacs_core.reference_id(encounter, 'Encounter')) stored
-        constraint observations_encounter_id_fkey references hacs_core.encounters on delete restrict deferrable initially immediate,
+        constraint observations_encounter_id_fkey references hacs_core.encounters deferrable initially immediate,
     subject_reference_id text generated always as (hacs_core.reference_id(subject_reference, 'Patient')) stored
-        constraint observations_subject_reference_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+        constraint observations_subject_reference_id_fkey references hacs_core.patients deferrable initially immediate,
 
+    constraint observations_id_form check (hacs_core.is_id(id)),
     constraint observations_times_finite check (
-        isfinite(created_at) and isfinite(updated_at) and isfinite(effective_datetime) and isfinite(issued)
+        least(created_at, updated_at, effective_datetime, issued) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at, effective_datetime, issued) < '10000-01-01 00:00+00'
     ),
     constraint observations_effective_period_per_1 check (hacs_core.is_period(effective_period)),
     constraint observations_subject_present check (not hacs_core.is_blank(subject)),
@@ -1171,9 +1265,10 @@ create table if not exists hacs_core.observations (
         or value_quantity <> '{}'
         or value_codeable_concept <> '{}'
         or value_string <> ''
-        or value_boolean
-        or value_integer <> 0
+        or value_boolean is not null
+        or value_integer is not null
         or value_range <> '{}'
+        or component <> '[]'
     ) is true
     ),
     constraint observations_effective_choice check (num_nonnulls(effective_datetime, effective_period) <= 1),
@@ -1214,24 +1309,29 @@ comment on column hacs_core.observations.confidence is 'How sure the recording p
 comment on column hacs_core.observations.source is 'Where the value came from, such as a device or manual entry; a plain-text origin label added by HACS';
 comment on column hacs_core.observations.notes is 'Remarks on the finding as one plain string, without author or time (FHIR Observation.note)';
 comment on column hacs_core.observations.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_core.observations.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 comment on column hacs_core.observations.patient_id is 'Local Patient that subject points to; null where subject is absent or points elsewhere';
 comment on column hacs_core.observations.encounter_id is 'Local Encounter that encounter points to; null where encounter is absent or points elsewhere';
 comment on column hacs_core.observations.subject_reference_id is 'Local Patient that subject_reference points to; null where subject_reference is absent or points elsewhere';
 
-comment on constraint observations_times_finite on hacs_core.observations is 'Infinity is not a date';
+comment on constraint observations_id_form on hacs_core.observations is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint observations_times_finite on hacs_core.observations is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 comment on constraint observations_effective_period_per_1 on hacs_core.observations is 'It does not end before it starts, where both are complete dates (FHIR per-1)';
 comment on constraint observations_subject_present on hacs_core.observations is 'The subject is not blank';
 comment on constraint observations_value_choice on hacs_core.observations is 'At most one value; value_numeric does not count, HACS copies it into value_quantity (FHIR Observation.value[x])';
-comment on constraint observations_value_or_reason on hacs_core.observations is 'There is a value, or the reason why there is none; false, 0 and empty values do not count, as in HACS';
+comment on constraint observations_value_or_reason on hacs_core.observations is 'There is a value, or the reason why there is none, or components that have theirs; an empty text or object is no value';
 comment on constraint observations_effective_choice on hacs_core.observations is 'At most one form of the effective time (FHIR Observation.effective[x])';
 comment on constraint observations_obs_3 on hacs_core.observations is 'Every reference range has a low, a high or a text (FHIR obs-3)';
 
 create index if not exists observations_patient_id_idx on hacs_core.observations (patient_id, effective_datetime);
 create index if not exists observations_effective_datetime_idx on hacs_core.observations (effective_datetime);
+-- For a code whoever the patient is.
+create index if not exists observations_code_idx on hacs_core.observations using gin (code jsonb_path_ops);
+-- What changed lately lies together, or nearly so.
+create index if not exists observations_updated_at_idx on hacs_core.observations using brin (updated_at);
 create index if not exists observations_encounter_id_idx on hacs_core.observations (encounter_id) where encounter_id is not null;
 create index if not exists observations_subject_reference_id_idx on hacs_core.observations (subject_reference_id) where subject_reference_id is not null;
 
 create or replace trigger observations_touch_updated_at
     before update on hacs_core.observations
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();

@@ -81,15 +81,19 @@ create table if not exists hacs_clinical.conditions (
     patient_concerns text,
     family_history_relevant boolean,
     extra jsonb not null default '{}' constraint conditions_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
     patient_id text generated always as (hacs_core.reference_id(subject, 'Patient')) stored
-        constraint conditions_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+        constraint conditions_patient_id_fkey references hacs_core.patients deferrable initially immediate,
     encounter_id text generated always as (hacs_core.reference_id(encounter, 'Encounter')) stored
-        constraint conditions_encounter_id_fkey references hacs_core.encounters on delete restrict deferrable initially immediate,
+        constraint conditions_encounter_id_fkey references hacs_core.encounters deferrable initially immediate,
 
+    constraint conditions_id_form check (hacs_core.is_id(id)),
     constraint conditions_times_finite check (
-        isfinite(created_at) and isfinite(updated_at) and isfinite(onset_date_time) and isfinite(abatement_date_time)
-        and isfinite(recorded_date)
+        least(created_at, updated_at, onset_date_time, abatement_date_time, recorded_date) >= '0001-01-01 00:00+00'
+        and greatest(
+            created_at, updated_at, onset_date_time, abatement_date_time, recorded_date
+        ) < '10000-01-01 00:00+00'
     ),
     constraint conditions_onset_period_per_1 check (hacs_core.is_period(onset_period)),
     constraint conditions_abatement_period_per_1 check (hacs_core.is_period(abatement_period)),
@@ -164,10 +168,12 @@ comment on column hacs_clinical.conditions.condition_notes is 'Remarks as one pl
 comment on column hacs_clinical.conditions.patient_concerns is 'Worries and questions of the patient about this condition, in plain text';
 comment on column hacs_clinical.conditions.family_history_relevant is 'True if cases in the family matter for this condition; a HACS flag, details belong to family history records';
 comment on column hacs_clinical.conditions.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_clinical.conditions.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 comment on column hacs_clinical.conditions.patient_id is 'Local Patient that subject points to; null where subject is absent or points elsewhere';
 comment on column hacs_clinical.conditions.encounter_id is 'Local Encounter that encounter points to; null where encounter is absent or points elsewhere';
 
-comment on constraint conditions_times_finite on hacs_clinical.conditions is 'Infinity is not a date';
+comment on constraint conditions_id_form on hacs_clinical.conditions is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint conditions_times_finite on hacs_clinical.conditions is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 comment on constraint conditions_onset_period_per_1 on hacs_clinical.conditions is 'It does not end before it starts, where both are complete dates (FHIR per-1)';
 comment on constraint conditions_abatement_period_per_1 on hacs_clinical.conditions is 'It does not end before it starts, where both are complete dates (FHIR per-1)';
 comment on constraint conditions_onset_choice on hacs_clinical.conditions is 'At most one form of Condition.onset (FHIR Condition.onset[x])';
@@ -183,8 +189,7 @@ create index if not exists conditions_encounter_id_idx on hacs_clinical.conditio
 
 create or replace trigger conditions_touch_updated_at
     before update on hacs_clinical.conditions
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 -------------------------------------------------------------------------------------------------------------------
 -- Medications: the products that requests refer to.
@@ -232,9 +237,12 @@ create table if not exists hacs_clinical.medications (
     typical_cost text,
     alternatives hacs_core.texts not null default '{}',
     extra jsonb not null default '{}' constraint medications_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
+    constraint medications_id_form check (hacs_core.is_id(id)),
     constraint medications_times_finite check (
-        isfinite(created_at) and isfinite(updated_at) and isfinite(expiration_date)
+        least(created_at, updated_at, expiration_date) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at, expiration_date) < '10000-01-01 00:00+00'
     )
 );
 
@@ -273,13 +281,14 @@ comment on column hacs_clinical.medications.storage_requirements is 'How the pro
 comment on column hacs_clinical.medications.typical_cost is 'Usual price as free text with its currency and basis, such as per pack; informative, not for billing';
 comment on column hacs_clinical.medications.alternatives is 'Names of other drugs that could be used instead, for shortages, cost or intolerance; one per entry';
 comment on column hacs_clinical.medications.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_clinical.medications.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 
-comment on constraint medications_times_finite on hacs_clinical.medications is 'Infinity is not a date';
+comment on constraint medications_id_form on hacs_clinical.medications is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint medications_times_finite on hacs_clinical.medications is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 
 create or replace trigger medications_touch_updated_at
     before update on hacs_clinical.medications
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 -------------------------------------------------------------------------------------------------------------------
 -- Medication requests: prescriptions and orders.
@@ -372,20 +381,24 @@ create table if not exists hacs_clinical.medication_requests (
     monitoring_schedule text,
     extra jsonb not null default '{}'
         constraint medication_requests_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
     patient_id text generated always as (hacs_core.reference_id(subject, 'Patient')) stored
-        constraint medication_requests_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+        constraint medication_requests_patient_id_fkey references hacs_core.patients deferrable initially immediate,
     encounter_id text generated always as (hacs_core.reference_id(encounter, 'Encounter')) stored
-        constraint medication_requests_encounter_id_fkey references hacs_core.encounters on delete restrict deferrable initially immediate,
+        constraint medication_requests_encounter_id_fkey references hacs_core.encounters deferrable initially immediate,
     medication_id text generated always as (hacs_core.reference_id(medication_reference, 'Medication')) stored
-        constraint medication_requests_medication_id_fkey references hacs_clinical.medications on delete restrict deferrable initially immediate,
+        constraint medication_requests_medication_id_fkey references hacs_clinical.medications deferrable initially immediate,
     prior_prescription_id text generated always as (hacs_core.reference_id(prior_prescription, 'MedicationRequest')) stored
-        constraint medication_requests_prior_prescription_id_fkey references hacs_clinical.medication_requests on delete restrict deferrable initially immediate,
+        constraint medication_requests_prior_prescription_id_fkey references hacs_clinical.medication_requests deferrable initially immediate,
     performer_organization_id text generated always as (hacs_core.reference_id(performer, 'Organization', bare => false)) stored
-        constraint medication_requests_performer_organization_id_fkey references hacs_core.organizations on delete restrict deferrable initially immediate,
+        constraint medication_requests_performer_organization_id_fkey references hacs_core.organizations deferrable initially immediate,
 
+    constraint medication_requests_id_form check (hacs_core.is_id(id)),
+    constraint medication_requests_prior_prescription_other check (prior_prescription_id <> id),
     constraint medication_requests_times_finite check (
-        isfinite(created_at) and isfinite(updated_at) and isfinite(authored_on)
+        least(created_at, updated_at, authored_on) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at, authored_on) < '10000-01-01 00:00+00'
     )
 );
 
@@ -453,13 +466,16 @@ comment on column hacs_clinical.medication_requests.therapeutic_goal is 'What th
 comment on column hacs_clinical.medication_requests.monitoring_required is 'True when therapy needs follow-up checks such as drug levels or kidney function';
 comment on column hacs_clinical.medication_requests.monitoring_schedule is 'What to check and how often during therapy, in words; applies when monitoring_required is true';
 comment on column hacs_clinical.medication_requests.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_clinical.medication_requests.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 comment on column hacs_clinical.medication_requests.patient_id is 'Local Patient that subject points to; null where subject is absent or points elsewhere';
 comment on column hacs_clinical.medication_requests.encounter_id is 'Local Encounter that encounter points to; null where encounter is absent or points elsewhere';
 comment on column hacs_clinical.medication_requests.medication_id is 'Local Medication that medication_reference points to; null where medication_reference is absent or points elsewhere';
 comment on column hacs_clinical.medication_requests.prior_prescription_id is 'Local MedicationRequest that prior_prescription points to; null where prior_prescription is absent or points elsewhere';
 comment on column hacs_clinical.medication_requests.performer_organization_id is 'Local Organization that performer points to by a typed reference; null for a bare id, which may be of another kind';
 
-comment on constraint medication_requests_times_finite on hacs_clinical.medication_requests is 'Infinity is not a date';
+comment on constraint medication_requests_id_form on hacs_clinical.medication_requests is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint medication_requests_prior_prescription_other on hacs_clinical.medication_requests is 'A prescription does not follow itself';
+comment on constraint medication_requests_times_finite on hacs_clinical.medication_requests is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 
 create index if not exists medication_requests_patient_id_idx on hacs_clinical.medication_requests (patient_id);
 create index if not exists medication_requests_encounter_id_idx on hacs_clinical.medication_requests (encounter_id) where encounter_id is not null;
@@ -469,8 +485,7 @@ create index if not exists medication_requests_performer_organization_id_idx on 
 
 create or replace trigger medication_requests_touch_updated_at
     before update on hacs_clinical.medication_requests
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 -------------------------------------------------------------------------------------------------------------------
 -- Procedures: what was done to a patient.
@@ -568,18 +583,21 @@ create table if not exists hacs_clinical.procedures (
         constraint procedures_patient_satisfaction_range check (patient_satisfaction between 1 and 10),
     estimated_cost text,
     extra jsonb not null default '{}' constraint procedures_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
     patient_id text generated always as (hacs_core.reference_id(subject, 'Patient')) stored
-        constraint procedures_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+        constraint procedures_patient_id_fkey references hacs_core.patients deferrable initially immediate,
     encounter_id text generated always as (hacs_core.reference_id(encounter, 'Encounter')) stored
-        constraint procedures_encounter_id_fkey references hacs_core.encounters on delete restrict deferrable initially immediate,
+        constraint procedures_encounter_id_fkey references hacs_core.encounters deferrable initially immediate,
     recorder_patient_id text generated always as (hacs_core.reference_id(recorder, 'Patient', bare => false)) stored
-        constraint procedures_recorder_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+        constraint procedures_recorder_patient_id_fkey references hacs_core.patients deferrable initially immediate,
     reported_patient_id text generated always as (hacs_core.reference_id(reported_reference, 'Patient', bare => false)) stored
-        constraint procedures_reported_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+        constraint procedures_reported_patient_id_fkey references hacs_core.patients deferrable initially immediate,
 
+    constraint procedures_id_form check (hacs_core.is_id(id)),
     constraint procedures_times_finite check (
-        isfinite(created_at) and isfinite(updated_at) and isfinite(occurrence_date_time) and isfinite(recorded)
+        least(created_at, updated_at, occurrence_date_time, recorded) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at, occurrence_date_time, recorded) < '10000-01-01 00:00+00'
     ),
     constraint procedures_occurrence_period_per_1 check (hacs_core.is_period(occurrence_period)),
     constraint procedures_occurrence_choice check (
@@ -656,12 +674,14 @@ comment on column hacs_clinical.procedures.consent_obtained is 'True when inform
 comment on column hacs_clinical.procedures.patient_satisfaction is 'Rating by the patient afterwards, whole number from 1 (worst) to 10 (best)';
 comment on column hacs_clinical.procedures.estimated_cost is 'Expected cost as free text with currency; for planning and patient talks, not for billing';
 comment on column hacs_clinical.procedures.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_clinical.procedures.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 comment on column hacs_clinical.procedures.patient_id is 'Local Patient that subject points to; null where subject is absent or points elsewhere';
 comment on column hacs_clinical.procedures.encounter_id is 'Local Encounter that encounter points to; null where encounter is absent or points elsewhere';
 comment on column hacs_clinical.procedures.recorder_patient_id is 'Local Patient that recorder points to by a typed reference; null for a bare id, which may be of another kind';
 comment on column hacs_clinical.procedures.reported_patient_id is 'Local Patient that reported_reference points to by a typed reference; null for a bare id, which may be of another kind';
 
-comment on constraint procedures_times_finite on hacs_clinical.procedures is 'Infinity is not a date';
+comment on constraint procedures_id_form on hacs_clinical.procedures is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint procedures_times_finite on hacs_clinical.procedures is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 comment on constraint procedures_occurrence_period_per_1 on hacs_clinical.procedures is 'It does not end before it starts, where both are complete dates (FHIR per-1)';
 comment on constraint procedures_occurrence_choice on hacs_clinical.procedures is 'At most one form of Procedure.occurrence (FHIR Procedure.occurrence[x])';
 comment on constraint procedures_reported_choice on hacs_clinical.procedures is 'At most one form of Procedure.reported (FHIR Procedure.reported[x])';
@@ -674,8 +694,7 @@ create index if not exists procedures_reported_patient_id_idx on hacs_clinical.p
 
 create or replace trigger procedures_touch_updated_at
     before update on hacs_clinical.procedures
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 -------------------------------------------------------------------------------------------------------------------
 -- Allergies and intolerances.
@@ -730,19 +749,21 @@ create table if not exists hacs_clinical.allergy_intolerances (
     carries_epinephrine boolean,
     extra jsonb not null default '{}'
         constraint allergy_intolerances_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
     patient_id text generated always as (hacs_core.reference_id(patient, 'Patient')) stored
-        constraint allergy_intolerances_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+        constraint allergy_intolerances_patient_id_fkey references hacs_core.patients deferrable initially immediate,
     encounter_id text generated always as (hacs_core.reference_id(encounter, 'Encounter')) stored
-        constraint allergy_intolerances_encounter_id_fkey references hacs_core.encounters on delete restrict deferrable initially immediate,
+        constraint allergy_intolerances_encounter_id_fkey references hacs_core.encounters deferrable initially immediate,
     recorder_patient_id text generated always as (hacs_core.reference_id(recorder, 'Patient', bare => false)) stored
-        constraint allergy_intolerances_recorder_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+        constraint allergy_intolerances_recorder_patient_id_fkey references hacs_core.patients deferrable initially immediate,
     asserter_patient_id text generated always as (hacs_core.reference_id(asserter, 'Patient', bare => false)) stored
-        constraint allergy_intolerances_asserter_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+        constraint allergy_intolerances_asserter_patient_id_fkey references hacs_core.patients deferrable initially immediate,
 
+    constraint allergy_intolerances_id_form check (hacs_core.is_id(id)),
     constraint allergy_intolerances_times_finite check (
-        isfinite(created_at) and isfinite(updated_at) and isfinite(onset_datetime) and isfinite(recorded_date) and
-        isfinite(last_occurrence)
+        least(created_at, updated_at, onset_datetime, recorded_date, last_occurrence) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at, onset_datetime, recorded_date, last_occurrence) < '10000-01-01 00:00+00'
     ),
     constraint allergy_intolerances_onset_period_per_1 check (hacs_core.is_period(onset_period)),
     constraint allergy_intolerances_onset_choice check (
@@ -786,12 +807,14 @@ comment on column hacs_clinical.allergy_intolerances.management_plan is 'How to 
 comment on column hacs_clinical.allergy_intolerances.emergency_action is 'What to do at once when a reaction starts, in words; for caregivers and first responders';
 comment on column hacs_clinical.allergy_intolerances.carries_epinephrine is 'True when the patient keeps an epinephrine auto-injector at hand for emergencies';
 comment on column hacs_clinical.allergy_intolerances.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_clinical.allergy_intolerances.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 comment on column hacs_clinical.allergy_intolerances.patient_id is 'Local Patient that patient points to; null where patient is absent or points elsewhere';
 comment on column hacs_clinical.allergy_intolerances.encounter_id is 'Local Encounter that encounter points to; null where encounter is absent or points elsewhere';
 comment on column hacs_clinical.allergy_intolerances.recorder_patient_id is 'Local Patient that recorder points to by a typed reference; null for a bare id, which may be of another kind';
 comment on column hacs_clinical.allergy_intolerances.asserter_patient_id is 'Local Patient that asserter points to by a typed reference; null for a bare id, which may be of another kind';
 
-comment on constraint allergy_intolerances_times_finite on hacs_clinical.allergy_intolerances is 'Infinity is not a date';
+comment on constraint allergy_intolerances_id_form on hacs_clinical.allergy_intolerances is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint allergy_intolerances_times_finite on hacs_clinical.allergy_intolerances is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 comment on constraint allergy_intolerances_onset_period_per_1 on hacs_clinical.allergy_intolerances is 'It does not end before it starts, where both are complete dates (FHIR per-1)';
 comment on constraint allergy_intolerances_onset_choice on hacs_clinical.allergy_intolerances is 'At most one form of AllergyIntolerance.onset (FHIR AllergyIntolerance.onset[x])';
 
@@ -802,8 +825,7 @@ create index if not exists allergy_intolerances_asserter_patient_id_idx on hacs_
 
 create or replace trigger allergy_intolerances_touch_updated_at
     before update on hacs_clinical.allergy_intolerances
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 -------------------------------------------------------------------------------------------------------------------
 -- Goals: what care is to reach.
@@ -884,14 +906,18 @@ create table if not exists hacs_clinical.goals (
     goal_notes text,
     patient_feedback text,
     extra jsonb not null default '{}' constraint goals_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
     patient_id text generated always as (hacs_core.reference_id(subject, 'Patient', bare => false)) stored,
     source_patient_id text generated always as (hacs_core.reference_id(source, 'Patient', bare => false)) stored
-        constraint goals_source_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+        constraint goals_source_patient_id_fkey references hacs_core.patients deferrable initially immediate,
 
+    constraint goals_id_form check (hacs_core.is_id(id)),
     constraint goals_times_finite check (
-        isfinite(created_at) and isfinite(updated_at) and isfinite(start_date) and isfinite(status_date) and
-        isfinite(target_date) and isfinite(achievement_date)
+        least(created_at, updated_at, start_date, status_date) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at, start_date, status_date) < '10000-01-01 00:00+00'
+        and least(target_date, achievement_date) >= '0001-01-01'
+        and greatest(target_date, achievement_date) < '10000-01-01'
     ),
     constraint goals_description_present check ((description <> '{}') is true),
     constraint goals_start_choice check (num_nonnulls(start_date, start_codeable_concept) <= 1),
@@ -952,10 +978,12 @@ comment on column hacs_clinical.goals.lessons_learned is 'What worked and what d
 comment on column hacs_clinical.goals.goal_notes is 'Plain-text remarks in one piece, without author or time; a short form of note';
 comment on column hacs_clinical.goals.patient_feedback is 'What the patient says about the goal and the progress, as plain text';
 comment on column hacs_clinical.goals.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_clinical.goals.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 comment on column hacs_clinical.goals.patient_id is 'Patient that subject names by a typed reference, for look-ups; not checked, since subject may also be an organization';
 comment on column hacs_clinical.goals.source_patient_id is 'Local Patient that source points to by a typed reference; null for a bare id, which may be of another kind';
 
-comment on constraint goals_times_finite on hacs_clinical.goals is 'Infinity is not a date';
+comment on constraint goals_id_form on hacs_clinical.goals is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint goals_times_finite on hacs_clinical.goals is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 comment on constraint goals_description_present on hacs_clinical.goals is 'A goal says what is to be reached: its description is an object with content (FHIR Goal.description, 1..1)';
 comment on constraint goals_start_choice on hacs_clinical.goals is 'At most one form of Goal.start (FHIR Goal.start[x])';
 comment on constraint goals_gol_1 on hacs_clinical.goals is 'A target with a detail names what it measures (FHIR gol-1)';
@@ -965,8 +993,7 @@ create index if not exists goals_source_patient_id_idx on hacs_clinical.goals (s
 
 create or replace trigger goals_touch_updated_at
     before update on hacs_clinical.goals
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 -------------------------------------------------------------------------------------------------------------------
 -- Service requests: orders of diagnostics, therapy and referrals.
@@ -1048,14 +1075,17 @@ create table if not exists hacs_clinical.service_requests (
     contraindications hacs_core.texts,
     expected_outcomes hacs_core.texts,
     extra jsonb not null default '{}' constraint service_requests_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
     patient_id text generated always as (hacs_core.reference_id(subject, 'Patient')) stored
-        constraint service_requests_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+        constraint service_requests_patient_id_fkey references hacs_core.patients deferrable initially immediate,
     encounter_id text generated always as (hacs_core.reference_id(encounter, 'Encounter')) stored
-        constraint service_requests_encounter_id_fkey references hacs_core.encounters on delete restrict deferrable initially immediate,
+        constraint service_requests_encounter_id_fkey references hacs_core.encounters deferrable initially immediate,
 
+    constraint service_requests_id_form check (hacs_core.is_id(id)),
     constraint service_requests_times_finite check (
-        isfinite(created_at) and isfinite(updated_at) and isfinite(occurrence_date_time) and isfinite(authored_on)
+        least(created_at, updated_at, occurrence_date_time, authored_on) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at, occurrence_date_time, authored_on) < '10000-01-01 00:00+00'
     ),
     constraint service_requests_occurrence_period_per_1 check (hacs_core.is_period(occurrence_period)),
     constraint service_requests_occurrence_choice check (
@@ -1124,10 +1154,12 @@ comment on column hacs_clinical.service_requests.requires_authorization is 'True
 comment on column hacs_clinical.service_requests.contraindications is 'Known reasons against doing the service in this patient, plain text, one per entry';
 comment on column hacs_clinical.service_requests.expected_outcomes is 'Results hoped for from the service, plain text, one per entry';
 comment on column hacs_clinical.service_requests.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_clinical.service_requests.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 comment on column hacs_clinical.service_requests.patient_id is 'Local Patient that subject points to; null where subject is absent or points elsewhere';
 comment on column hacs_clinical.service_requests.encounter_id is 'Local Encounter that encounter points to; null where encounter is absent or points elsewhere';
 
-comment on constraint service_requests_times_finite on hacs_clinical.service_requests is 'Infinity is not a date';
+comment on constraint service_requests_id_form on hacs_clinical.service_requests is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint service_requests_times_finite on hacs_clinical.service_requests is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 comment on constraint service_requests_occurrence_period_per_1 on hacs_clinical.service_requests is 'It does not end before it starts, where both are complete dates (FHIR per-1)';
 comment on constraint service_requests_occurrence_choice on hacs_clinical.service_requests is 'At most one form of ServiceRequest.occurrence (FHIR ServiceRequest.occurrence[x])';
 comment on constraint service_requests_quantity_choice on hacs_clinical.service_requests is 'At most one form of ServiceRequest.quantity (FHIR ServiceRequest.quantity[x])';
@@ -1140,8 +1172,7 @@ create index if not exists service_requests_encounter_id_idx on hacs_clinical.se
 
 create or replace trigger service_requests_touch_updated_at
     before update on hacs_clinical.service_requests
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 -------------------------------------------------------------------------------------------------------------------
 -- Health of relatives.
@@ -1203,13 +1234,15 @@ create table if not exists hacs_clinical.family_member_history (
     summary_description text,
     extra jsonb not null default '{}'
         constraint family_member_history_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
     patient_id text generated always as (hacs_core.reference_id(patient, 'Patient')) stored
-        constraint family_member_history_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+        constraint family_member_history_patient_id_fkey references hacs_core.patients deferrable initially immediate,
 
+    constraint family_member_history_id_form check (hacs_core.is_id(id)),
     constraint family_member_history_times_finite check (
-        isfinite(created_at) and isfinite(updated_at) and isfinite(date) and isfinite(born_date) and
-        isfinite(deceased_date)
+        least(created_at, updated_at, date, born_date, deceased_date) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at, date, born_date, deceased_date) < '10000-01-01 00:00+00'
     ),
     constraint family_member_history_born_period_per_1 check (hacs_core.is_period(born_period)),
     constraint family_member_history_age_choice check (num_nonnulls(age_age, age_range, age_string) <= 1),
@@ -1271,9 +1304,11 @@ comment on column hacs_clinical.family_member_history.has_significant_history is
 comment on column hacs_clinical.family_member_history.genetic_risk_factors is 'Inherited risks known or suspected in the relative, plain text, one per entry';
 comment on column hacs_clinical.family_member_history.summary_description is 'Whole history of the relative in a few plain sentences, for quick reading';
 comment on column hacs_clinical.family_member_history.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_clinical.family_member_history.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 comment on column hacs_clinical.family_member_history.patient_id is 'Local Patient that patient points to; null where patient is absent or points elsewhere';
 
-comment on constraint family_member_history_times_finite on hacs_clinical.family_member_history is 'Infinity is not a date';
+comment on constraint family_member_history_id_form on hacs_clinical.family_member_history is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint family_member_history_times_finite on hacs_clinical.family_member_history is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 comment on constraint family_member_history_born_period_per_1 on hacs_clinical.family_member_history is 'It does not end before it starts, where both are complete dates (FHIR per-1)';
 comment on constraint family_member_history_age_choice on hacs_clinical.family_member_history is 'At most one form of FamilyMemberHistory.age (FHIR FamilyMemberHistory.age[x])';
 comment on constraint family_member_history_born_choice on hacs_clinical.family_member_history is 'At most one form of FamilyMemberHistory.born (FHIR FamilyMemberHistory.born[x])';
@@ -1287,8 +1322,7 @@ create index if not exists family_member_history_patient_id_idx on hacs_clinical
 
 create or replace trigger family_member_history_touch_updated_at
     before update on hacs_clinical.family_member_history
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 -------------------------------------------------------------------------------------------------------------------
 -- Risk assessments: predicted outcomes and how likely they are.
@@ -1337,18 +1371,21 @@ create table if not exists hacs_clinical.risk_assessments (
     assessment_confidence text,
     risk_stratification text,
     extra jsonb not null default '{}' constraint risk_assessments_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
     patient_id text generated always as (hacs_core.reference_id(subject, 'Patient')) stored
-        constraint risk_assessments_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+        constraint risk_assessments_patient_id_fkey references hacs_core.patients deferrable initially immediate,
     encounter_id text generated always as (hacs_core.reference_id(encounter, 'Encounter')) stored
-        constraint risk_assessments_encounter_id_fkey references hacs_core.encounters on delete restrict deferrable initially immediate,
+        constraint risk_assessments_encounter_id_fkey references hacs_core.encounters deferrable initially immediate,
     condition_id text generated always as (hacs_core.reference_id(condition, 'Condition')) stored
-        constraint risk_assessments_condition_id_fkey references hacs_clinical.conditions on delete restrict deferrable initially immediate,
+        constraint risk_assessments_condition_id_fkey references hacs_clinical.conditions deferrable initially immediate,
     performer_patient_id text generated always as (hacs_core.reference_id(performer, 'Patient', bare => false)) stored
-        constraint risk_assessments_performer_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+        constraint risk_assessments_performer_patient_id_fkey references hacs_core.patients deferrable initially immediate,
 
+    constraint risk_assessments_id_form check (hacs_core.is_id(id)),
     constraint risk_assessments_times_finite check (
-        isfinite(created_at) and isfinite(updated_at) and isfinite(occurrence_date_time)
+        least(created_at, updated_at, occurrence_date_time) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at, occurrence_date_time) < '10000-01-01 00:00+00'
     ),
     constraint risk_assessments_occurrence_period_per_1 check (hacs_core.is_period(occurrence_period)),
     constraint risk_assessments_occurrence_choice check (num_nonnulls(occurrence_date_time, occurrence_period) <= 1),
@@ -1395,12 +1432,14 @@ comment on column hacs_clinical.risk_assessments.protective_factors is 'Factors 
 comment on column hacs_clinical.risk_assessments.assessment_confidence is 'How sure the assessor is of the estimate, in plain words rather than as a number';
 comment on column hacs_clinical.risk_assessments.risk_stratification is 'Risk group the patient falls into, in plain text, used to plan programmes and intensity of care';
 comment on column hacs_clinical.risk_assessments.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_clinical.risk_assessments.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 comment on column hacs_clinical.risk_assessments.patient_id is 'Local Patient that subject points to; null where subject is absent or points elsewhere';
 comment on column hacs_clinical.risk_assessments.encounter_id is 'Local Encounter that encounter points to; null where encounter is absent or points elsewhere';
 comment on column hacs_clinical.risk_assessments.condition_id is 'Local Condition that condition points to; null where condition is absent or points elsewhere';
 comment on column hacs_clinical.risk_assessments.performer_patient_id is 'Local Patient that performer points to by a typed reference; null for a bare id, which may be of another kind';
 
-comment on constraint risk_assessments_times_finite on hacs_clinical.risk_assessments is 'Infinity is not a date';
+comment on constraint risk_assessments_id_form on hacs_clinical.risk_assessments is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint risk_assessments_times_finite on hacs_clinical.risk_assessments is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 comment on constraint risk_assessments_occurrence_period_per_1 on hacs_clinical.risk_assessments is 'It does not end before it starts, where both are complete dates (FHIR per-1)';
 comment on constraint risk_assessments_occurrence_choice on hacs_clinical.risk_assessments is 'At most one form of RiskAssessment.occurrence (FHIR RiskAssessment.occurrence[x])';
 comment on constraint risk_assessments_ras_1 on hacs_clinical.risk_assessments is 'The bounds of a probability range are percentages in UCUM (FHIR ras-1)';
@@ -1412,5 +1451,4 @@ create index if not exists risk_assessments_performer_patient_id_idx on hacs_cli
 
 create or replace trigger risk_assessments_touch_updated_at
     before update on hacs_clinical.risk_assessments
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();

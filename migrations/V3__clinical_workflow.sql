@@ -93,10 +93,12 @@ create table if not exists hacs_clinical.plan_definitions (
     execution_metadata jsonb not null default '{}'
         constraint plan_definitions_execution_metadata_object check (jsonb_typeof(execution_metadata) = 'object'),
     extra jsonb not null default '{}' constraint plan_definitions_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
+    constraint plan_definitions_id_form check (hacs_core.is_id(id)),
     constraint plan_definitions_times_finite check (
-        isfinite(created_at) and isfinite(updated_at) and isfinite(date) and isfinite(approval_date) and
-        isfinite(last_review_date)
+        least(created_at, updated_at, date, approval_date, last_review_date) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at, date, approval_date, last_review_date) < '10000-01-01 00:00+00'
     ),
     constraint plan_definitions_effective_period_per_1 check (hacs_core.is_period(effective_period)),
     constraint plan_definitions_subject_choice check (
@@ -149,8 +151,10 @@ comment on column hacs_clinical.plan_definitions.action is 'Steps of the plan wi
 comment on column hacs_clinical.plan_definitions.agent_context is 'Working context that an AI agent keeps with the plan, such as reasoning notes or session data; HACS addition';
 comment on column hacs_clinical.plan_definitions.execution_metadata is 'Technical data on running the plan in a workflow engine, such as run settings or timings; HACS addition';
 comment on column hacs_clinical.plan_definitions.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_clinical.plan_definitions.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 
-comment on constraint plan_definitions_times_finite on hacs_clinical.plan_definitions is 'Infinity is not a date';
+comment on constraint plan_definitions_id_form on hacs_clinical.plan_definitions is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint plan_definitions_times_finite on hacs_clinical.plan_definitions is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 comment on constraint plan_definitions_effective_period_per_1 on hacs_clinical.plan_definitions is 'It does not end before it starts, where both are complete dates (FHIR per-1)';
 comment on constraint plan_definitions_subject_choice on hacs_clinical.plan_definitions is 'At most one form of PlanDefinition.subject (FHIR PlanDefinition.subject[x])';
 comment on constraint plan_definitions_pld_0 on hacs_clinical.plan_definitions is 'Each input of an action, at any depth, is a requirement or related data, one of the two (FHIR pld-0 in R5)';
@@ -158,8 +162,7 @@ comment on constraint plan_definitions_pld_1 on hacs_clinical.plan_definitions i
 
 create or replace trigger plan_definitions_touch_updated_at
     before update on hacs_clinical.plan_definitions
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 -------------------------------------------------------------------------------------------------------------------
 -- Activity definitions: templates of single steps.
@@ -255,13 +258,17 @@ create table if not exists hacs_clinical.activity_definitions (
         constraint activity_definitions_execution_metadata_object check (jsonb_typeof(execution_metadata) = 'object'),
     extra jsonb not null default '{}'
         constraint activity_definitions_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
     product_medication_id text generated always as (hacs_core.reference_id(product_reference, 'Medication')) stored
-        constraint activity_definitions_product_medication_id_fkey references hacs_clinical.medications on delete restrict deferrable initially immediate,
+        constraint activity_definitions_product_medication_id_fkey references hacs_clinical.medications deferrable initially immediate,
 
+    constraint activity_definitions_id_form check (hacs_core.is_id(id)),
     constraint activity_definitions_times_finite check (
-        isfinite(created_at) and isfinite(updated_at) and isfinite(date) and isfinite(approval_date) and
-        isfinite(last_review_date) and isfinite(timing_datetime)
+        least(created_at, updated_at, date, approval_date, last_review_date, timing_datetime) >= '0001-01-01 00:00+00'
+        and greatest(
+            created_at, updated_at, date, approval_date, last_review_date, timing_datetime
+        ) < '10000-01-01 00:00+00'
     ),
     constraint activity_definitions_effective_period_per_1 check (hacs_core.is_period(effective_period)),
     constraint activity_definitions_timing_period_per_1 check (hacs_core.is_period(timing_period)),
@@ -331,9 +338,11 @@ comment on column hacs_clinical.activity_definitions.dynamic_value is 'Path and 
 comment on column hacs_clinical.activity_definitions.agent_context is 'What an AI agent notes while choosing or applying the activity, such as rationale or session data; HACS addition';
 comment on column hacs_clinical.activity_definitions.execution_metadata is 'Runtime details of applying the template, such as engine settings or timings; HACS addition';
 comment on column hacs_clinical.activity_definitions.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_clinical.activity_definitions.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 comment on column hacs_clinical.activity_definitions.product_medication_id is 'Local Medication that product_reference points to; null where product_reference is absent or points elsewhere';
 
-comment on constraint activity_definitions_times_finite on hacs_clinical.activity_definitions is 'Infinity is not a date';
+comment on constraint activity_definitions_id_form on hacs_clinical.activity_definitions is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint activity_definitions_times_finite on hacs_clinical.activity_definitions is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 comment on constraint activity_definitions_effective_period_per_1 on hacs_clinical.activity_definitions is 'It does not end before it starts, where both are complete dates (FHIR per-1)';
 comment on constraint activity_definitions_timing_period_per_1 on hacs_clinical.activity_definitions is 'It does not end before it starts, where both are complete dates (FHIR per-1)';
 comment on constraint activity_definitions_timing_choice on hacs_clinical.activity_definitions is 'At most one form of ActivityDefinition.timing (FHIR ActivityDefinition.timing[x])';
@@ -343,8 +352,7 @@ create index if not exists activity_definitions_product_medication_id_idx on hac
 
 create or replace trigger activity_definitions_touch_updated_at
     before update on hacs_clinical.activity_definitions
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 -------------------------------------------------------------------------------------------------------------------
 -- Libraries: logic, model definitions and other knowledge assets.
@@ -412,10 +420,12 @@ create table if not exists hacs_clinical.libraries (
     execution_metadata jsonb not null default '{}'
         constraint libraries_execution_metadata_object check (jsonb_typeof(execution_metadata) = 'object'),
     extra jsonb not null default '{}' constraint libraries_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
+    constraint libraries_id_form check (hacs_core.is_id(id)),
     constraint libraries_times_finite check (
-        isfinite(created_at) and isfinite(updated_at) and isfinite(date) and isfinite(approval_date) and
-        isfinite(last_review_date)
+        least(created_at, updated_at, date, approval_date, last_review_date) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at, date, approval_date, last_review_date) < '10000-01-01 00:00+00'
     ),
     constraint libraries_effective_period_per_1 check (hacs_core.is_period(effective_period)),
     constraint libraries_subject_choice check (
@@ -471,15 +481,16 @@ comment on column hacs_clinical.libraries.constants is 'Named fixed values used 
 comment on column hacs_clinical.libraries.agent_context is 'Hints and session data that an AI agent attaches when it uses the library; HACS addition';
 comment on column hacs_clinical.libraries.execution_metadata is 'Data on evaluating the logic, such as engine version or run times; HACS addition';
 comment on column hacs_clinical.libraries.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_clinical.libraries.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 
-comment on constraint libraries_times_finite on hacs_clinical.libraries is 'Infinity is not a date';
+comment on constraint libraries_id_form on hacs_clinical.libraries is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint libraries_times_finite on hacs_clinical.libraries is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 comment on constraint libraries_effective_period_per_1 on hacs_clinical.libraries is 'It does not end before it starts, where both are complete dates (FHIR per-1)';
 comment on constraint libraries_subject_choice on hacs_clinical.libraries is 'At most one form of Library.subject (FHIR Library.subject[x])';
 
 create or replace trigger libraries_touch_updated_at
     before update on hacs_clinical.libraries
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 -------------------------------------------------------------------------------------------------------------------
 -- Guidance responses: what decision support answered.
@@ -527,16 +538,19 @@ create table if not exists hacs_clinical.guidance_responses (
         constraint guidance_responses_execution_metadata_object check (jsonb_typeof(execution_metadata) = 'object'),
     extra jsonb not null default '{}'
         constraint guidance_responses_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
     patient_id text generated always as (hacs_core.reference_id(subject, 'Patient')) stored
-        constraint guidance_responses_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+        constraint guidance_responses_patient_id_fkey references hacs_core.patients deferrable initially immediate,
     encounter_id text generated always as (hacs_core.reference_id(encounter, 'Encounter')) stored
-        constraint guidance_responses_encounter_id_fkey references hacs_core.encounters on delete restrict deferrable initially immediate,
+        constraint guidance_responses_encounter_id_fkey references hacs_core.encounters deferrable initially immediate,
     performer_organization_id text generated always as (hacs_core.reference_id(performer, 'Organization', bare => false)) stored
-        constraint guidance_responses_performer_organization_id_fkey references hacs_core.organizations on delete restrict deferrable initially immediate,
+        constraint guidance_responses_performer_organization_id_fkey references hacs_core.organizations deferrable initially immediate,
 
+    constraint guidance_responses_id_form check (hacs_core.is_id(id)),
     constraint guidance_responses_times_finite check (
-        isfinite(created_at) and isfinite(updated_at) and isfinite(occurrence_datetime)
+        least(created_at, updated_at, occurrence_datetime) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at, occurrence_datetime) < '10000-01-01 00:00+00'
     )
 );
 
@@ -569,11 +583,13 @@ comment on column hacs_clinical.guidance_responses.alerts is 'Warnings the clini
 comment on column hacs_clinical.guidance_responses.agent_context is 'Session data and reasoning of the AI agent that asked for or wrote the guidance; HACS addition';
 comment on column hacs_clinical.guidance_responses.execution_metadata is 'Technical trace of the evaluation, such as engine, duration or model version; HACS addition';
 comment on column hacs_clinical.guidance_responses.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_clinical.guidance_responses.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 comment on column hacs_clinical.guidance_responses.patient_id is 'Local Patient that subject points to; null where subject is absent or points elsewhere';
 comment on column hacs_clinical.guidance_responses.encounter_id is 'Local Encounter that encounter points to; null where encounter is absent or points elsewhere';
 comment on column hacs_clinical.guidance_responses.performer_organization_id is 'Local Organization that performer points to by a typed reference; null for a bare id, which may be of another kind';
 
-comment on constraint guidance_responses_times_finite on hacs_clinical.guidance_responses is 'Infinity is not a date';
+comment on constraint guidance_responses_id_form on hacs_clinical.guidance_responses is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint guidance_responses_times_finite on hacs_clinical.guidance_responses is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 
 create index if not exists guidance_responses_patient_id_idx on hacs_clinical.guidance_responses (patient_id) where patient_id is not null;
 create index if not exists guidance_responses_encounter_id_idx on hacs_clinical.guidance_responses (encounter_id) where encounter_id is not null;
@@ -581,8 +597,7 @@ create index if not exists guidance_responses_performer_organization_id_idx on h
 
 create or replace trigger guidance_responses_touch_updated_at
     before update on hacs_clinical.guidance_responses
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 -------------------------------------------------------------------------------------------------------------------
 -- Evidence variables: exposures and outcomes as research defines them.
@@ -639,9 +654,12 @@ create table if not exists hacs_clinical.evidence_variables (
         constraint evidence_variables_agent_context_object check (jsonb_typeof(agent_context) = 'object'),
     extra jsonb not null default '{}'
         constraint evidence_variables_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
+    constraint evidence_variables_id_form check (hacs_core.is_id(id)),
     constraint evidence_variables_times_finite check (
-        isfinite(created_at) and isfinite(updated_at) and isfinite(date)
+        least(created_at, updated_at, date) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at, date) < '10000-01-01 00:00+00'
     )
 );
 
@@ -682,13 +700,14 @@ comment on column hacs_clinical.evidence_variables.measurement_type is 'Plain-te
 comment on column hacs_clinical.evidence_variables.clinical_significance is 'Plain-text remark on why the variable matters for care decisions. Added by HACS';
 comment on column hacs_clinical.evidence_variables.agent_context is 'Free-form JSON settings and working notes that AI agents keep with this variable. Added by HACS';
 comment on column hacs_clinical.evidence_variables.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_clinical.evidence_variables.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 
-comment on constraint evidence_variables_times_finite on hacs_clinical.evidence_variables is 'Infinity is not a date';
+comment on constraint evidence_variables_id_form on hacs_clinical.evidence_variables is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint evidence_variables_times_finite on hacs_clinical.evidence_variables is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 
 create or replace trigger evidence_variables_touch_updated_at
     before update on hacs_clinical.evidence_variables
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 -------------------------------------------------------------------------------------------------------------------
 -- Tasks: work to be done, and by whom.
@@ -755,14 +774,17 @@ create table if not exists hacs_clinical.tasks (
     deliverables hacs_core.texts,
     quality_requirements hacs_core.texts,
     extra jsonb not null default '{}' constraint tasks_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
     patient_id text generated always as (hacs_core.reference_id(for_, 'Patient', bare => false)) stored
-        constraint tasks_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+        constraint tasks_patient_id_fkey references hacs_core.patients deferrable initially immediate,
     encounter_id text generated always as (hacs_core.reference_id(encounter, 'Encounter')) stored
-        constraint tasks_encounter_id_fkey references hacs_core.encounters on delete restrict deferrable initially immediate,
+        constraint tasks_encounter_id_fkey references hacs_core.encounters deferrable initially immediate,
 
+    constraint tasks_id_form check (hacs_core.is_id(id)),
     constraint tasks_times_finite check (
-        isfinite(created_at) and isfinite(updated_at) and isfinite(authored_on) and isfinite(last_modified)
+        least(created_at, updated_at, authored_on, last_modified) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at, authored_on, last_modified) < '10000-01-01 00:00+00'
     ),
     constraint tasks_requested_period_per_1 check (hacs_core.is_period(requested_period)),
     constraint tasks_execution_period_per_1 check (hacs_core.is_period(execution_period)),
@@ -824,10 +846,12 @@ comment on column hacs_clinical.tasks.dependencies is 'Plain list of tasks, usua
 comment on column hacs_clinical.tasks.deliverables is 'Plain-text list of what the assignee is expected to hand over; real results go to output';
 comment on column hacs_clinical.tasks.quality_requirements is 'Plain-text list of acceptance criteria the finished work has to meet';
 comment on column hacs_clinical.tasks.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_clinical.tasks.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 comment on column hacs_clinical.tasks.patient_id is 'Local Patient that for_ points to by a typed reference; null for a bare id, which may be of another kind';
 comment on column hacs_clinical.tasks.encounter_id is 'Local Encounter that encounter points to; null where encounter is absent or points elsewhere';
 
-comment on constraint tasks_times_finite on hacs_clinical.tasks is 'Infinity is not a date';
+comment on constraint tasks_id_form on hacs_clinical.tasks is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint tasks_times_finite on hacs_clinical.tasks is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 comment on constraint tasks_requested_period_per_1 on hacs_clinical.tasks is 'It does not end before it starts, where both are complete dates (FHIR per-1)';
 comment on constraint tasks_execution_period_per_1 on hacs_clinical.tasks is 'It does not end before it starts, where both are complete dates (FHIR per-1)';
 comment on constraint tasks_tsk_1 on hacs_clinical.tasks is 'Only the fulfilment of a given focus can be restricted: code fulfill, focus not empty (FHIR tsk-1 in R5)';
@@ -841,8 +865,7 @@ create index if not exists tasks_encounter_id_idx on hacs_clinical.tasks (encoun
 
 create or replace trigger tasks_touch_updated_at
     before update on hacs_clinical.tasks
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 -------------------------------------------------------------------------------------------------------------------
 -- Appointments: who meets whom, when and why.
@@ -918,17 +941,21 @@ create table if not exists hacs_clinical.appointments (
         constraint appointments_estimated_cost_range check (estimated_cost >= 0 and estimated_cost < 'Infinity'),
     insurance_required boolean,
     extra jsonb not null default '{}' constraint appointments_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
     patient_id text generated always as (hacs_core.reference_id(subject, 'Patient')) stored
-        constraint appointments_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+        constraint appointments_patient_id_fkey references hacs_core.patients deferrable initially immediate,
     previous_appointment_id text generated always as (hacs_core.reference_id(previous_appointment, 'Appointment')) stored
-        constraint appointments_previous_appointment_id_fkey references hacs_clinical.appointments on delete restrict deferrable initially immediate,
+        constraint appointments_previous_appointment_id_fkey references hacs_clinical.appointments deferrable initially immediate,
     originating_appointment_id text generated always as (hacs_core.reference_id(originating_appointment, 'Appointment')) stored
-        constraint appointments_originating_appointment_id_fkey references hacs_clinical.appointments on delete restrict deferrable initially immediate,
+        constraint appointments_originating_appointment_id_fkey references hacs_clinical.appointments deferrable initially immediate,
 
+    constraint appointments_id_form check (hacs_core.is_id(id)),
+    constraint appointments_previous_appointment_other check (previous_appointment_id <> id),
+    constraint appointments_originating_appointment_other check (originating_appointment_id <> id),
     constraint appointments_times_finite check (
-        isfinite(created_at) and isfinite(updated_at) and isfinite(start) and isfinite("end") and isfinite(created)
-        and isfinite(cancellation_date)
+        least(created_at, updated_at, start, "end", created, cancellation_date) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at, start, "end", created, cancellation_date) < '10000-01-01 00:00+00'
     ),
     constraint appointments_app_1 check (
         participant @@ '!exists($[*] ? (!exists(@.type[*] ? (@ != null)) && !exists(@.actor.*)))'
@@ -994,11 +1021,15 @@ comment on column hacs_clinical.appointments.can_reschedule is 'True when the bo
 comment on column hacs_clinical.appointments.estimated_cost is 'Expected price of the visit, 0 or more; the currency is not stored. Added by HACS';
 comment on column hacs_clinical.appointments.insurance_required is 'True when insurance cover must be shown or checked before the visit. Added by HACS';
 comment on column hacs_clinical.appointments.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_clinical.appointments.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 comment on column hacs_clinical.appointments.patient_id is 'Local Patient that subject points to; null where subject is absent or points elsewhere';
 comment on column hacs_clinical.appointments.previous_appointment_id is 'Local Appointment that previous_appointment points to; null where previous_appointment is absent or points elsewhere';
 comment on column hacs_clinical.appointments.originating_appointment_id is 'Local Appointment that originating_appointment points to; null where originating_appointment is absent or points elsewhere';
 
-comment on constraint appointments_times_finite on hacs_clinical.appointments is 'Infinity is not a date';
+comment on constraint appointments_id_form on hacs_clinical.appointments is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint appointments_previous_appointment_other on hacs_clinical.appointments is 'An appointment does not follow itself';
+comment on constraint appointments_originating_appointment_other on hacs_clinical.appointments is 'An appointment does not come from itself';
+comment on constraint appointments_times_finite on hacs_clinical.appointments is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 comment on constraint appointments_app_1 on hacs_clinical.appointments is 'Every participant has a type or an actor, and empty ones do not count (FHIR app-1)';
 comment on constraint appointments_app_2 on hacs_clinical.appointments is 'Start and end are both given or both missing (FHIR app-2)';
 comment on constraint appointments_app_3 on hacs_clinical.appointments is 'Only a proposed, cancelled or waitlisted appointment has no time yet (FHIR app-3)';
@@ -1014,8 +1045,7 @@ create index if not exists appointments_originating_appointment_id_idx on hacs_c
 
 create or replace trigger appointments_touch_updated_at
     before update on hacs_clinical.appointments
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 -------------------------------------------------------------------------------------------------------------------
 -- Encounters are older than appointments: their reference can only be tied now.
@@ -1025,7 +1055,7 @@ do $$
 begin
     alter table hacs_core.encounters
         add constraint encounters_appointment_id_fkey foreign key (appointment_id)
-        references hacs_clinical.appointments on delete restrict deferrable initially immediate;
+        references hacs_clinical.appointments deferrable initially immediate;
 exception
     when duplicate_object then null;
 end

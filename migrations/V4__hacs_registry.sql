@@ -16,9 +16,12 @@ create table if not exists hacs_registry.knowledge_items (
     metadata jsonb not null default '{}'
         constraint knowledge_items_metadata_object check (jsonb_typeof(metadata) = 'object'),
     extra jsonb not null default '{}' constraint knowledge_items_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
+    constraint knowledge_items_id_form check (hacs_core.is_id(id)),
     constraint knowledge_items_times_finite check (
-        isfinite(created_at) and isfinite(updated_at)
+        least(created_at, updated_at) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at) < '10000-01-01 00:00+00'
     ),
     constraint knowledge_items_embedding_numbers check (
         coalesce(array_ndims(embedding), 1) = 1
@@ -39,16 +42,17 @@ comment on column hacs_registry.knowledge_items.embedding is 'Vector of content 
 comment on column hacs_registry.knowledge_items.source is 'Origin of the passage, such as a URL or file path, so that answers can cite it';
 comment on column hacs_registry.knowledge_items.metadata is 'Free-form facts about the passage, such as author or creation date, for filtering and display';
 comment on column hacs_registry.knowledge_items.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_registry.knowledge_items.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 
-comment on constraint knowledge_items_times_finite on hacs_registry.knowledge_items is 'Infinity is not a date';
+comment on constraint knowledge_items_id_form on hacs_registry.knowledge_items is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint knowledge_items_times_finite on hacs_registry.knowledge_items is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 comment on constraint knowledge_items_embedding_numbers on hacs_registry.knowledge_items is 'A flat list of finite numbers, of any length';
 
 create index if not exists knowledge_items_metadata_idx on hacs_registry.knowledge_items using gin (metadata jsonb_path_ops);
 
 create or replace trigger knowledge_items_touch_updated_at
     before update on hacs_registry.knowledge_items
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 -------------------------------------------------------------------------------------------------------------------
 -- Templates: forms, prompts and documents to be filled in. They have no HACS model; a name may have several versions.
@@ -69,7 +73,11 @@ create table if not exists hacs_registry.templates (
     updated_at timestamptz not null default now(),
 
     constraint templates_name_version_key unique (name, version),
-    constraint templates_times_finite check (isfinite(created_at) and isfinite(updated_at))
+    constraint templates_id_form check (hacs_core.is_id(id)),
+    constraint templates_times_finite check (
+        least(created_at, updated_at) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at) < '10000-01-01 00:00+00'
+    )
 );
 
 comment on table hacs_registry.templates is 'One row is one version of a reusable template';
@@ -86,7 +94,8 @@ comment on column hacs_registry.templates.created_at is 'When this version was s
 comment on column hacs_registry.templates.updated_at is 'When it was last changed; an UPDATE that does not set it gets the current time';
 
 comment on constraint templates_name_present on hacs_registry.templates is 'The name is not blank';
-comment on constraint templates_times_finite on hacs_registry.templates is 'Infinity is not a date';
+comment on constraint templates_id_form on hacs_registry.templates is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint templates_times_finite on hacs_registry.templates is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 
 create or replace trigger templates_touch_updated_at
     before update on hacs_registry.templates

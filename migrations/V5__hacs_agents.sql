@@ -19,9 +19,12 @@ create table if not exists hacs_agents.memories (
     metadata jsonb not null default '{}'
         constraint memories_metadata_object check (jsonb_typeof(metadata) = 'object'),
     extra jsonb not null default '{}' constraint memories_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
+    constraint memories_id_form check (hacs_core.is_id(id)),
     constraint memories_times_finite check (
-        isfinite(created_at) and isfinite(updated_at) and isfinite(last_accessed)
+        least(created_at, updated_at, last_accessed) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at, last_accessed) < '10000-01-01 00:00+00'
     )
 );
 
@@ -37,15 +40,16 @@ comment on column hacs_agents.memories.importance is 'Weight of the memory as a 
 comment on column hacs_agents.memories.last_accessed is 'UTC instant at which the memory was last recalled; null if never, old ones may be pruned';
 comment on column hacs_agents.memories.metadata is 'Free key-value details about the memory, e.g. its origin, beyond the fixed columns';
 comment on column hacs_agents.memories.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_agents.memories.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 
-comment on constraint memories_times_finite on hacs_agents.memories is 'Infinity is not a date';
+comment on constraint memories_id_form on hacs_agents.memories is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint memories_times_finite on hacs_agents.memories is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 
 create index if not exists memories_actor_id_idx on hacs_agents.memories (actor_id, importance desc, created_at desc);
 
 create or replace trigger memories_touch_updated_at
     before update on hacs_agents.memories
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 -------------------------------------------------------------------------------------------------------------------
 -- Messages between agents and people.
@@ -97,16 +101,21 @@ create table if not exists hacs_agents.messages (
         constraint messages_metadata_object check (jsonb_typeof(metadata) = 'object'),
     patient_id text,
     extra jsonb not null default '{}' constraint messages_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
     local_patient_id text generated always as (hacs_core.reference_id(patient_id, 'Patient')) stored
-        constraint messages_local_patient_id_fkey references hacs_core.patients on delete restrict deferrable initially immediate,
+        constraint messages_local_patient_id_fkey references hacs_core.patients deferrable initially immediate,
     parent_id text generated always as (hacs_core.reference_id(parent_message_id, 'AgentMessage')) stored
-        constraint messages_parent_id_fkey references hacs_agents.messages on delete restrict deferrable initially immediate,
+        constraint messages_parent_id_fkey references hacs_agents.messages deferrable initially immediate,
     in_reply_to_id text generated always as (hacs_core.reference_id(in_reply_to, 'AgentMessage')) stored
-        constraint messages_in_reply_to_id_fkey references hacs_agents.messages on delete restrict deferrable initially immediate,
+        constraint messages_in_reply_to_id_fkey references hacs_agents.messages deferrable initially immediate,
 
+    constraint messages_id_form check (hacs_core.is_id(id)),
+    constraint messages_parent_other check (parent_id <> id),
+    constraint messages_in_reply_to_other check (in_reply_to_id <> id),
     constraint messages_times_finite check (
-        isfinite(created_at) and isfinite(updated_at) and isfinite(response_deadline)
+        least(created_at, updated_at, response_deadline) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at, response_deadline) < '10000-01-01 00:00+00'
     ),
     constraint messages_content_present check (not hacs_core.is_blank(content))
 );
@@ -142,11 +151,15 @@ comment on column hacs_agents.messages.response_deadline is 'UTC instant by whic
 comment on column hacs_agents.messages.metadata is 'Free key-value details for technical use, e.g. channel or model, beyond the fixed columns';
 comment on column hacs_agents.messages.patient_id is 'Bare id of the patient the message concerns; null if it is about no single patient';
 comment on column hacs_agents.messages.extra is 'Top-level keys of the document that have no column of their own';
+comment on column hacs_agents.messages.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 comment on column hacs_agents.messages.local_patient_id is 'Local Patient that patient_id points to; null where patient_id is absent or points elsewhere';
 comment on column hacs_agents.messages.parent_id is 'Local AgentMessage that parent_message_id points to; null where parent_message_id is absent or points elsewhere';
 comment on column hacs_agents.messages.in_reply_to_id is 'Local AgentMessage that in_reply_to points to; null where in_reply_to is absent or points elsewhere';
 
-comment on constraint messages_times_finite on hacs_agents.messages is 'Infinity is not a date';
+comment on constraint messages_id_form on hacs_agents.messages is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint messages_parent_other on hacs_agents.messages is 'A message is not its own parent';
+comment on constraint messages_in_reply_to_other on hacs_agents.messages is 'A message does not answer itself';
+comment on constraint messages_times_finite on hacs_agents.messages is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 comment on constraint messages_content_present on hacs_agents.messages is 'A message says something: its content is not blank';
 
 create index if not exists messages_thread_id_idx on hacs_agents.messages using hash (thread_id);
@@ -158,5 +171,4 @@ create index if not exists messages_in_reply_to_id_idx on hacs_agents.messages (
 
 create or replace trigger messages_touch_updated_at
     before update on hacs_agents.messages
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();

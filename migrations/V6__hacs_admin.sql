@@ -43,7 +43,10 @@ create table if not exists hacs_admin.system_config (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
 
-    constraint system_config_times_finite check (isfinite(created_at) and isfinite(updated_at))
+    constraint system_config_times_finite check (
+        least(created_at, updated_at) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at) < '10000-01-01 00:00+00'
+    )
 );
 
 comment on table hacs_admin.system_config is 'One row is one setting of this HACS database';
@@ -55,7 +58,7 @@ comment on column hacs_admin.system_config.created_at is 'When it was set first'
 comment on column hacs_admin.system_config.updated_at is 'When it was last changed; an UPDATE that does not set it gets the current time';
 
 comment on constraint system_config_key_valid on hacs_admin.system_config is 'Lower-case words joined by dots, such as audit.require_actor';
-comment on constraint system_config_times_finite on hacs_admin.system_config is 'Infinity is not a date';
+comment on constraint system_config_times_finite on hacs_admin.system_config is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 
 create or replace trigger system_config_touch_updated_at
     before update on hacs_admin.system_config

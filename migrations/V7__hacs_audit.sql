@@ -378,7 +378,8 @@ $source$,
         from pg_catalog.pg_attribute as a
         join pg_catalog.pg_type as t on t.oid = a.atttypid
         -- a generated column says nothing that its source does not say
-        where a.attrelid = audited and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+        where a.attrelid = audited and a.attnum > 0 and not a.attisdropped
+            and a.attname <> all (hacs_core.own_columns(audited))
     ) as c;
 end;
 comment on function hacs_audit.trigger_source(regclass, text, text) is 'The body of the audit trigger of a table, for its columns as they are now';
@@ -892,11 +893,7 @@ begin
     end loop;
 
     -- As a document: without the columns that only this database has, and with its unknown keys in their place.
-    generated := array(
-        select a.attname::text
-        from pg_catalog.pg_attribute as a
-        where a.attrelid = to_regclass(format('%I.%I', last_change.schema_name, last_change.table_name)) and a.attgenerated <> ''
-    );
+    generated := hacs_core.own_columns(to_regclass(format('%I.%I', last_change.schema_name, last_change.table_name)));
     return (row_then - generated - 'extra') || coalesce(nullif(row_then -> 'extra', 'null'), '{}');
 end
 $$;

@@ -201,20 +201,46 @@ fn an_update_gets_a_new_time_unless_it_brings_its_own() {
     assert_eq!(without_touch_trigger(&database), [] as [&str; 0]);
 }
 
+/// Tables of resources whose rows are not counted.
+pub fn without_version(database: &Database) -> Vec<String> {
+    let query = "select c.oid::regclass::text from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+        join pg_attribute as r on r.attrelid = c.oid and r.attname = 'resource_type'
+        left join pg_attribute as a on a.attrelid = c.oid and a.attname = 'version_id'
+        left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+        where n.nspname like 'hacs\\_%' and n.nspname <> 'hacs_audit' and c.relkind in ('r', 'p') and (
+            a.atttypid is distinct from 'bigint'::regtype or not a.attnotnull
+            or pg_get_expr(d.adbin, d.adrelid) is distinct from '1' or not exists (
+                select from pg_trigger as t
+                where t.tgrelid = c.oid and t.tgfoid = 'hacs_core.touch_resource'::regproc and t.tgqual is null))";
+    database.client().query(query, &[]).unwrap().iter().map(|row| row.get(0)).collect()
+}
+
 #[test]
-fn a_changed_document_gets_the_next_version() {
+fn every_change_of_a_resource_is_counted_whatever_it_says_of_the_count() {
     let database = Database::migrated();
     let mut client = database.client();
-    client
-        .batch_execute("insert into hacs_core.resources (id, resource_type, data) values ('x', 'CarePlan', '{}')")
-        .unwrap();
-    let version = || database.text("select version from hacs_core.resources");
-    client.batch_execute("update hacs_core.resources set updated_by = 'me'").unwrap();
-    assert_eq!(version(), "1");
-    client.batch_execute("update hacs_core.resources set data = '{\"a\": 1}'").unwrap();
-    assert_eq!(version(), "2");
-    client.batch_execute("update hacs_core.resources set data = '{\"a\": 2}', version = 7").unwrap();
-    assert_eq!(version(), "7");
+    assert_eq!(without_version(&database), [] as [&str; 0]);
+    let mut check = |table: &str, insert: &str, updates: [&str; 4]| {
+        client.batch_execute(insert).unwrap();
+        let version = || database.text(&format!("select version_id from {table}"));
+        assert_eq!(version(), "1");
+        for (update, expected) in updates.iter().zip(["2", "3", "4", "5"]) {
+            client.batch_execute(&format!("update {table} set {update}")).unwrap();
+            assert_eq!(version(), expected, "{table} {update}");
+        }
+    };
+    check(
+        "hacs_core.resources",
+        "insert into hacs_core.resources (id, resource_type, data) values ('x', 'CarePlan', '{}')",
+        ["updated_by = 'me'", "data = '{\"a\": 6.0}'", "data = '{\"a\": 6.00}'", "version_id = 70"],
+    );
+    check(
+        "hacs_core.patients",
+        "insert into hacs_core.patients (id, full_name) values ('x', 'X')",
+        ["family = 'F'", "updated_at = '2020-01-01Z'", "family = 'G', updated_at = '2021-01-01Z'", "version_id = 70"],
+    );
+    let listed = "select count(*) from hacs_audit.resource_changes where 'version_id' = any (changed_fields)";
+    assert_eq!(database.text(listed), "0");
 }
 
 /// Objects on which somebody other than the owner has a right.
@@ -250,6 +276,7 @@ pub fn keeps_the_conventions(database: &Database) {
     assert_eq!(without_comment(database), none);
     assert_eq!(open_functions(database), none);
     assert_eq!(without_touch_trigger(database), none);
+    assert_eq!(without_version(database), none);
     assert_eq!(granted(database), none);
     assert_eq!(rules::silent_constraints(database), none);
     assert_eq!(references::loose(database), none);

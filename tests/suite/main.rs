@@ -28,6 +28,7 @@ mod growth;
 mod history;
 mod kills;
 mod legacy;
+mod locales;
 mod manifest;
 mod migrating;
 mod packaging;

@@ -16,18 +16,23 @@ fn a_reference_gives_a_local_id_in_its_local_forms_only() {
         ("a b", Some("a b"), None),
         ("Patient", Some("Patient"), None),
         ("Patient/123/", Some("123"), Some("123")),
-        ("Patient/1#x", None, None),
-        ("Patient/1//2", None, None),
+        ("Patient/1#x", Some("1#x"), Some("1#x")),
+        ("Patient/1//2", Some("1//2"), Some("1//2")),
+        ("Patient/a/b", Some("a/b"), Some("a/b")),
+        ("Patient/a/b/_history/2", Some("a/b"), Some("a/b")),
+        ("Patient//a", Some("/a"), Some("/a")),
+        ("Patient/urn:uuid:0", Some("urn:uuid:0"), Some("urn:uuid:0")),
         ("Patient/1/_history", Some("1"), Some("1")),
-        ("Patient/1/_history/2#x", None, None),
-        ("Patient/1/_hist", None, None),
+        ("Patient/1/_history/2#x", Some("1"), Some("1")),
+        ("Patient/1/_hist", Some("1/_hist"), Some("1/_hist")),
+        ("Patient/_history/2", None, None),
         ("/Patient/1", None, None),
         ("https://example.org/fhir/Patient/123", None, None),
         ("urn:uuid:0", None, None),
         ("Practitioner/123", None, None),
-        ("Patient/123/Observation/4", None, None),
+        ("Patient/123/Observation/4", Some("123/Observation/4"), Some("123/Observation/4")),
         ("Patient?identifier=1", None, None),
-        ("Patient/1?x", None, None),
+        ("Patient/1?x", Some("1?x"), Some("1?x")),
         ("#contained", None, None),
         ("Patient/", None, None),
         ("", None, None),
@@ -94,13 +99,72 @@ pub fn loose(database: &Database) -> Vec<String> {
         from pg_constraint as c
         join pg_namespace as n on n.oid = c.connamespace
         where c.contype = 'f' and n.nspname like 'hacs\\_%' and (
-            not c.condeferrable or c.condeferred or not exists (
+            not c.condeferrable or c.condeferred or c.confdeltype = 'r' or c.confupdtype = 'r' or not exists (
                 select from pg_index as i
                 where i.indrelid = c.conrelid and i.indisvalid
                     and (i.indkey::int2[])[0:cardinality(c.conkey) - 1] @> c.conkey
             )
         )";
     database.client().query(query, &[]).unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+#[test]
+fn every_id_that_is_taken_is_reached_by_a_reference_and_every_other_is_refused() {
+    let database = Database::migrated();
+    let mut client = database.client();
+    let long = "x".repeat(2048);
+    let too_long = "x".repeat(2049);
+    let wide = "é".repeat(1025);
+    let ids =
+        ["a/b", "a?b", "a#b", "a:b", "/a", "a//b", "history", "a b", "a/_hist", "https://example.org/1", " a", &long];
+    for id in ids {
+        let insert = "with p as (insert into hacs_core.patients (id, full_name) values ($1, 'x')) select";
+        client.execute(insert, &[&id]).unwrap_or_else(|error| panic!("{id}: {error:?}"));
+        for end in ["", "/", "/_history", "/_history/7"] {
+            let insert = "insert into hacs_core.observations (subject, value_integer)
+                values ($1, 0) returning patient_id";
+            let reached: Option<String> = client.query_one(insert, &[&format!("Patient/{id}{end}")]).unwrap().get(0);
+            assert_eq!(reached.as_deref(), Some(id), "{end}");
+        }
+    }
+    let refused = [
+        "",
+        " ",
+        "\t\n",
+        "\u{a0}",
+        "a/",
+        "/",
+        "a/_history",
+        "a/_history/1",
+        "a/_history/",
+        "_history",
+        "_history/a",
+        &too_long,
+        &wide,
+    ];
+    for id in refused {
+        let error =
+            client.execute("insert into hacs_core.patients (id, full_name) values ($1, 'x')", &[&id]).unwrap_err();
+        assert_eq!(error.as_db_error().unwrap().constraint(), Some("patients_id_form"), "{id}");
+    }
+}
+
+#[test]
+fn a_bundle_may_replace_a_record_that_others_refer_to() {
+    let database = Database::migrated();
+    let mut client = database.client();
+    client
+        .batch_execute(
+            "insert into hacs_core.patients (id, family) values ('p', 'P');
+             insert into hacs_core.observations (subject, value_integer) values ('Patient/p', 1);
+             begin;
+             set constraints all deferred;
+             delete from hacs_core.patients;
+             insert into hacs_core.patients (id, family) values ('p', 'Q');
+             commit",
+        )
+        .unwrap();
+    assert_eq!(database.text("select family from hacs_core.patients"), "Q");
 }
 
 #[test]
@@ -180,6 +244,51 @@ fn two_sessions_cannot_close_a_circle_between_them() {
         let other = other.join().unwrap().is_ok();
         assert!(committed != other, "{isolation}: {committed} {other}");
     }
+}
+
+#[test]
+fn an_organization_that_is_changed_and_gets_a_child_waits_for_no_other_child() {
+    for isolation in ["read committed", "repeatable read"] {
+        let database = Database::migrated();
+        let (mut first, mut second) = (database.client(), database.client());
+        organizations(&mut first, "insert into hacs_core.organizations (id, name) values ('a', 'A')").unwrap();
+        first.batch_execute(&format!("begin isolation level {isolation}")).unwrap();
+        second.batch_execute(&format!("begin isolation level {isolation}")).unwrap();
+        let child = |id| {
+            format!("insert into hacs_core.organizations (id, name, part_of_organization_id) values ('{id}', 'C', 'a')")
+        };
+        first.batch_execute("update hacs_core.organizations set name = 'B' where id = 'a'").unwrap();
+        // Without a wait: a lock timeout would end one.
+        second.batch_execute("set lock_timeout = '10s'").unwrap();
+        second.batch_execute(&child("c2")).unwrap();
+        first.batch_execute(&child("c1")).unwrap();
+        second.batch_execute("commit").unwrap();
+        first.batch_execute("commit").unwrap();
+    }
+}
+
+#[test]
+fn a_circle_over_a_new_key_or_over_what_is_newer_than_the_transaction_is_refused() {
+    let database = Database::migrated();
+    let mut client = database.client();
+    organizations(&mut client, "insert into hacs_core.organizations (id, name) values ('a', 'A'), ('c', 'C')").unwrap();
+    let keys = "begin; set constraints all deferred;
+        update hacs_core.organizations set part_of_organization_id = 'b' where id = 'c';
+        update hacs_core.organizations set part_of_organization_id = 'c', id = 'b' where id = 'a'; commit";
+    let error = client.batch_execute(keys).unwrap_err();
+    assert_eq!(error.as_db_error().unwrap().constraint(), Some("organizations_part_of_acyclic"));
+    client
+        .batch_execute("rollback; begin isolation level repeatable read; select from hacs_core.organizations")
+        .unwrap();
+    organizations(
+        &mut database.client(),
+        "insert into hacs_core.organizations (id, name, part_of_organization_id) values ('new', 'N', 'a')",
+    )
+    .unwrap();
+    let error = client
+        .batch_execute("update hacs_core.organizations set part_of_organization_id = 'new' where id = 'a'")
+        .unwrap_err();
+    assert!(["23503", "40001"].contains(&error.as_db_error().unwrap().code().code()), "{error:?}");
 }
 
 #[test]

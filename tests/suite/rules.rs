@@ -87,8 +87,15 @@ fn case_by_name(constraint: &Constraint) -> Option<Case> {
         _ if name.ends_with("_valid") => (unchanged, each(&[json!("bogus-value"), json!(""), json!("ACTIVE ")])),
         _ if name.ends_with("_times_finite") => (
             vec![changes(&[("created_at", json!("2024-02-29T23:59:59.999999+14:00"))])],
-            columns.iter().map(|column| changes(&[(column, json!("infinity"))])).collect(),
+            columns
+                .iter()
+                .flat_map(|column| ["infinity", "0044-03-15 BC", "10000-01-01"].map(|value| (column, value)))
+                .map(|(column, value)| changes(&[(column, json!(value))]))
+                .collect(),
         ),
+        _ if name.ends_with("_id_form") => {
+            (each(&[json!("a/b"), json!("x?y")]), each(&[json!(""), json!(" "), json!("a/"), json!("x".repeat(2049))]))
+        }
         _ if name.ends_with("_per_1") => (
             each(&[
                 json!({}),

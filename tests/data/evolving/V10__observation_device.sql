@@ -42,7 +42,7 @@ begin
             add constraint observations_priority_valid check (priority = any ('{routine, urgent, stat}')) not valid,
             add constraint observations_source_known check (source is not null) not valid,
             add constraint observations_device_id_fkey foreign key (device_id) references hacs_core.devices
-                on delete restrict deferrable initially immediate not valid;
+                deferrable initially immediate not valid;
     end if;
 end
 $$;

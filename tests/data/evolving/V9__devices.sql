@@ -9,8 +9,13 @@ create table if not exists hacs_core.devices (
     name text not null,
     serial_number text,
     extra jsonb not null default '{}' constraint devices_extra_object check (jsonb_typeof(extra) = 'object'),
+    version_id bigint not null default 1,
 
-    constraint devices_times_finite check (isfinite(created_at) and isfinite(updated_at)),
+    constraint devices_id_form check (hacs_core.is_id(id)),
+    constraint devices_times_finite check (
+        least(created_at, updated_at) >= '0001-01-01 00:00+00'
+        and greatest(created_at, updated_at) < '10000-01-01 00:00+00'
+    ),
     constraint devices_name_present check (not hacs_core.is_blank(name))
 );
 
@@ -22,12 +27,13 @@ comment on column hacs_core.devices.updated_at is 'When it was last changed; an 
 comment on column hacs_core.devices.name is 'What people call it (FHIR Device.deviceName)';
 comment on column hacs_core.devices.serial_number is 'Number that the maker gave it (FHIR Device.serialNumber)';
 comment on column hacs_core.devices.extra is 'Top-level keys of the document that have no column of their own';
-comment on constraint devices_times_finite on hacs_core.devices is 'Infinity is not a date';
+comment on column hacs_core.devices.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
+comment on constraint devices_id_form on hacs_core.devices is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint devices_times_finite on hacs_core.devices is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 comment on constraint devices_name_present on hacs_core.devices is 'The name is not blank';
 
 create or replace trigger devices_touch_updated_at
     before update on hacs_core.devices
-    for each row when (new.updated_at is not distinct from old.updated_at)
-    execute function hacs_core.touch_updated_at();
+    for each row execute function hacs_core.touch_resource();
 
 select hacs_audit.attach('hacs_core.devices');
