@@ -41,7 +41,7 @@ pub enum Error {
         /// How long this run waited.
         waited: Duration,
         /// Who held the lock at last, where the server could tell.
-        holder: Option<Holder>,
+        holder: Option<Box<Holder>>,
     },
     /// Another session held a table that a migration changes, for too long.
     #[error(
@@ -54,7 +54,7 @@ pub enum Error {
         /// How long this run waited.
         waited: Duration,
         /// The session that has held a lock on HACS's tables longest, where there is one.
-        holder: Option<Holder>,
+        holder: Option<Box<Holder>>,
         /// What the server said at last.
         failure: Failure,
     },

@@ -57,6 +57,7 @@ pub use run::options::{DEFAULT_LOCK_TIMEOUT, Migrations, Options};
 pub use run::pending::{pending, script};
 pub use run::rehearsal::{Lock, Rehearsal, Rehearsed, rehearse};
 pub use run::report::{Applied, Report};
+pub use run::standing::{Reached, Standing};
 pub use schema::difference::{Change, Difference};
 pub use schema::embedded::{HISTORY_TABLE, migrations, runner};
 pub use schema::legacy::Conflict;

@@ -94,7 +94,7 @@ pub enum Command {
         lock_timeout: Duration,
 
         /// How long one statement may take; 0s sets no limit
-        #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+        #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = server_side)]
         statement_timeout: Duration,
 
         /// Run everything in the database, report times, rows and locks, and roll it back
@@ -158,11 +158,19 @@ pub enum Command {
 
 /// Why a value is refused. The libraries' own reasons quote it.
 pub const NO_DURATION: &str = "a time is written as 500ms, 30s, 5m or 1h 30m";
+pub const NOT_COUNTED: &str = "PostgreSQL counts in milliseconds, from 1ms to 24days; 0s sets no limit";
 pub const NO_VERSION: &str = "a version is written as V3";
 pub const NO_NUMBER: &str = "a version is written as 3 here";
 
 fn duration(text: &str) -> Result<Duration, &'static str> {
     humantime::parse_duration(text).map_err(|_| NO_DURATION)
+}
+
+/// A duration that PostgreSQL counts.
+fn server_side(text: &str) -> Result<Duration, &'static str> {
+    let duration = duration(text)?;
+    let is_counted = 1..=u128::from(i32::MAX.unsigned_abs());
+    if duration.is_zero() || is_counted.contains(&duration.as_millis()) { Ok(duration) } else { Err(NOT_COUNTED) }
 }
 
 fn number(text: &str) -> Result<i32, &'static str> {

@@ -9,6 +9,7 @@ use super::args::{Global, LogFormat};
 
 /// Sends the log to standard error.
 pub fn start(global: &Global) {
+    super::signals::speak_json(global.log_format == LogFormat::Json);
     let level = match (global.quiet, global.verbose) {
         (true, _) => "error",
         (false, 0) => "warn",

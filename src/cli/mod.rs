@@ -62,6 +62,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             options.lock_timeout = *lock_timeout;
             options.statement_timeout = *statement_timeout;
             options.stop = signals::stop();
+            options.standing = signals::standing();
             let mut link = connect()?;
             let progress = progress::start(args.global.quiet);
             let text = if *dry_run {

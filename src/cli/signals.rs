@@ -1,31 +1,54 @@
-//! SIGINT and SIGTERM end a run in order: its statement is cancelled, its transaction rolled back.
+//! SIGINT and SIGTERM end a run in order: its statement is cancelled, its transaction rolled back. And they end it in
+//! time: the thread that ends the program waits for nothing but the clock, whatever server, network, disk or terminal do.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use hacs_refinery::Canceller;
+use hacs_refinery::{Canceller, Reached, Standing};
 
 /// The first signal that came; 0 before.
 static RECEIVED: AtomicI32 = AtomicI32::new(0);
 /// Tells the run to stop.
 static STOP: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+/// How far the run is.
+static STANDING: LazyLock<Standing> = LazyLock::new(Standing::default);
 /// What ends the statements of this program's connection, once there is one.
 static CANCELLER: Mutex<Option<Canceller>> = Mutex::new(None);
+/// Whether the log is one of JSON objects.
+static JSON: AtomicBool = AtomicBool::new(false);
 
-/// How often, every fifth of a second, the cancel is sent before the program ends without waiting for the server.
-const CANCELS: u32 = 25;
+/// How long the run may take to end by itself. An engine that stops a container kills it after ten seconds.
+const GRACE: Duration = Duration::from_millis(4500);
+/// How long the last line may take: nobody may be reading it.
+const LAST_LINE: Duration = Duration::from_millis(300);
+/// A cancel between two statements is lost, so it is sent again and again.
+const BETWEEN_CANCELS: Duration = Duration::from_millis(200);
+/// How soon a second signal is seen.
+const TICK: Duration = Duration::from_millis(20);
 
 /// The flag that a signal sets.
 pub fn stop() -> Arc<AtomicBool> {
     STOP.clone()
 }
 
+/// Where the run writes how far it is.
+pub fn standing() -> Standing {
+    STANDING.clone()
+}
+
 /// From now on a signal cancels what this connection does.
 pub fn cancel_with(canceller: Canceller) {
     *CANCELLER.lock().unwrap_or_else(PoisonError::into_inner) = Some(canceller);
+}
+
+/// The last line has the form of the log.
+pub fn speak_json(json: bool) {
+    JSON.store(json, Ordering::Relaxed);
 }
 
 /// 130 after SIGINT, 143 after SIGTERM, as the shell has it.
@@ -41,39 +64,84 @@ fn code(signal: i32) -> u8 {
 }
 
 /// Starts to listen. A second signal ends the program at once: the server rolls back when the connection closes.
-pub fn catch() {
+///
+/// # Errors
+///
+/// Where signals cannot be caught they end the program without waiting for the server.
+pub fn catch() -> std::io::Result<()> {
     #[cfg(unix)]
     {
         use signal_hook::consts::{SIGINT, SIGTERM};
-        match signal_hook::iterator::Signals::new([SIGINT, SIGTERM]) {
-            Ok(mut signals) => drop(thread::spawn(move || signals.forever().for_each(received))),
-            Err(error) => log::warn!("signals end this program without waiting for the server: {error}"),
+        let signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+        thread::Builder::new().spawn(move || watch(signals))?;
+    }
+    Ok(())
+}
+
+/// This thread takes no lock that another keeps, writes nothing, and asks nobody.
+#[cfg(unix)]
+fn watch(mut signals: signal_hook::iterator::Signals) {
+    let Some(first) = signals.forever().next() else { return };
+    let deadline = Instant::now() + GRACE;
+    RECEIVED.store(first, Ordering::Relaxed);
+    STOP.store(true, Ordering::Relaxed);
+    let canceller = CANCELLER.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    // Without a connection there is nothing to roll back.
+    let Some(canceller) = canceller else { end(first, "Nothing was changed.") };
+    aside(move || {
+        loop {
+            canceller.cancel();
+            thread::sleep(BETWEEN_CANCELS);
+        }
+    });
+    aside(move || log::warn!("stopping on signal {first}"));
+    while Instant::now() < deadline {
+        if let Some(again) = signals.pending().next() {
+            end(again, outcome());
+        }
+        thread::sleep(TICK);
+    }
+    end(first, outcome())
+}
+
+/// What can be said without asking the server.
+fn outcome() -> &'static str {
+    match STANDING.reached() {
+        Reached::Nothing => "Nothing was changed: the server rolls back what was not committed.",
+        Reached::Parts => {
+            "A part of the run is done and stays; the next run goes on. hacs-refinery status tells how far it is."
+        }
+        Reached::Complete => "The run is complete; it was its report that could not be written.",
+        _ => {
+            "The run was being committed: the database is either as before or complete. hacs-refinery status tells which."
         }
     }
 }
 
-fn received(signal: i32) {
-    let canceller = CANCELLER.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let repeated = RECEIVED.swap(signal, Ordering::Relaxed) != 0;
-    STOP.store(true, Ordering::Relaxed);
-    // Without a connection there is nothing to roll back.
-    let outcome = match canceller {
-        None => "Nothing was changed.",
-        Some(_) => "The server rolls back what was not committed: hacs-refinery status tells what is there.",
-    };
-    let Some(canceller) = canceller.filter(|_| !repeated) else { end(signal, outcome) };
-    log::warn!("stopping on signal {signal}");
-    // Again and again: a cancel between two statements is lost.
-    thread::spawn(move || {
-        for _ in 0..CANCELS {
-            canceller.cancel();
-            thread::sleep(Duration::from_millis(200));
+/// Says why and ends, within a moment even where standard error takes nothing. No lock of the other threads, no buffer
+/// of theirs and no exit handler of a library is waited for.
+fn end(signal: i32, outcome: &'static str) -> ! {
+    let said = aside(move || {
+        if JSON.load(Ordering::Relaxed) {
+            log::error!("stopped by signal {signal}\n{outcome}");
+        } else {
+            let _ = writeln!(std::io::stderr(), "error: stopped by signal {signal}\n{outcome}");
         }
-        end(signal, outcome)
     });
+    let _ = said.recv_timeout(LAST_LINE);
+    #[cfg(unix)]
+    signal_hook::low_level::exit(code(signal).into());
+    #[cfg(not(unix))]
+    std::process::exit(code(signal).into());
 }
 
-fn end(signal: i32, outcome: &str) -> ! {
-    eprintln!("error: stopped by signal {signal}\n{outcome}");
-    std::process::exit(code(signal).into())
+/// Does something that may never end. The answer comes when it did.
+fn aside(what: impl FnOnce() + Send + 'static) -> Receiver<()> {
+    let (done, ended) = channel();
+    // Without a thread to be had it is left out.
+    let _ = thread::Builder::new().spawn(move || {
+        what();
+        let _ = done.send(());
+    });
+    ended
 }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
-use super::args::{Args, NO_DURATION, NO_NUMBER, NO_VERSION};
+use super::args::{Args, NO_DURATION, NO_NUMBER, NO_VERSION, NOT_COUNTED};
 
 /// Help and version as they are; an error without whatever was typed.
 pub fn told(error: &Error, given: &[OsString]) -> String {
@@ -61,7 +61,7 @@ fn conflict(argument: &str, with: Option<String>) -> String {
 /// Our own reason, if it was our own look at the value that failed.
 fn why(error: &Error) -> String {
     use std::error::Error as _;
-    let reasons = [NO_DURATION, NO_NUMBER, NO_VERSION];
+    let reasons = [NO_DURATION, NO_NUMBER, NO_VERSION, NOT_COUNTED];
     let source = error.source().map(ToString::to_string).unwrap_or_default();
     reasons.into_iter().find(|reason| *reason == source).map(|reason| format!(": {reason}")).unwrap_or_default()
 }

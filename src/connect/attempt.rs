@@ -21,7 +21,34 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const TICK: Duration = Duration::from_millis(1);
 
 /// How to connect once, for no longer than that; where the time is over, there is no answer.
-pub(super) type Dial<C> = dyn Fn(&Config, Option<Connector>, Option<Duration>) -> Option<Result<C, postgres::Error>>;
+pub(super) type Dial<C> = dyn Fn(&Config, Option<Connector>, Option<Duration>) -> Option<Result<C, Unmet>>;
+
+/// Why one attempt failed.
+#[derive(Debug)]
+pub(crate) struct Unmet {
+    failure: Failure,
+    /// Whether the cause may pass by itself.
+    heals: bool,
+}
+
+impl Unmet {
+    pub(super) fn reason(&self) -> String {
+        self.failure.to_string()
+    }
+}
+
+impl From<postgres::Error> for Unmet {
+    fn from(error: postgres::Error) -> Self {
+        Self { failure: Failure::from(&error), heals: heals(&error) }
+    }
+}
+
+impl From<std::io::Error> for Unmet {
+    /// Before there is a connection.
+    fn from(error: std::io::Error) -> Self {
+        Self { failure: Failure::Broken(format!("error connecting to server: {error}")), heals: passes(&error) }
+    }
+}
 
 impl Database {
     /// Bounds each attempt with a host, from the first packet to the end of the authentication. This goes before
@@ -60,14 +87,17 @@ impl Database {
 
     /// The connection, if its session is what is looked for.
     fn only<C: Session>(&self, mut client: C, target: Target) -> Result<C, ConnectError> {
-        target.misses(&mut client).map_or(Ok(client), |failure| Err(self.failed((failure, true))))
+        target.misses(&mut client).map_or(Ok(client), |failure| Err(self.failed(Unmet { failure, heals: true })))
     }
 
     fn connect_to_one<C>(&self, limit: Option<Duration>, dial: &Dial<C>) -> Result<C, ConnectError> {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let mut config = self.config()?;
+        if config.get_user().is_none() {
+            config.user(whoami::username().map_err(|_| ConnectError::NoUser)?);
+        }
         let mode = self.mode()?;
-        let mut met: Option<(Failure, bool)> = None;
+        let mut met: Option<Unmet> = None;
         for attempt in tls::attempts(mode) {
             config.ssl_mode(*attempt);
             log::debug!("connecting to {} with TLS {attempt:?}", self.describe());
@@ -80,29 +110,28 @@ impl Database {
             if let Some(left) = left {
                 config.connect_timeout(left);
             }
-            let error = match dial(&config, connector, left) {
+            let now = match dial(&config, connector, left) {
                 Some(Ok(connection)) => return Ok(connection),
-                Some(Err(error)) => error,
+                Some(Err(unmet)) => unmet,
                 None => {
                     let limit = humantime::format_duration(limit.unwrap_or_default());
                     let failure = Failure::Broken(format!("the server did not let us in within {limit}"));
-                    return Err(self.failed((failure, true)));
+                    return Err(self.failed(Unmet { failure, heals: true }));
                 }
             };
-            let refused = error.as_db_error().is_some();
-            let now = (Failure::from(&error), heals(&error));
+            // Only a line of pg_hba.conf may have something against this way and nothing against the other.
+            let decided = now.failure.sqlstate().is_some_and(|code| code != "28000");
             // What TLS met counts: with prefer it comes first, with allow last.
             met = if mode == SslMode::Allow { Some(now) } else { met.or(Some(now)) };
-            // Only a line of pg_hba.conf may have something against this way and nothing against the other.
-            if refused && error.code().is_some_and(|code| code.code() != "28000") {
+            if decided {
                 break;
             }
         }
-        let nothing = || (Failure::Broken("no attempt was made".to_owned()), false);
+        let nothing = || Unmet { failure: Failure::Broken("no attempt was made".to_owned()), heals: false };
         Err(self.failed(met.unwrap_or_else(nothing)))
     }
 
-    fn failed(&self, (failure, heals): (Failure, bool)) -> ConnectError {
+    fn failed(&self, Unmet { failure, heals }: Unmet) -> ConnectError {
         ConnectError::Failed { server: self.describe(), failure: self.without_settings(failure), heals }
     }
 }
@@ -112,17 +141,20 @@ pub(super) fn client(
     config: &Config,
     connector: Option<Connector>,
     limit: Option<Duration>,
-) -> Option<Result<Client, postgres::Error>> {
+) -> Option<Result<Client, Unmet>> {
     let config = postgres::Config::from(config.clone());
     within(limit, move || match connector {
-        Some(connector) => config.connect(connector),
-        None => config.connect(NoTls),
+        Some(connector) => config.connect(connector).map_err(Unmet::from),
+        None => config.connect(NoTls).map_err(Unmet::from),
     })
 }
 
 /// Runs something that cannot be bounded itself: the connection timeout of rust-postgres ends with the TCP handshake,
 /// and a server that says nothing afterwards would keep us for ever. What is late is left to its own thread.
-fn within<T: Send + 'static>(limit: Option<Duration>, what: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+pub(super) fn within<T: Send + 'static>(
+    limit: Option<Duration>,
+    what: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
     let Some(limit) = limit else { return Some(what()) };
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
@@ -135,6 +167,12 @@ fn within<T: Send + 'static>(limit: Option<Duration>, what: impl FnOnce() -> T +
 fn heals(error: &postgres::Error) -> bool {
     if let Some(db) = error.as_db_error() {
         let code = db.code().code();
+        if code == "08P01" {
+            // PgBouncer says everything with this one, also what passes. What was asked for wrongly does not.
+            let passing =
+                ["cannot connect", "login has been failing", "no more connections", "shutting down", "timeout"];
+            return passing.iter().any(|words| db.message().contains(words));
+        }
         // Shutting down, crashed, starting up; out of memory or connections; a pooler that cannot reach its server.
         return ["57P01", "57P02", "57P03", "53200", "53300", "53400"].contains(&code) || code.starts_with("08");
     }

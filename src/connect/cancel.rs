@@ -1,16 +1,21 @@
 //! Ending a statement from another thread.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use postgres::{Client, NoTls};
 
+use super::attempt::{Unmet, within};
 use super::{Connector, Database, tls};
 use crate::connect::link::{self, Link};
+
+/// How long one attempt to cancel may take.
+const LIMIT: Duration = Duration::from_secs(2);
 
 /// Cancels what a connection is doing, over a connection of its own.
 #[derive(Clone)]
 pub struct Canceller {
-    ask: Arc<dyn Fn(Option<Connector>) -> Result<(), postgres::Error> + Send + Sync>,
+    ask: Arc<dyn Fn(Option<Connector>) -> Result<(), Unmet> + Send + Sync>,
     database: Database,
 }
 
@@ -19,9 +24,13 @@ impl Database {
     #[must_use]
     pub fn canceller(&self, client: &Client) -> Canceller {
         let token = client.cancel_token();
-        let ask = move |connector| match connector {
-            Some(connector) => token.cancel_query(connector),
-            None => token.cancel_query(NoTls),
+        let ask = move |connector| {
+            let token = token.clone();
+            let asked = within(Some(LIMIT), move || match connector {
+                Some(connector) => token.cancel_query(connector),
+                None => token.cancel_query(NoTls),
+            });
+            Ok(asked.unwrap_or(Ok(()))?)
         };
         Canceller { ask: Arc::new(ask), database: self.clone() }
     }
@@ -30,7 +39,10 @@ impl Database {
     #[must_use]
     pub fn link_canceller(&self, link: &Link) -> Canceller {
         let token = link.cancel_token();
-        let ask = move |connector| token.as_ref().map_or(Ok(()), |token| link::cancel(token, connector));
+        let ask = move |connector: Option<Connector>| match &token {
+            Some((token, way)) => link::cancel(token, way, connector.as_ref()),
+            None => Ok(()),
+        };
         Canceller { ask: Arc::new(ask), database: self.clone() }
     }
 }
@@ -42,8 +54,8 @@ impl Canceller {
         let connector =
             tls::mode(&self.database.keywords).and_then(|mode| tls::connector(&self.database.keywords, mode));
         // Without TLS settings that can be used, the connection was made without TLS.
-        if let Err(error) = (self.ask)(connector.ok()) {
-            log::debug!("the running statement could not be cancelled: {error}");
+        if let Err(unmet) = (self.ask)(connector.ok()) {
+            log::debug!("the running statement could not be cancelled: {}", unmet.reason());
         }
     }
 }

@@ -156,23 +156,23 @@ impl Database {
         Ok(seconds.map(Duration::from_secs))
     }
 
+    /// A peer that is gone without a word is noticed within two minutes; the system's own defaults take two hours.
     fn set_timeouts(&self, config: &mut Config) -> Result<(), ConnectError> {
-        if let Some(millis) = self.number("tcp_user_timeout")?.and_then(|millis| u64::try_from(millis).ok()) {
-            config.tcp_user_timeout(Duration::from_millis(millis));
-        }
+        let or =
+            |given: Option<i32>, default| given.map_or(default, |number| u64::try_from(number).unwrap_or_default());
+        config.tcp_user_timeout(Duration::from_millis(or(self.number("tcp_user_timeout")?, 120_000)));
         if let Some(on) = self.number("keepalives")? {
             config.keepalives(on != 0);
         }
         // Zero stands for the system's own.
-        let positive = |time: &Duration| !time.is_zero();
-        if let Some(idle) = self.seconds("keepalives_idle")?.filter(positive) {
-            config.keepalives_idle(idle);
+        if let seconds @ 1.. = or(self.number("keepalives_idle")?, 60) {
+            config.keepalives_idle(Duration::from_secs(seconds));
         }
-        if let Some(interval) = self.seconds("keepalives_interval")?.filter(positive) {
-            config.keepalives_interval(interval);
+        if let seconds @ 1.. = or(self.number("keepalives_interval")?, 10) {
+            config.keepalives_interval(Duration::from_secs(seconds));
         }
-        if let Some(count) = self.number("keepalives_count")?.and_then(|count| u32::try_from(count).ok()) {
-            config.keepalives_retries(count);
+        if let count @ 1.. = or(self.number("keepalives_count")?, 6) {
+            config.keepalives_retries(u32::try_from(count).unwrap_or(u32::MAX));
         }
         Ok(())
     }

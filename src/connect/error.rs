@@ -44,6 +44,12 @@ pub enum ConnectError {
         /// libpq's name that it is nearly.
         meant: Option<&'static str>,
     },
+    /// No user is named, and the system has no name for the one of this process, as in a container with any user id.
+    #[error(
+        "no user is given, and the user id of this process has no name\n\
+         NEXT: Name the role to log in as: in the URL, as in postgresql://role@host/database, or in PGUSER."
+    )]
+    NoUser,
     /// The service file has no such section.
     #[error(
         "no service file defines the service that is asked for; they are ~/.pg_service.conf, or what PGSERVICEFILE \
@@ -122,6 +128,10 @@ fn hint(failure: &Failure, heals: bool) -> &'static str {
         }
         Some("3D000") => "\nHINT: Create the database first: createdb, or create database in psql.",
         Some("42501") => "\nHINT: Let the role in: grant connect on database … to the role.",
+        Some("08P01") => {
+            "\nHINT: A pooler or the server does not take what this connection asks for, such as options=…; leave it out, \
+             or connect to the server itself."
+        }
         Some("53300") => "\nHINT: The server has no free connection; --wait 1m tries again for that long.",
         Some("57P03") => "\nHINT: The server is starting up or shutting down; --wait 1m tries again for that long.",
         Some(_) => "",

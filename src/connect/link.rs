@@ -1,18 +1,14 @@
 //! A connection that the calling thread drives itself, from the first packet to the last.
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::task::Poll;
 use std::time::Duration;
 
-use postgres::{Error, SimpleQueryMessage};
+use postgres::SimpleQueryMessage;
 use refinery::Migration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
-use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{CancelToken, Client, Config, NoTls, Socket};
+use tokio_postgres::{CancelToken, Config};
 
-use crate::connect::Connector;
+use crate::connect::{Connector, Dialed, Unmet, Way, dial};
 use crate::error::Result;
 use crate::inspect::status::{self, Status};
 use crate::inspect::verify::{self, Verification};
@@ -22,24 +18,28 @@ use crate::run::pending;
 use crate::run::rehearsal::{self, Rehearsal};
 use crate::run::report::Report;
 use crate::server::failure::Failure;
-use crate::server::{self, Connection, Session, Transaction};
+use crate::server::{self, Connection, Limit, Session, Transaction};
+
+/// How long an answer to a question is waited for, where no statement timeout says otherwise: a server that was frozen,
+/// or a proxy that lost it, would keep us for ever.
+const ANSWER: Limit = Limit::Answer(Duration::from_secs(300));
+/// How long a goodbye may take.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// A connection of this crate's own, from [`Database::link`](crate::Database::link), for programs that need none
 /// besides.
 ///
 /// A `postgres::Client` cannot be told how long its log-in may last, so that one from
 /// [`Database::connect`](crate::Database::connect) logs in on a thread that can be left behind. That costs a tenth of a
-/// run with nothing to do. A link has a clock of its own.
+/// run with nothing to do. A link has a clock of its own, and a limit to what a server may send before it has let us in.
 ///
 /// It blocks, and must not be used inside an async runtime.
 pub struct Link {
-    // What the client asks travels with the other half, which ends when the client is gone.
-    client: Option<Client>,
-    other_half: Option<OtherHalf>,
+    /// Gone once the connection broke.
+    dialed: Option<Dialed>,
+    limit: Limit,
     runtime: Runtime,
 }
-
-type OtherHalf = Pin<Box<dyn Future<Output = std::result::Result<(), Error>> + Send>>;
 
 impl Link {
     /// Connects, or gives up when the time is over: then there is neither a link nor an error of the server.
@@ -47,27 +47,27 @@ impl Link {
         config: &Config,
         connector: Option<Connector>,
         limit: Option<Duration>,
-    ) -> Option<std::result::Result<Self, Error>> {
-        let runtime = runtime();
-        let connecting = async {
-            match connector {
-                Some(connector) => connect(config, connector).await,
-                None => connect(config, NoTls).await,
-            }
+    ) -> Option<std::result::Result<Self, Unmet>> {
+        let runtime = match runtime() {
+            Ok(runtime) => runtime,
+            Err(error) => return Some(Err(error.into())),
         };
-        let connected = runtime.block_on(async {
+        let connecting = dial(config, connector.as_ref());
+        let dialed = runtime.block_on(async {
             match limit {
                 Some(limit) => timeout(limit, connecting).await.ok(),
                 None => Some(connecting.await),
             }
         });
-        let Some(connected) = connected else {
-            // To drop it would be to wait for the look-up of a name, which nothing can end.
-            runtime.shutdown_background();
-            return None;
-        };
-        let link = |(client, other_half)| Self { client: Some(client), other_half: Some(other_half), runtime };
-        Some(connected.map(link))
+        match dialed {
+            Some(Ok(dialed)) => Some(Ok(Self { dialed: Some(dialed), limit: ANSWER, runtime })),
+            Some(Err(unmet)) => Some(Err(unmet)),
+            None => {
+                // To drop it would be to wait for the look-up of a name, which nothing can end.
+                runtime.shutdown_background();
+                None
+            }
+        }
     }
 
     /// [`migrate`](crate::migrate()) on this connection.
@@ -94,6 +94,7 @@ impl Link {
     ///
     /// Those of [`pending`](crate::pending).
     pub fn pending(&mut self, options: &Options) -> Result<Vec<Migration>> {
+        self.limit = ANSWER;
         pending::read(self, options)
     }
 
@@ -103,6 +104,7 @@ impl Link {
     ///
     /// Those of [`status`](crate::status()).
     pub fn status(&mut self) -> Result<Status> {
+        self.limit = ANSWER;
         status::read(self)
     }
 
@@ -112,31 +114,38 @@ impl Link {
     ///
     /// Those of [`verify`](crate::verify()).
     pub fn verify(&mut self, deep: bool) -> Result<Verification> {
+        self.limit = ANSWER;
         verify::run(self, deep)
     }
 
-    pub(crate) fn cancel_token(&self) -> Option<CancelToken> {
-        self.client.as_ref().map(Client::cancel_token)
+    pub(crate) fn cancel_token(&self) -> Option<(CancelToken, Way)> {
+        self.dialed.as_ref().map(Dialed::cancel_token)
     }
 }
 
 impl Session for Link {
     fn simple_query(&mut self, query: &str) -> std::result::Result<Vec<SimpleQueryMessage>, Failure> {
-        let Some(client) = &self.client else { return Err(Failure::Broken("the connection is closed".into())) };
-        let mut answer = pin!(client.simple_query(query));
-        let other_half = &mut self.other_half;
-        Ok(self.runtime.block_on(poll_fn(|context| {
-            // What breaks the connection is told here; the answer would only say that there is none.
-            if let Some(running) = other_half
-                && let Poll::Ready(ended) = running.as_mut().poll(context)
-            {
-                *other_half = None;
-                if let Err(error) = ended {
-                    return Poll::Ready(Err(error));
-                }
+        let Some(dialed) = &mut self.dialed else { return Err(Failure::Broken("the connection is closed".into())) };
+        let limit = self.limit.of(query);
+        let answer = self.runtime.block_on(async {
+            match limit {
+                Some(limit) => timeout(limit, dialed.ask(query)).await.ok(),
+                None => Some(dialed.ask(query).await),
             }
-            answer.as_mut().poll(context)
-        }))?)
+        });
+        match answer {
+            Some(answer) => Ok(answer?),
+            None => {
+                // Whatever comes later answers no question of ours.
+                self.dialed = None;
+                let limit = humantime::format_duration(limit.unwrap_or_default());
+                Err(Failure::Broken(format!("the server did not answer within {limit}")))
+            }
+        }
+    }
+
+    fn limit(&mut self, limit: Limit) {
+        self.limit = limit;
     }
 }
 
@@ -147,38 +156,19 @@ impl Connection for Link {
 }
 
 impl Drop for Link {
-    /// Says goodbye: a server that finds a connection cut writes it to its log.
     fn drop(&mut self) {
-        self.client = None;
-        if let Some(other_half) = self.other_half.take() {
-            let _ = self.runtime.block_on(other_half);
+        if let Some(dialed) = self.dialed.take() {
+            let _ = self.runtime.block_on(async { timeout(GOODBYE, dialed.close()).await });
         }
     }
 }
 
-async fn connect<T>(config: &Config, tls: T) -> std::result::Result<(Client, OtherHalf), Error>
-where
-    T: MakeTlsConnect<Socket>,
-    T::Stream: Send + 'static,
-{
-    let (client, other_half) = config.connect(tls).await?;
-    Ok((client, Box::pin(other_half)))
-}
-
 /// Ends the statement that a link is waiting for, from another thread.
-pub(crate) fn cancel(token: &CancelToken, connector: Option<Connector>) -> std::result::Result<(), Error> {
-    runtime().block_on(async {
-        match connector {
-            Some(connector) => token.cancel_query(connector).await,
-            None => token.cancel_query(NoTls).await,
-        }
-    })
+pub(crate) fn cancel(token: &CancelToken, way: &Way, connector: Option<&Connector>) -> std::result::Result<(), Unmet> {
+    runtime()?.block_on(way.cancel(token, connector))
 }
 
 /// As the crate postgres makes it.
-fn runtime() -> Runtime {
-    Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap_or_else(|error| panic!("no connection is possible: {error}"))
+fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
 }

@@ -3,6 +3,7 @@
 mod attempt;
 mod cancel;
 mod config;
+mod dial;
 mod error;
 mod files;
 mod keywords;
@@ -10,6 +11,7 @@ pub(crate) mod link;
 mod mistakes;
 mod pairs;
 mod shown;
+mod socket;
 mod source;
 mod target;
 mod tls;
@@ -20,7 +22,9 @@ mod wait;
 use std::str::FromStr;
 use std::time::Duration;
 
+pub(crate) use attempt::Unmet;
 pub use cancel::Canceller;
+pub(crate) use dial::{Dialed, Way, dial};
 pub use error::ConnectError;
 use keywords::Keywords;
 pub(crate) use tls::Connector;

@@ -10,6 +10,7 @@ use native_tls::{Certificate, Identity, Protocol, TlsConnector, TlsConnectorBuil
 use postgres::Socket;
 use postgres::tls::{MakeTlsConnect, TlsConnect};
 use postgres_native_tls::TlsStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::keywords::Keywords;
 use super::{ConnectError, files, shown};
@@ -73,13 +74,20 @@ pub(crate) fn mode(keywords: &Keywords) -> Result<SslMode, ConnectError> {
 #[derive(Clone)]
 pub(crate) struct Connector(Arc<TlsConnectorBuilder>);
 
+impl Connector {
+    /// For a server of that name.
+    pub(super) fn handshake(&self, domain: &str) -> Handshake {
+        Handshake { settings: self.0.clone(), domain: domain.to_owned() }
+    }
+}
+
 impl MakeTlsConnect<Socket> for Connector {
     type Stream = TlsStream<Socket>;
     type TlsConnect = Handshake;
     type Error = native_tls::Error;
 
     fn make_tls_connect(&mut self, domain: &str) -> Result<Handshake, native_tls::Error> {
-        Ok(Handshake { settings: self.0.clone(), domain: domain.to_owned() })
+        Ok(self.handshake(domain))
     }
 }
 
@@ -89,12 +97,15 @@ pub(crate) struct Handshake {
     domain: String,
 }
 
-impl TlsConnect<Socket> for Handshake {
-    type Stream = TlsStream<Socket>;
+impl<S> TlsConnect<S> for Handshake
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    type Stream = TlsStream<S>;
     type Error = native_tls::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Stream, native_tls::Error>> + Send>>;
 
-    fn connect(self, stream: Socket) -> Self::Future {
+    fn connect(self, stream: S) -> Self::Future {
         Box::pin(async move {
             let connector = self.settings.build()?;
             postgres_native_tls::TlsConnector::new(connector, &self.domain).connect(stream).await

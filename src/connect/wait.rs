@@ -10,6 +10,9 @@ use super::{ConnectError, Database};
 use crate::connect::link::Link;
 use crate::server::Session;
 
+/// As good as without end.
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 impl Database {
     /// Connects, and tries again for that long while what stands in the way can heal: a server that is not started,
     /// starts up, shuts down or has too many connections; a name that is not known yet. Each new reason is logged.
@@ -34,7 +37,8 @@ impl Database {
         if limit.is_zero() {
             return self.attempt(None, dial);
         }
-        let deadline = Instant::now() + limit;
+        let now = Instant::now();
+        let deadline = now.checked_add(limit).unwrap_or_else(|| now + FOR_EVER);
         let mut pause = Duration::from_millis(50);
         let mut told = String::new();
         loop {

@@ -100,7 +100,8 @@ pub(crate) const QUERY: &str = "select version, name, applied_on, checksum from 
 
 /// Reads a row of [`QUERY`].
 pub(crate) fn parse(row: &SimpleQueryRow) -> Result<Record, HistoryError> {
-    let text = |column: &'static str| row.get(column);
+    // What cannot be read is as good as nothing.
+    let text = |column: &'static str| row.try_get(column).ok().flatten();
     let corrupt = |column: &'static str| HistoryError::Corrupt {
         version: text("version").unwrap_or("null").to_owned(),
         column,

@@ -40,7 +40,9 @@ pub(crate) enum Scope {
 pub struct Holder {
     /// Process id of the session on the server.
     pub pid: String,
-    /// Its `application_name`.
+    /// The role that logged in.
+    pub role: String,
+    /// Its `application_name`, where this role may see it.
     pub application: String,
     /// Since when its transaction runs, or else the session.
     pub since: String,
@@ -49,13 +51,13 @@ pub struct Holder {
 impl From<&SimpleQueryRow> for Holder {
     fn from(row: &SimpleQueryRow) -> Self {
         let text = |column| row.get(column).unwrap_or_default().to_owned();
-        Self { pid: text("pid"), application: text("application"), since: text("since") }
+        Self { pid: text("pid"), role: text("role"), application: text("application"), since: text("since") }
     }
 }
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "held by process {} ({}) since {}", self.pid, self.application, self.since)
+        write!(f, "held by process {} of role {} ({}) since {}", self.pid, self.role, self.application, self.since)
     }
 }
 
@@ -87,7 +89,7 @@ pub(crate) fn acquire(client: &mut dyn Session, scope: Scope, options: &Options,
     while !try_lock(client, scope)? {
         let holder = holder(client)?;
         if patience.left().is_zero() {
-            return Err(Error::Locked { waited: options.lock_timeout, holder });
+            return Err(Error::Locked { waited: options.lock_timeout, holder: holder.map(Box::new) });
         }
         if holder.is_some() && holder != told {
             log::warn!(
@@ -113,7 +115,7 @@ fn try_lock(client: &mut dyn Session, scope: Scope) -> Result<bool> {
 fn holder(client: &mut dyn Session) -> Result<Option<Holder>> {
     let query = format!(
         "set local search_path = pg_catalog, pg_temp;
-         select l.pid, coalesce(nullif(a.application_name, ''), 'unnamed') as application,
+         select l.pid, coalesce(a.usename::text, 'unknown') as role, coalesce(nullif(a.application_name, ''), 'unnamed') as application,
              coalesce(date_trunc('second', coalesce(a.xact_start, a.backend_start))::text, 'unknown') as since
          from pg_locks as l
          left join pg_stat_activity as a on a.pid = l.pid

@@ -9,6 +9,7 @@ pub(crate) mod patience;
 pub(crate) mod pending;
 pub(crate) mod rehearsal;
 pub(crate) mod report;
+pub(crate) mod standing;
 
 use std::time::Duration;
 
@@ -23,12 +24,13 @@ use crate::run::lock::Scope;
 use crate::run::options::Options;
 use crate::run::patience::Patience;
 use crate::run::report::{Applied, Report};
+use crate::run::standing::Reached;
 use crate::schema::embedded;
 use crate::schema::legacy;
 use crate::schema::location::Location;
 use crate::server::answer::rows;
 use crate::server::failure::Failure;
-use crate::server::{Connection, START, Session};
+use crate::server::{Connection, Limit, START, Session};
 
 /// Settings that a role or a database may have changed, and that would change what a migration means or makes.
 pub(crate) const SETTINGS: &str = "
@@ -110,6 +112,7 @@ pub fn migrate(client: &mut Client, options: &Options) -> Result<Report> {
 /// The same on any connection.
 pub(crate) fn run(client: &mut dyn Connection, options: &Options) -> Result<Report> {
     check_target(options)?;
+    client.limit(Limit::Statement(options.statement_timeout));
     patience::retry(client, options, |client, patience| attempt(client, options, patience))
 }
 
@@ -167,7 +170,7 @@ fn prepare(ledger: &mut Ledger<'_>, options: &Options, patience: &Patience) -> R
         "{SETTINGS} {} set local hacs_refinery.tool_version = '{version}'; {} set local statement_timeout = {}; {}",
         patience.setting(),
         legacy::query(),
-        options.statement_timeout.as_millis(),
+        options.statement_millis(),
         lock::query(Scope::Transaction),
     );
     let messages = ledger.transaction().simple_query(&setup).map_err(Error::during("setting up the transaction"))?;
@@ -216,15 +219,23 @@ pub(crate) fn apply(mut ledger: Ledger<'_>, options: &Options) -> Result<Report>
         .map_err(|error| failed(&error, &plan.pending))?;
     let applied = applied(&plan.pending, ledger.seconds());
     options.check_stop()?;
-    commit(ledger)?;
+    commit(ledger, options)?;
     Ok(report(&found, &plan, applied))
 }
 
-pub(crate) fn commit(ledger: Ledger<'_>) -> Result<()> {
-    ledger.commit().map_err(|failure| match failure {
-        failure @ Failure::Broken(_) => Error::CommitUnknown(failure),
-        failure @ Failure::Refused(_) => Error::Database { doing: "committing the run", failure },
-    })
+pub(crate) fn commit(ledger: Ledger<'_>, options: &Options) -> Result<()> {
+    let before = options.standing.replace(Reached::Unknown);
+    match ledger.commit() {
+        Ok(()) => {
+            options.standing.replace(Reached::Complete);
+            Ok(())
+        }
+        Err(failure @ Failure::Broken(_)) => Err(Error::CommitUnknown(failure)),
+        Err(failure @ Failure::Refused(_)) => {
+            options.standing.replace(before);
+            Err(Error::Database { doing: "committing the run", failure })
+        }
+    }
 }
 
 pub(crate) fn check_target(options: &Options) -> Result<()> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use refinery::Migration;
 
 use crate::error::{Error, Result};
+use crate::run::standing::Standing;
 use crate::schema::embedded;
 
 /// How long to wait for another run to finish, unless told otherwise.
@@ -35,6 +36,8 @@ pub struct Options {
     /// Set by another thread, this ends the run before its next step, with nothing changed. A statement that is
     /// running ends when it is cancelled: see [`Canceller`](crate::Canceller).
     pub stop: Arc<AtomicBool>,
+    /// Tells other threads how far the run is.
+    pub standing: Standing,
     /// The migrations to run instead of the embedded ones, for programs that bring migrations of their own after
     /// HACS's: `hacs_refinery::migrations()` and then theirs.
     pub migrations: Migrations,
@@ -81,13 +84,35 @@ impl Default for Options {
             lock_timeout: DEFAULT_LOCK_TIMEOUT,
             statement_timeout: Duration::ZERO,
             stop: Arc::default(),
+            standing: Standing::default(),
             migrations: Migrations::default(),
         }
     }
 }
 
 impl Options {
+    /// The statement timeout as PostgreSQL takes it: whole milliseconds, of which zero would be none, and no more than
+    /// fit into its setting.
+    pub(crate) fn statement_millis(&self) -> u128 {
+        let least = u128::from(!self.statement_timeout.is_zero());
+        self.statement_timeout.as_millis().clamp(least, u128::from(i32::MAX.unsigned_abs()))
+    }
+
     pub(crate) fn check_stop(&self) -> Result<()> {
         if self.stop.load(Ordering::Relaxed) { Err(Error::Stopped) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_timeout_is_one_that_postgresql_takes() {
+        let millis = |statement_timeout| Options { statement_timeout, ..Options::default() }.statement_millis();
+        assert_eq!(millis(Duration::ZERO), 0);
+        assert_eq!(millis(Duration::from_micros(500)), 1);
+        assert_eq!(millis(Duration::from_millis(1500)), 1500);
+        assert_eq!(millis(Duration::from_secs(30 * 24 * 60 * 60)), 2_147_483_647);
     }
 }

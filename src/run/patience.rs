@@ -54,7 +54,8 @@ pub(crate) fn retry<T>(
         let holder = holder(client);
         let (Error::Migration { failure, .. } | Error::Database { failure, .. }) = &error else { return Err(error) };
         if patience.left().is_zero() {
-            return Err(Error::Blocked { waited: options.lock_timeout, holder, failure: failure.clone() });
+            let (waited, holder) = (options.lock_timeout, holder.map(Box::new));
+            return Err(Error::Blocked { waited, holder, failure: failure.clone() });
         }
         if told.is_none() || holder != told {
             let who = holder.as_ref().map(|holder| format!(", {holder}")).unwrap_or_default();
@@ -79,6 +80,7 @@ fn holder(client: &mut dyn Session) -> Option<Holder> {
     let schemas = SCHEMAS.map(|name| format!("'{name}'")).join(", ");
     let query = format!(
         "select coalesce(l.pid::text, 'unknown') as pid,
+             coalesce(a.usename::text, 'unknown') as role, 
              coalesce(nullif(a.application_name, ''), 'unnamed') as application,
              coalesce(date_trunc('second', a.xact_start)::text, 'unknown') as since
          from pg_catalog.pg_locks as l

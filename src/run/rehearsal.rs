@@ -14,8 +14,8 @@ use crate::run::options::Options;
 use crate::run::patience::{self, Patience};
 use crate::run::{self, before};
 use crate::schema::embedded;
-use crate::server::Connection;
 use crate::server::answer::rows;
+use crate::server::{Connection, Limit};
 
 /// What a run would do to this database.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -69,6 +69,7 @@ pub fn rehearse(client: &mut Client, options: &Options) -> Result<Rehearsal> {
 /// The same on any connection.
 pub(crate) fn run(client: &mut dyn Connection, options: &Options) -> Result<Rehearsal> {
     run::check_target(options)?;
+    client.limit(Limit::Statement(options.statement_timeout));
     patience::retry(client, options, |client, patience| attempt(client, options, patience))
 }
 

@@ -1,5 +1,6 @@
 //! What PostgreSQL said when it refused something.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use postgres::error::{DbError, ErrorPosition};
@@ -97,8 +98,21 @@ impl Failure {
     }
 
     /// What to do next, in a line of its own, where the server does not say it.
-    pub(crate) fn next_step(&self) -> &'static str {
+    pub(crate) fn next_step(&self) -> Cow<'static, str> {
+        if let Self::Refused(error) = self
+            && let Some(step) = without_a_path(error)
+        {
+            return step.into();
+        }
+        self.usual_step().into()
+    }
+
+    fn usual_step(&self) -> &'static str {
         match self.sqlstate() {
+            Some("08P01") if self.to_string().contains("statement pooling") => {
+                "\nNEXT: This connection goes through a pooler in statement mode, which allows no transaction. Use its \
+                 session or transaction mode, or connect to the server itself."
+            }
             _ if self.is_disconnect() => "\nNEXT: See why the server ended the connection, then run this again.",
             Some("25006") => {
                 "\nNEXT: This is a standby, or default_transaction_read_only is on for the database or the role. Use \
@@ -120,6 +134,27 @@ impl Failure {
             _ => "",
         }
     }
+}
+
+/// What to do about a function of somebody else, such as an event trigger's, that does not find what it names: here it
+/// runs with a search path that holds the system's schema alone.
+fn without_a_path(error: &ServerError) -> Option<String> {
+    let undefined = ["42P01", "42883", "42704", "42703", "3F000"].contains(&error.sqlstate.as_str());
+    let context = error.context.as_deref().filter(|_| undefined)?;
+    // The innermost that PL/pgSQL or SQL tells; one in sight has no schema and is the system's.
+    let function = context.lines().find_map(|line| {
+        let told = line.strip_prefix("PL/pgSQL function ").or(line.strip_prefix("SQL function "))?;
+        told.split(" line ").next().filter(|name| name.contains('.') && name.contains('('))
+    })?;
+    let ours = function.strip_prefix("hacs_").is_some();
+    let schema = function.split('.').next().unwrap_or_default();
+    (!ours).then(|| {
+        format!(
+            "\nNEXT: {function} is not HACS's. It was called as an event trigger or a trigger, and relies on the search \
+             path of its caller, which in a run is pg_catalog, pg_temp. Give it one of its own, then run this again:\n  \
+             alter function {function} set search_path = {schema}, pg_catalog, pg_temp;"
+        )
+    })
 }
 
 impl From<&postgres::Error> for Failure {

@@ -11,6 +11,32 @@ use postgres::{Client, IsolationLevel, SimpleQueryMessage};
 
 use crate::server::failure::Failure;
 
+/// How long an answer is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// So long for each statement of a message; zero sets no limit.
+    Statement(Duration),
+    /// So long, whatever is asked.
+    Answer(Duration),
+}
+
+impl Limit {
+    /// On top of what the statements may take: for the way there and back, and for a server that has much to do.
+    const MARGIN: Duration = Duration::from_secs(10);
+
+    /// For a message. What stands between semicolons is taken for a statement: it may be less.
+    pub(crate) fn of(self, message: &str) -> Option<Duration> {
+        match self {
+            Self::Answer(limit) => Some(limit),
+            Self::Statement(Duration::ZERO) => None,
+            Self::Statement(limit) => {
+                let statements = u32::try_from(message.matches(';').count()).unwrap_or(u32::MAX).saturating_add(1);
+                Some(limit.saturating_mul(statements).saturating_add(Self::MARGIN))
+            }
+        }
+    }
+}
+
 /// A connection, or a transaction on it.
 pub(crate) trait Session {
     /// Sends statements as one message, and waits for the answer to all of them.
@@ -24,6 +50,9 @@ pub(crate) trait Session {
     /// Statements that undo what the session keeps beyond transactions, for when the run is broken off from outside.
     /// A blocking run cannot be.
     fn undo_with(&mut self, _statements: &str) {}
+
+    /// From now on no answer is waited for longer. A client that cannot tell leaves it to the server.
+    fn limit(&mut self, _limit: Limit) {}
 
     /// Waits before the next message.
     fn pause(&mut self, duration: Duration) {
@@ -85,6 +114,10 @@ impl<S: Session + Send> Session for Started<'_, S> {
         self.session.simple_query(query)
     }
 
+    fn limit(&mut self, limit: Limit) {
+        self.session.limit(limit);
+    }
+
     fn pause(&mut self, duration: Duration) {
         self.session.pause(duration);
     }
@@ -102,5 +135,19 @@ impl<S: Session + Send> Drop for Started<'_, S> {
         if !self.finished {
             let _ = self.session.batch_execute("rollback");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_statement_of_a_message_has_its_time() {
+        let limit = Limit::Statement(Duration::from_secs(4));
+        assert_eq!(limit.of("select 1"), Some(Duration::from_secs(14)));
+        assert_eq!(limit.of("begin; select 1; commit"), Some(Duration::from_secs(22)));
+        assert_eq!(Limit::Statement(Duration::ZERO).of("select 1"), None);
+        assert_eq!(Limit::Answer(Duration::from_secs(9)).of("a; b"), Some(Duration::from_secs(9)));
     }
 }

@@ -88,3 +88,55 @@ fn a_reader_that_goes_away_is_no_failure() {
     let end = ended(child.wait_with_output().unwrap());
     assert_eq!((end.code, end.stderr.as_str()), (Some(0), ""));
 }
+
+#[test]
+fn a_statement_timeout_that_postgresql_cannot_count_is_refused_with_what_can_be_said() {
+    for text in ["30d", "500us"] {
+        let end = ended(tool(&["migrate", "--statement-timeout", text, "-d", "host=/nowhere"]).output().unwrap());
+        assert_eq!(end.code, Some(2), "{end:?}");
+        assert!(end.stderr.contains("PostgreSQL counts in milliseconds, from 1ms to 24days"), "{end:?}");
+    }
+    let database = Database::empty();
+    for text in ["24days", "1500us", "0s"] {
+        let end = database.run(&["migrate", "--dry-run", "--statement-timeout", text]);
+        let timed_out = end.stderr.contains("57014") && text == "1500us";
+        assert!(end.code == Some(0) || timed_out, "{text}: {end:?}");
+    }
+}
+
+#[test]
+fn the_longest_wait_of_all_is_none_that_aborts() {
+    let database = Database::empty();
+    for option in ["--wait", "--connect-timeout"] {
+        let end = database.run(&["status", option, "18446744073709551615s"]);
+        assert_eq!(end.code, Some(0), "{option}: {end:?}");
+    }
+}
+
+#[test]
+fn a_user_id_without_a_name_is_told_to_name_the_role() {
+    use std::os::unix::process::CommandExt;
+    // Only root may be somebody else; everybody else has a name already, and is asked to show that it is taken.
+    let root = std::process::Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
+    let mut command = tool(&["status", "-d", "host=127.0.0.1 port=1 dbname=x"]);
+    if !root {
+        let end = ended(command.output().unwrap());
+        assert_eq!(end.code, Some(3), "{end:?}");
+        return;
+    }
+    // The program has to lie where anybody may run it.
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let program = dir.path().join("hacs-refinery");
+    std::fs::copy(env!("CARGO_BIN_EXE_hacs-refinery"), &program).unwrap();
+    for (settings, code, words) in [
+        ("host=127.0.0.1 port=1 dbname=x", 2, "NEXT: Name the role to log in as"),
+        ("host=127.0.0.1 port=1 dbname=x user=me", 3, "Connection refused"),
+    ] {
+        let mut command = std::process::Command::new(&program);
+        command.args(["status", "-d", settings]).env_clear().current_dir("/").uid(12345).gid(12345);
+        let end = ended(command.output().unwrap());
+        assert_eq!(end.code, Some(code), "{end:?}");
+        assert!(end.stderr.contains(words), "{end:?}");
+    }
+}

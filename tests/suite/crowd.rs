@@ -32,7 +32,7 @@ fn thirty_two_processes_at_once_all_succeed_and_one_of_them_applies() {
     assert_eq!(database.dump(), Database::migrated().dump());
 }
 
-/// A pooler in transaction mode before a server, ended with this value.
+/// A pooler before a server, ended with this value.
 pub struct PgBouncer {
     child: Child,
     caretaker: Child,
@@ -41,11 +41,16 @@ pub struct PgBouncer {
 
 impl PgBouncer {
     pub fn start(server: &Server, pool_size: usize) -> Self {
+        Self::in_mode(server, "transaction", pool_size)
+    }
+
+    /// The same in one of its three modes.
+    pub fn in_mode(server: &Server, mode: &str, pool_size: usize) -> Self {
         let port = server::free_port();
         let users = server.write("users.txt", "\"postgres\" \"\"\n");
         let ini = format!(
             "[databases]\n* = host={dir} port={their}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
-             unix_socket_dir =\nauth_type = trust\nauth_file = {users}\npool_mode = transaction\n\
+             unix_socket_dir =\nauth_type = trust\nauth_file = {users}\npool_mode = {mode}\n\
              default_pool_size = {pool_size}\nmax_client_conn = 200\nlogfile = {dir}/pgbouncer.log\n\
              ignore_startup_parameters = extra_float_digits\n",
             dir = server.dir.display(),

@@ -57,7 +57,7 @@ fn inventory(database: &Database) -> String {
 
 /// Waits until nothing of the run is left on the server, then: empty or complete, and complete after the next run.
 /// Tells whether it was complete.
-fn holds(database: &Database, what: &str) -> bool {
+pub fn holds(database: &Database, what: &str) -> bool {
     let deadline = Instant::now() + Duration::from_secs(60);
     let sessions =
         "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";

@@ -173,7 +173,11 @@ fn a_run_that_cannot_get_the_lock_says_who_has_it_and_exits_with_5() {
 
     let end = database.run(&["migrate", "--lock-timeout", "300ms"]);
     assert_eq!(end.code, Some(5), "{end:?}");
-    assert!(end.stderr.contains("did not finish within 300ms: held by process "), "{end:?}");
+    assert!(
+        end.stderr.contains("did not finish within 300ms: held by process ")
+            && end.stderr.contains(" of role postgres ("),
+        "{end:?}"
+    );
     assert!(end.stderr.contains("(the other one) since 20"), "{end:?}");
     assert!(end.stderr.contains("Nothing was changed"), "{end:?}");
 

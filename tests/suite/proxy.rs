@@ -1,4 +1,4 @@
-//! A connection that breaks after a given message.
+//! A connection that breaks, or falls silent, after a given message.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -27,6 +27,16 @@ pub struct Proxy {
 impl Proxy {
     /// Cuts both ways as soon as so many messages of one side have been passed on.
     pub fn start(server: &Server, cut: Option<(Sender, usize)>) -> Self {
+        Self::listen(server, cut, false)
+    }
+
+    /// Passes nothing more on after so many messages of the server, and holds the line. Who connects besides, as to
+    /// cancel, is not answered.
+    pub fn silent_after(server: &Server, messages: usize) -> Self {
+        Self::listen(server, Some((Sender::Server, messages)), true)
+    }
+
+    fn listen(server: &Server, cut: Option<(Sender, usize)>, silent: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let counts = Arc::new([const { AtomicUsize::new(0) }; 2]);
@@ -35,7 +45,8 @@ impl Proxy {
         thread::spawn(move || {
             // The tool makes one connection; a second would be the cancel of a signal.
             let Ok((client, _)) = listener.accept() else { return };
-            serve(client, socket, cut, &shared);
+            serve(client, socket, cut, silent, &shared);
+            drop(listener);
         });
         Self { port, counts }
     }
@@ -45,7 +56,13 @@ impl Proxy {
     }
 }
 
-fn serve(client: TcpStream, socket: PathBuf, cut: Option<(Sender, usize)>, counts: &Arc<[AtomicUsize; 2]>) {
+fn serve(
+    client: TcpStream,
+    socket: PathBuf,
+    cut: Option<(Sender, usize)>,
+    silent: bool,
+    counts: &Arc<[AtomicUsize; 2]>,
+) {
     let server = UnixStream::connect(socket).expect("the server listens");
     let limit = |side| cut.filter(|(sender, _)| *sender == side).map(|(_, limit)| limit);
     let (client_in, client_out) = (client.try_clone().unwrap(), client);
@@ -59,6 +76,10 @@ fn serve(client: TcpStream, socket: PathBuf, cut: Option<(Sender, usize)>, count
         close();
     });
     pass(server_in, client_out, false, limit(Sender::Server), &to_client[Sender::Server as usize]);
+    if silent {
+        // The other direction closes when the client is gone.
+        return;
+    }
     close_too();
 }
 

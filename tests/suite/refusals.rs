@@ -117,6 +117,23 @@ fn an_event_trigger_that_fails() {
 }
 
 #[test]
+fn an_event_trigger_that_relies_on_a_search_path_is_named_with_what_to_alter() {
+    let database = Database::empty();
+    let sql = "create table ddl_history (id bigserial primary key, tag text);
+        create function log_ddl() returns event_trigger language plpgsql as
+            $$ begin insert into ddl_history (tag) values (tg_tag); end $$;
+        create event trigger log_ddl on ddl_command_end execute function log_ddl()";
+    database.client().batch_execute(sql).unwrap();
+    let alter = "alter function public.log_ddl() set search_path = public, pg_catalog, pg_temp;";
+    let words =
+        ["(SQLSTATE 42P01)", "\nNEXT: public.log_ddl() is not HACS's. It was called as an event trigger", alter];
+    refused(&database, "postgres", 8, &words);
+    // What it says to do helps.
+    database.client().batch_execute(alter).unwrap();
+    assert_eq!(database.run(&["migrate"]).code, Some(0));
+}
+
+#[test]
 fn a_hot_standby_tells_its_status_and_refuses_to_migrate() {
     let primary = Server::start(&[]);
     let (complete, empty) = (Database::on(&primary), Database::on(&primary));

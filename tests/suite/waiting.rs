@@ -188,8 +188,9 @@ fn a_table_that_another_session_holds_is_waited_for_until_the_timeout() {
 
     let end = database.run(&["migrate", "--lock-timeout", "700ms"]);
     assert_eq!(end.code, Some(5), "{end:?}");
-    let words =
-        format!("another session held what this run needs, for 700ms: held by process {pid} (a writer) since 20");
+    let words = format!(
+        "another session held what this run needs, for 700ms: held by process {pid} of role postgres (a writer) since 20"
+    );
     assert!(end.stderr.contains(&words), "{end:?}");
     assert!(end.stderr.contains("(SQLSTATE 55P03)") && end.stderr.contains("Nothing was changed."), "{end:?}");
     assert_eq!(database.dump(), before);

@@ -22,6 +22,7 @@ use crate::run;
 use crate::run::options::Options;
 use crate::run::patience::{self, Patience};
 use crate::run::report::{Applied, Report};
+use crate::run::standing::Reached;
 use crate::schema::embedded;
 use crate::schema::location::Location;
 use crate::schema::statements;
@@ -69,6 +70,9 @@ fn stages(
 
     for stage in plan.pending.chunk_by(|a, b| !outside_transaction(a) && !outside_transaction(b)) {
         let last = stage.last().map(Migration::version);
+        if !report.applied.is_empty() || stage.iter().any(outside_transaction) {
+            options.standing.replace(Reached::Parts);
+        }
         let options = Options { target: last, ..options.clone() };
         if let Some(migration) = stage.first().filter(|migration| outside_transaction(migration)) {
             let applied =
@@ -194,6 +198,6 @@ fn record(client: &mut dyn Connection, options: &Options, migration: &Migration,
             .set_target(Target::FakeVersion(migration.version()))
             .run(&mut ledger)
             .map_err(|error| run::failed(&error, std::slice::from_ref(migration)))?;
-        run::commit(ledger)
+        run::commit(ledger, options)
     })
 }

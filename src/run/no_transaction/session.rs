@@ -87,7 +87,7 @@ impl Settings {
             SETTINGS.replace("set local ", "set ").replace(", true)", ", false)"),
             // Nobody who reads or writes waits behind the statements that are allowed here: they may wait long.
             options.lock_timeout.as_millis().clamp(10, longest),
-            options.statement_timeout.as_millis().min(longest),
+            options.statement_millis(),
         );
         client.undo_with(&format!("{}; {before}", unlock()));
         client.batch_execute(&settings).map_err(&doing)?;
