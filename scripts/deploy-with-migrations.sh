@@ -39,26 +39,29 @@ secret() {
     cat -- "${dir:-./secrets}/$1" || die "docker-compose.secrets.yml needs the file ${dir:-./secrets}/$1"
 }
 
-# Nobody else's production shall have the password that stands in docker-compose.yml.
-refuse_development_password() {
-    local password url passfile=
-    case $(setting COMPOSE_FILE) in
-        *docker-compose.secrets.yml*)
-            password=$(secret postgres_password)
-            url=$(secret database_url)
-            passfile=$(secret pgpass)
-            ;;
-        *)
-            password=$(setting POSTGRES_PASSWORD)
-            url=$(setting DATABASE_URL)
-            ;;
-    esac
-    [ -n "$password" ] || die "production needs POSTGRES_PASSWORD, or docker-compose.secrets.yml with its files"
-    local known=$development_password
-    if [ "$password" = "$known" ] ||
-        grep -Eq ":$known(@|\$)|password ?= ?'?$known('|[& ]|\$)" <<<"$url"$'\n'"$passfile"; then
-        die "production refuses the password of docker-compose.yml, which everybody knows: choose another"
-    fi
+# Nobody else's production shall have the passwords that stand in docker-compose.yml.
+refuse_development_passwords() {
+    local who name password url
+    for who in POSTGRES MIGRATOR APP AUDITOR; do
+        name=${who,,}
+        case $(setting COMPOSE_FILE) in
+            *docker-compose.secrets.yml*)
+                password=$(secret "${name}_password")
+                url=
+                case $who in MIGRATOR | APP) url=$(secret "${name}_url") ;; esac
+                ;;
+            *)
+                password=$(setting "${who}_PASSWORD")
+                url=$(setting "${who}_URL")
+                ;;
+        esac
+        [ -n "$password" ] ||
+            die "production needs ${who}_PASSWORD, or docker-compose.secrets.yml with the files of scripts/make-secrets.sh"
+        local known=$development_password
+        if [ "$password" = "$known" ] || grep -Eq ":$known(@|\$)|password ?= ?'?$known('|[& ]|\$)" <<<"$url"; then
+            die "production refuses the password of docker-compose.yml, which everybody knows: choose another for ${who}_PASSWORD"
+        fi
+    done
 }
 
 confirm_backup() {
@@ -94,13 +97,13 @@ for argument in "$@"; do
 done
 [ -n "$environment" ] || usage
 
-if [ -n "$dry_run" ]; then compose=(docker-compose); else need_compose; fi
+if [ -n "$dry_run" ]; then compose=(docker compose); else need_compose; fi
 if [ "$environment" = production ]; then
-    refuse_development_password
+    refuse_development_passwords
     confirm_backup
 fi
 
-migration=("${compose[@]}" run --rm --no-deps -T hacs-migration)
+once=("${compose[@]}" run --rm --no-deps -T)
 say "building"
 run "${compose[@]}" build hacs-migration
 say "starting the database"
@@ -110,10 +113,14 @@ run "${compose[@]}" up -d postgres
 run "${compose[@]}" exec -T postgres sh -c \
     'n=0; until pg_isready -q -h 127.0.0.1 -U hacs; do n=$((n + 1)); [ $n -lt 120 ] || exit 1; sleep 1; done' ||
     die "the database does not take connections; see: ${compose[*]} logs postgres"
+say "making the roles"
+run "${once[@]}" hacs-roles
 say "migrating"
-run "${migration[@]}"
+run "${once[@]}" hacs-migration
+say "granting"
+run "${once[@]}" hacs-grants
 say "verifying"
-run "${migration[@]}" hacs-refinery verify
+run "${once[@]}" hacs-migration hacs-refinery verify
 say "starting everything else"
 run "${compose[@]}" up -d
 say "$environment is deployed${dry_run:+ (not really: --dry-run)}"

@@ -17,9 +17,10 @@ project=hacs-test-$$
 network=${project}_default
 checks=0
 # Settings of the surroundings do not count.
-unset "${!PG@}" DATABASE_URL HACS_WAIT SECRETS_DIR POSTGRES_IMAGE
+unset "${!PG@}" DATABASE_URL MIGRATOR_URL APP_URL HACS_WAIT SECRETS_DIR POSTGRES_IMAGE
 image=$project-migration
-export COMPOSE_PROJECT_NAME=$project HACS_MIGRATION_IMAGE=$image POSTGRES_PASSWORD='p@ss/w:rd%&' POSTGRES_PORT=0
+export COMPOSE_PROJECT_NAME=$project HACS_MIGRATION_IMAGE=$image POSTGRES_PORT=0
+export POSTGRES_PASSWORD='p@ss/w:rd%&' MIGRATOR_PASSWORD='m@ss/w:rd%&' APP_PASSWORD='a@ss/w:rd%&' AUDITOR_PASSWORD='u@ss/w:rd%&'
 export COMPOSE_FILE=$PWD/docker-compose.yml:$work/build.yml
 
 clean_up() {
@@ -66,30 +67,52 @@ container() { docker ps -aq --filter "label=com.docker.compose.project=$project"
     --filter "label=com.docker.compose.service=$1" --filter "label=com.docker.compose.oneoff=False"; }
 migrations() { "${compose[@]}" run --rm --no-deps -T "$@"; }
 sql() { "${compose[@]}" exec -T postgres psql -X -q -A -t -v ON_ERROR_STOP=1 -U hacs -d "${2:-hacs}" -c "$1"; }
-in_network() { docker run --rm --network "$network" -e PGHOST=postgres -e PGUSER=hacs -e PGDATABASE=hacs \
-    -e PGPASSWORD="$POSTGRES_PASSWORD" "$@"; }
+in_network() { docker run --rm --network "$network" -e PGHOST=postgres -e PGUSER=hacs_migrator -e PGDATABASE=hacs \
+    -e PGPASSWORD="$MIGRATOR_PASSWORD" "$@"; }
+# SQL with the login that the sample service has, whatever that is; read from its surroundings.
+as_service() {
+    local url password
+    # shellcheck disable=SC2016 # for the shell in the container
+    url=$("${compose[@]}" exec -T hacs-mcp-server sh -c 'if [ -n "$DATABASE_URL" ]; then echo "$DATABASE_URL"; else cat "$DATABASE_URL_FILE"; fi')
+    # shellcheck disable=SC2016 # likewise
+    password=$("${compose[@]}" exec -T hacs-mcp-server sh -c 'echo "${PGPASSWORD:-}"')
+    bounded "${compose[@]}" exec -T -e PGPASSWORD="$password" postgres psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$url" -c "$1"
+}
+may_not() { exits_with 1 as_service "$1" && said 'permission denied'; }
 
 # An engine without a bridge of its own can only build in the host's network.
 build_network=default
 docker network inspect bridge >/dev/null 2>&1 || build_network=host
-cat >"$work/build.yml" <<YAML
-services:
-  hacs-migration:
-    build:
-      network: $build_network
-YAML
+# Where no registry is reached, images of the same names stand in for those that the files name by digest.
+build_with=()
+stand_in() {
+    local variable=$1 name=$2
+    if docker image inspect "$name" >/dev/null 2>&1 &&
+        [ "$(docker image inspect -f '{{len .RepoDigests}}' "$name")" = 0 ]; then
+        say "NOT TESTED: the pinned image of $name; a local one stands in for it"
+        export "$variable=$name"
+        build_with+=(--build-arg "$variable=$name")
+    fi
+}
+stand_in RUST_IMAGE rust:1.95-bookworm
+stand_in DEBIAN_IMAGE debian:bookworm-slim
+stand_in POSTGRES_IMAGE postgres:15
+{
+    printf 'services:\n  hacs-migration:\n    build:\n      network: %s\n      args:\n        REVISION: tested\n' "$build_network"
+    for ((n = 1; n < ${#build_with[@]}; n += 2)); do printf '        %s\n' "${build_with[n]/=/: }"; done
+} >"$work/build.yml"
 
 say "the image"
 started=$SECONDS
 check "Compose accepts its files" "${compose[@]}" config -q
-check "the image builds" docker build -q --network "$build_network" -f Dockerfile.migration -t "$image" .
+check "the image builds" docker build -q --network "$build_network" "${build_with[@]}" -f Dockerfile.migration -t "$image" .
 say "built in $((SECONDS - started)) s; $(docker image inspect -f '{{.Size}}' "$image") bytes in all," \
     "$(docker run --rm --network none "$image" stat -c %s /usr/local/bin/hacs-refinery) of them hacs-refinery"
 mkdir "$work/changed"
 cp -R .dockerignore Cargo.* Dockerfile.migration build.rs migrations scripts src "$work/changed"
 # Changed in another way than last time, whose layers may still be there.
 echo "-- changed $(date +%s%N)" >>"$work/changed/migrations/V1__hacs_core.sql"
-check "it builds with a changed migration" exits_with 0 docker build --progress plain --network "$build_network" \
+check "it builds with a changed migration" exits_with 0 docker build --progress plain --network "$build_network" "${build_with[@]}" \
     --target build -t "$project-build" -f "$work/changed/Dockerfile.migration" "$work/changed"
 check "it compiled the program again" said 'Compiling hacs-refinery'
 check "but no dependency" not_said 'Compiling postgres'
@@ -104,7 +127,7 @@ check "without any setting it exits with 2" exits_with 2 docker run --rm --netwo
 
 say "a wrong password"
 check "up starts the database" "${compose[@]}" up -d postgres
-DATABASE_URL='postgresql://hacs:wrong@postgres:5432/hacs' timeout -k 5 60 "${compose[@]}" up -d \
+MIGRATOR_URL='postgresql://hacs_migrator:wrong@postgres:5432/hacs' timeout -k 5 60 "${compose[@]}" up -d \
     >"$work/up" 2>&1 </dev/null || true
 started=$SECONDS
 check "the migration exits with 3" is "$(ends_with "$(container hacs-migration)")" 3
@@ -135,24 +158,50 @@ check "its root file system was read-only" is "$(inspect '{{.HostConfig.Readonly
 check "the service runs" is "$(inspect '{{.State.Running}}' "$service")" true
 check "it started after the migration had ended" [ "$(inspect '{{.State.StartedAt}}' "$service")" \> \
     "$(inspect '{{.State.FinishedAt}}' "$migration")" ]
+check "the grants exited with 0" is "$(inspect '{{.State.ExitCode}} {{.State.Status}}' "$(container hacs-grants)")" '0 exited'
 check "status is complete from inside" exits_with 0 migrations hacs-migration hacs-refinery status --check
 port=$("${compose[@]}" port postgres 5432)
 check "status is complete through the published port" exits_with 0 docker run --rm --network host \
-    -e PGPASSWORD="$POSTGRES_PASSWORD" "$image" hacs-refinery status --check -d "postgresql://hacs@$port/hacs"
-check "run-migrations.sh works inside the service" exits_with 0 \
-    "${compose[@]}" exec -T hacs-mcp-server /app/scripts/run-migrations.sh
+    -e PGPASSWORD="$MIGRATOR_PASSWORD" "$image" hacs-refinery status --check -d "postgresql://hacs_migrator@$port/hacs"
+check "run-migrations.sh works inside the service, with the login of the migrator" exits_with 0 \
+    "${compose[@]}" exec -T -e DATABASE_URL=postgresql://hacs_migrator@postgres:5432/hacs -e PGPASSWORD="$MIGRATOR_PASSWORD" \
+    hacs-mcp-server /app/scripts/run-migrations.sh
 check "it found nothing to do" said 'Nothing to do: the database is at V'
+
+say "the roles"
+check "nobody of the three is more than a plain role" is "$(sql "select string_agg(concat_ws(' ', rolname, rolsuper, rolcreaterole,
+    rolcreatedb, rolreplication, rolbypassrls), ', ' order by rolname) from pg_roles where rolname ~ '^hacs_'")" \
+    'hacs_app f f f f f, hacs_auditor f f f f f, hacs_migrator f f f f f'
+check "the schemas are the migrator's" is "$(sql "select string_agg(distinct nspowner::regrole::text, ' ') from pg_namespace
+    where nspname ~ '^hacs_'")" hacs_migrator
+check "the service is the application" is "$(as_service 'select current_user')" hacs_app
+check "it writes a patient" as_service "insert into hacs_core.patients (id, family) values ('p1', 'Doe')"
+check "it reads it" is "$(as_service "select family from hacs_core.patients")" Doe
+check "it changes it" as_service "update hacs_core.patients set family = 'Roe' where id = 'p1'"
+check "it cannot read the trail" may_not "select count(*) from hacs_audit.resource_changes"
+check "nor write it" may_not "insert into hacs_audit.resource_changes (operation) values ('INSERT')"
+check "nor delete from it" may_not "delete from hacs_audit.resource_changes"
+check "nor see the seals" may_not "select count(*) from hacs_audit.seals"
+check "nor change the history" may_not "delete from hacs_admin.migrations"
+check "nor make temporary tables" may_not "create temporary table mine (a int)"
+check "nor migrate" exits_with 1 "${compose[@]}" exec -T hacs-mcp-server hacs-refinery migrate
+auditor() { bounded "${compose[@]}" exec -T -e PGPASSWORD="$AUDITOR_PASSWORD" postgres psql -X -q -A -t -v ON_ERROR_STOP=1 \
+    -h postgres -U hacs_auditor -d hacs -c "$1"; }
+check "the auditor reads the trail, with who it was" is "$(auditor "select string_agg(operation || ' ' || session_role, ', '
+    order by change_id) from hacs_audit.resource_changes where resource_id = 'p1'")" 'INSERT hacs_app, UPDATE hacs_app'
+check "but writes no patient" exits_with 1 auditor "delete from hacs_core.patients"
 
 say "a second start"
 before=$(sql "select md5(string_agg(m::text, '|' order by version)) from hacs_admin.migrations as m")
 check "up succeeds again" exits_with 0 "${compose[@]}" up -d
 check "the migration exited with 0 again" is "$(ends_with "$(container hacs-migration)")" 0
+check "and so did roles and grants" is "$(ends_with "$(container hacs-roles)" "$(container hacs-grants)" | xargs)" '0 0'
 check "the history is the same" is \
     "$(sql "select md5(string_agg(m::text, '|' order by version)) from hacs_admin.migrations as m")" "$before"
 
 say "an image of another's"
 cat >"$work/Dockerfile" <<DOCKERFILE
-FROM debian:bookworm-slim
+FROM ${DEBIAN_IMAGE:-debian:bookworm-slim}
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates libssl3
 COPY --from=$image /usr/local/bin/hacs-refinery /usr/local/bin/
 COPY --from=$image /app/scripts/run-migrations.sh /app/scripts/
@@ -162,21 +211,16 @@ check "program and script can be copied into another image" \
 check "they work there" exits_with 0 in_network "$project-service" /app/scripts/run-migrations.sh
 
 say "secrets by file"
-echo "postgresql://hacs:p%40ss%2Fw%3Ard%25&@postgres:5432/hacs" >"$work/database_url"
-echo 'postgres:5432:hacs:hacs:p@ss/w\:rd%&' >"$work/pgpass"
+echo "postgresql://hacs_migrator:m%40ss%2Fw%3Ard%25&@postgres:5432/hacs" >"$work/database_url"
+echo 'postgres:5432:hacs:hacs_migrator:m@ss/w\:rd%&' >"$work/pgpass"
 # What a mounted secret looks like: everybody in the container may read it, nobody may write it.
 chmod 0755 "$work"
 chmod 0444 "$work/database_url" "$work/pgpass"
 with_secret() { docker run --rm --network "$network" --read-only -v "$work:/run/secrets:ro" "$@"; }
 check "DATABASE_URL_FILE" exits_with 0 with_secret -e DATABASE_URL_FILE=/run/secrets/database_url "$image"
 check "PGPASSFILE, although others may read it" exits_with 0 with_secret -e PGPASSFILE=/run/secrets/pgpass \
-    -e DATABASE_URL=postgresql://hacs@postgres:5432/hacs "$image"
+    -e DATABASE_URL=postgresql://hacs_migrator@postgres:5432/hacs "$image"
 check "a file that is not there exits with 2" exits_with 2 with_secret -e DATABASE_URL_FILE=/run/secrets/x "$image"
-printf '%s' "$POSTGRES_PASSWORD" >"$work/postgres_password"
-with_files() { COMPOSE_FILE=$PWD/docker-compose.yml:$PWD/docker-compose.secrets.yml SECRETS_DIR=$work "$@"; }
-check "docker-compose.secrets.yml" exits_with 0 with_files migrations hacs-migration
-check "its environment can be read" exits_with 0 with_files migrations hacs-migration env
-check "and has no password" not_said 'p@ss'
 
 say "hardened"
 check "read-only, without capabilities, without /tmp" exits_with 0 in_network --read-only --cap-drop ALL \
@@ -188,11 +232,11 @@ check "nothing in the image belongs to the user or can be written by it" is \
             -prune -o ! -type l -writable -print 2>/dev/null; echo the end')" 'the end'
 
 say "several at once"
-sql 'create database several' postgres
+sql 'create database several owner hacs_migrator' postgres
 many=()
 for _ in 1 2 3 4 5; do
-    many+=("$(docker run -d --network "$network" -e PGPASSWORD="$POSTGRES_PASSWORD" \
-        -e DATABASE_URL=postgresql://hacs@postgres:5432/several "$image")")
+    many+=("$(docker run -d --network "$network" -e PGPASSWORD="$MIGRATOR_PASSWORD" \
+        -e DATABASE_URL=postgresql://hacs_migrator@postgres:5432/several "$image")")
 done
 check "five migrations of one database all exit with 0" is "$(ends_with "${many[@]}" | sort | uniq -c | xargs)" '5 0'
 applied=0
@@ -205,8 +249,8 @@ docker rm "${many[@]}" >/dev/null
 
 say "a database that comes late, and one that never comes"
 "${compose[@]}" stop -t 5 postgres >/dev/null 2>&1
-late=$(docker run -d --network "$network" -e PGPASSWORD="$POSTGRES_PASSWORD" \
-    -e DATABASE_URL=postgresql://hacs@postgres:5432/hacs "$image")
+late=$(docker run -d --network "$network" -e PGPASSWORD="$MIGRATOR_PASSWORD" \
+    -e DATABASE_URL=postgresql://hacs_migrator@postgres:5432/hacs "$image")
 sleep 3
 check "the migration waits" is "$(inspect '{{.State.Running}}' "$late")" true
 "${compose[@]}" start postgres >/dev/null 2>&1
@@ -221,8 +265,10 @@ check "it exits with 3 after its time" exits_with 3 docker run --rm --network "$
 
 say "deployment"
 "${compose[@]}" down -v -t 2 >/dev/null 2>&1
-check "production refuses the development password" exits_with 1 env POSTGRES_PASSWORD=password \
-    scripts/deploy-with-migrations.sh production --yes
+for who in POSTGRES MIGRATOR APP AUDITOR; do
+    check "production refuses the development password of $who" exits_with 1 env "${who}_PASSWORD=password" \
+        scripts/deploy-with-migrations.sh production --yes
+done
 check "production wants a backup" exits_with 1 scripts/deploy-with-migrations.sh production
 check "and nothing was started" is "$(docker ps -aq --filter "label=com.docker.compose.project=$project")" ''
 check "production with a password of its own" exits_with 0 scripts/deploy-with-migrations.sh production --yes
@@ -231,5 +277,39 @@ check "development on top of it" exits_with 0 scripts/deploy-with-migrations.sh 
 sql 'delete from hacs_admin.migrations where version = 3'
 check "a deployment that cannot migrate exits with the code of hacs-refinery" exits_with 6 \
     scripts/deploy-with-migrations.sh development
+
+say "deployment with passwords from files"
+"${compose[@]}" down -v -t 2 >/dev/null 2>&1
+secrets=$work/secrets
+check "make-secrets.sh makes them" exits_with 0 scripts/make-secrets.sh "$secrets"
+check "nobody else can enter their directory" is "$(stat -c %a "$secrets")" 700
+check "a second time keeps them" exits_with 0 scripts/make-secrets.sh "$secrets"
+check "and says so" said 'app_url stays'
+# The image that stands in for PostgreSQL's own may not know POSTGRES_PASSWORD_FILE.
+cat >"$work/first.yml" <<YAML
+services:
+  postgres:
+    environment:
+      POSTGRES_PASSWORD: "$(cat "$secrets/postgres_password")"
+YAML
+unset POSTGRES_PASSWORD MIGRATOR_PASSWORD APP_PASSWORD AUDITOR_PASSWORD
+export SECRETS_DIR=$secrets
+export COMPOSE_FILE=$PWD/docker-compose.yml:$PWD/docker-compose.secrets.yml:$work/build.yml
+if [ -n "${POSTGRES_IMAGE:-}" ]; then COMPOSE_FILE+=:$work/first.yml; fi
+check "production deploys with docker-compose.secrets.yml" exits_with 0 scripts/deploy-with-migrations.sh production --yes
+check "the service runs" is "$(inspect '{{.State.Running}}' "$(container hacs-mcp-server)")" true
+check "it is the application" is "$(as_service 'select current_user')" hacs_app
+check "it writes a patient" as_service "insert into hacs_core.patients (id, family) values ('p1', 'Doe')"
+check "it cannot read the trail" may_not "select count(*) from hacs_audit.resource_changes"
+for command in 'status --check' verify 'plan' 'migrate'; do
+    # shellcheck disable=SC2086 # its words
+    check "hacs-refinery $command works with the file" exits_with 0 migrations hacs-migration hacs-refinery $command
+done
+for of in hacs-roles hacs-migration hacs-grants hacs-mcp-server; do
+    check "the environment of $of can be read" exits_with 0 inspect '{{json .Config}}' "$(container "$of")"
+    for name in postgres migrator app auditor; do
+        check "and has no password of $name" not_said "$(cat "$secrets/${name}_password")"
+    done
+done
 
 say "all $checks checks passed in $SECONDS s"

@@ -91,7 +91,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Command::Verify { json, deep } => {
             let found = connect()?.verify(*deep)?;
             let code = verification::code(&found);
-            print(&if *json { versioned(verification::Json::from(&found)) } else { verification::text(&found) });
+            print(&if *json {
+                versioned(verification::Json::from(&found))
+            } else {
+                verification::text(&found, args.global.quiet)
+            });
             Ok(code)
         }
         Command::Plan { json, sql } => {

@@ -28,6 +28,7 @@ pub struct Json<'a> {
     differences: &'a [Difference],
     warnings: &'a [Difference],
     ignored: usize,
+    ignore_unreadable: bool,
     resources: &'a [Supported],
     deep: bool,
 }
@@ -40,18 +41,31 @@ impl<'a> From<&'a Verification> for Json<'a> {
             ExitCode::History => "history",
             _ => "drift",
         };
-        let Verification { status, differences, warnings, ignored, resources, deep, .. } = found;
-        Self { result, status, differences, warnings, ignored: *ignored, resources, deep: *deep }
+        let Verification { status, differences, warnings, ignored, ignore_unreadable, resources, deep, .. } = found;
+        Self {
+            result,
+            status,
+            differences,
+            warnings,
+            ignored: *ignored,
+            ignore_unreadable: *ignore_unreadable,
+            resources,
+            deep: *deep,
+        }
     }
 }
 
-pub fn text(found: &Verification) -> String {
+/// With `quiet`, nothing where all is well, and no warnings.
+pub fn text(found: &Verification, quiet: bool) -> String {
     let mut text = String::new();
+    if quiet && code(found) == ExitCode::Success {
+        return text;
+    }
     for difference in &found.differences {
         text += &paint(BAD, difference.change);
         text += &details(difference);
     }
-    for warning in &found.warnings {
+    for warning in found.warnings.iter().filter(|_| !quiet) {
         text += &paint(WARNING, format!("warning: {}", warning.change));
         text += &details(warning);
     }
@@ -78,6 +92,9 @@ pub fn text(found: &Verification) -> String {
     }
     if found.ignored > 0 {
         let _ = writeln!(text, "Ignored     {} that verify.ignore names", found.ignored);
+    }
+    if found.ignore_unreadable {
+        text += "Ignored     nothing: this role may not read verify.ignore in hacs_admin.system_config\n";
     }
     let _ = writeln!(text, "Result      {}", result(found, pending));
     text
@@ -106,6 +123,12 @@ fn result(found: &Verification, pending: usize) -> String {
         }
         ExitCode::Success if found.warnings.is_empty() => paint(GOOD, "as migrated"),
         ExitCode::Success => paint(GOOD, format!("as migrated, with {}", count(found.warnings.len(), "warning"))),
-        _ => paint(BAD, format!("not as migrated: {}", count(found.differences.len(), "difference"))),
+        _ => {
+            let unsupported = found.resources.iter().filter(|resource| resource.fault.is_some()).count();
+            let parts = [(found.differences.len(), "difference"), (unsupported, "unsupported resource")];
+            let parts: Vec<String> =
+                parts.iter().filter(|(number, _)| *number > 0).map(|(number, noun)| count(*number, noun)).collect();
+            paint(BAD, format!("not as migrated: {}", parts.join(", ")))
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::inspect::status::{self, Status};
 use crate::schema::difference::{Change, Difference, compare};
 use crate::schema::manifest::{self, Manifest};
 use crate::schema::names::RESOURCES;
+use crate::schema::roles;
 use crate::server::answer::rows;
 use crate::server::{Connection, Session};
 
@@ -25,10 +26,13 @@ pub struct Verification {
     /// What is not as the migrations made it. While migrations are pending, only invalid indexes are named: the rest
     /// would be noise.
     pub differences: Vec<Difference>,
-    /// The same for comments, privileges and owners.
+    /// The same for comments, privileges and owners: for you to judge, and without a mend. A role that has what
+    /// `scripts/grant-app-role.sql` gives is none; any other role is one.
     pub warnings: Vec<Difference>,
     /// How many more the operator has registered under [`IGNORE_KEY`]. What takes protection away is never left out.
     pub ignored: usize,
+    /// Whether what the operator has registered could not be asked for, because this role may not read it.
+    pub ignore_unreadable: bool,
     /// Each of the HACS resources.
     pub resources: Vec<Supported>,
     /// Whether a document of each resource was written and read.
@@ -85,14 +89,26 @@ pub fn verify(client: &mut Client, deep: bool) -> Result<Verification> {
 /// The same on any connection.
 pub(crate) fn run(client: &mut dyn Connection, deep: bool) -> Result<Verification> {
     let status = status::read(client)?;
-    let mut found =
-        Verification { status, differences: Vec::new(), warnings: Vec::new(), ignored: 0, resources: Vec::new(), deep };
+    let mut found = Verification {
+        status,
+        differences: Vec::new(),
+        warnings: Vec::new(),
+        ignored: 0,
+        ignore_unreadable: false,
+        resources: Vec::new(),
+        deep,
+    };
     if found.status.schemas_found.is_empty() {
         return Ok(found);
     }
     let (manifest, own) = read(client, !found.status.missing_tables.contains(&"hacs_admin.system_config"))?;
-    let (different, ignored) = compare(Manifest::embedded(), &manifest, &own);
+    found.ignore_unreadable = own.is_none();
+    let (different, ignored) = compare(Manifest::embedded(), &manifest, own.as_deref().unwrap_or_default());
     (found.warnings, found.differences) = different.into_iter().partition(Difference::is_warning);
+    found.warnings = roles::by_role(found.warnings, &manifest);
+    for warning in &mut found.warnings {
+        warning.mend = None;
+    }
     found.ignored = ignored;
     if found.is_pending() || !found.status.problems.is_empty() || !found.status.newer.is_empty() {
         // What a migration outside a transaction left when it ended in the middle.
@@ -120,7 +136,7 @@ fn without_column(found: &Manifest, table: &str) -> Option<String> {
 }
 
 /// The catalogue and, where it can be asked for, what the operator has registered; all in one message.
-fn read(client: &mut dyn Session, registered: bool) -> Result<(Manifest, Vec<String>)> {
+fn read(client: &mut dyn Session, registered: bool) -> Result<(Manifest, Option<Vec<String>>)> {
     const DOING: &str = "reading the catalogue";
     const INSUFFICIENT_PRIVILEGE: &str = "42501";
     let start = "start transaction isolation level repeatable read read only";
@@ -134,13 +150,12 @@ fn read(client: &mut dyn Session, registered: bool) -> Result<(Manifest, Vec<Str
         Err(error) => {
             let _ = client.batch_execute("rollback");
             if registered && error.sqlstate() == Some(INSUFFICIENT_PRIVILEGE) {
-                log::warn!("{IGNORE_KEY} cannot be read: {error}");
-                return read(client, false);
+                return Ok((read(client, false)?.0, None));
             }
             return Err(Error::during(DOING)(error));
         }
     };
-    Ok((Manifest::from_answer(&answer), patterns(&answer)))
+    Ok((Manifest::from_answer(&answer), Some(patterns(&answer))))
 }
 
 fn patterns(answer: &[SimpleQueryMessage]) -> Vec<String> {

@@ -223,7 +223,8 @@ objects (kind, name, definition, classid, objid, objsubid, acl, acl_type, owner)
     join schemas as s on d.refclassid = 'pg_namespace'::regclass and d.refobjid = s.oid
     cross join lateral pg_identify_object(d.classid, d.objid, 0) as i
     left join pg_statistic_ext as x on x.oid = d.objid and x.tableoid = d.classid
-    where d.classid not in ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass, 'pg_constraint'::regclass)
+    where d.classid not in ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass, 'pg_constraint'::regclass,
+            'pg_default_acl'::regclass)
         and (d.classid, d.objid) not in (select classid, objid from of_extensions)
 ),
 -- Who may do what, where it is not what PostgreSQL gives by itself. MAINTAIN came with 17.
@@ -254,6 +255,15 @@ union all
 select case when opens then 'right' else 'grant' end, kind || ' ' || object || ' to ' || grantee, given
 from grants
 where given <> usual or opens
+union all
+select 'default acl', i.identity || ' to ' || case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end,
+    string_agg(lower(a.privilege_type) || case when a.is_grantable then ' with grant option' else '' end, ', ' order by a.privilege_type)
+from pg_default_acl as f
+join schemas as s on s.oid = f.defaclnamespace
+cross join lateral pg_identify_object(f.tableoid, f.oid, 0) as i
+cross join lateral aclexplode(f.defaclacl) as a
+where a.privilege_type <> 'MAINTAIN'
+group by i.identity, a.grantee
 union all
 select 'owner', kind || ' ' || name, quote_ident(pg_get_userbyid(owner))
 from objects

@@ -8,4 +8,5 @@ pub(crate) mod manifest;
 mod mend;
 pub(crate) mod names;
 mod rights;
+pub(crate) mod roles;
 pub(crate) mod statements;

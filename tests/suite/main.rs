@@ -45,6 +45,7 @@ mod readme;
 mod references;
 mod refusals;
 mod rehearsing;
+mod rights;
 mod round_trips;
 mod rules;
 mod samples;

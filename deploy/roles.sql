@@ -1,0 +1,52 @@
+-- The roles of a HACS database, and their passwords. Run it with psql as a superuser, or as a role that owns the database
+-- and may make roles; before the first migration, and again whenever a password changes:
+--
+--     MIGRATOR_PASSWORD=… APP_PASSWORD=… AUDITOR_PASSWORD=… psql -X -f deploy/roles.sql hacs
+--
+-- Each password may be in a file instead, as a mounted secret is: MIGRATOR_PASSWORD_FILE and so on. Passwords are read by
+-- psql itself, so that they stand on no command line, and reach the server's log only where it is told to log everything.
+--
+--   hacs_migrator  migrates, and owns the schemas
+--   hacs_app       reads and writes resources; what it may is granted after the first migration
+--   hacs_auditor   reads resources and the trail; likewise
+--
+-- After the migration, as hacs_migrator: scripts/grant-app-role.sql.
+\set ON_ERROR_STOP on
+\set migrator `if [ -n "$MIGRATOR_PASSWORD_FILE" ]; then cat "$MIGRATOR_PASSWORD_FILE"; else printf %s "$MIGRATOR_PASSWORD"; fi`
+\set app `if [ -n "$APP_PASSWORD_FILE" ]; then cat "$APP_PASSWORD_FILE"; else printf %s "$APP_PASSWORD"; fi`
+\set auditor `if [ -n "$AUDITOR_PASSWORD_FILE" ]; then cat "$AUDITOR_PASSWORD_FILE"; else printf %s "$AUDITOR_PASSWORD"; fi`
+
+select :'migrator' = '' or :'app' = '' or :'auditor' = '' as missing \gset
+\if :missing
+do $$
+begin
+    raise exception 'a password is missing, so no role was made'
+        using hint = 'Set MIGRATOR_PASSWORD, APP_PASSWORD and AUDITOR_PASSWORD, or the same with _FILE and the name of a file.';
+end
+$$;
+\endif
+
+begin;
+set local password_encryption = 'scram-sha-256';
+-- Only a superuser can keep the passwords out of a log of all statements.
+select usesuper as superuser from pg_catalog.pg_user where usename = current_user \gset
+\if :superuser
+set local log_statement = 'none';
+set local log_min_duration_statement = -1;
+set local log_min_error_statement = 'panic';
+\endif
+
+select format('create role %I login', name)
+from unnest('{hacs_migrator, hacs_app, hacs_auditor}'::name[]) as wanted (name)
+where not exists (select from pg_catalog.pg_roles where rolname = name)
+\gexec
+alter role hacs_migrator login password :'migrator';
+alter role hacs_app login password :'app';
+alter role hacs_auditor login password :'auditor';
+
+-- Who may connect, and who may make schemas; nobody makes temporary tables but who migrates.
+revoke all on database :"DBNAME" from public;
+grant connect, create, temporary on database :"DBNAME" to hacs_migrator;
+grant connect on database :"DBNAME" to hacs_app, hacs_auditor;
+revoke create on schema public from public;
+commit;
