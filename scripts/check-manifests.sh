@@ -17,7 +17,32 @@ trap 'rm -f "$misspelt"' EXIT
 sed 's/restartPolicy:/restartpolicy:/' deploy/kubernetes/migration-job.yaml >"$misspelt"
 if "$validator" --strict --quiet "$misspelt" >/dev/null 2>&1; then die "$validator takes a misspelt key"; fi
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml)
-if grep -n 'image:' deploy/kubernetes/*.yaml | grep -v "image: hacs-migration:$version\$"; then
-    die "these images are not those of version $version"
+if grep -n 'image:' deploy/kubernetes/*.yaml | grep -vE "image: (hacs-migration:$version|postgres:[0-9]+@sha256:[0-9a-f]{64})\$"; then
+    die "these images are not those of version $version, or not pinned"
 fi
+
+# Who can read which Secret: the service has the application's login and no other, and nothing is in the environment.
+"$(dirname "$validator")/python" - deploy/kubernetes/*.yaml <<'PYTHON' || die "a container reads another Secret than it should"
+import sys, yaml
+
+found = {}
+for name in sys.argv[1:]:
+    for workload in yaml.safe_load_all(open(name)):
+        pod = workload["spec"]["template"]["spec"]
+        secrets = {v["name"]: v["secret"]["secretName"] for v in pod["volumes"] if "secret" in v}
+        for container in pod.get("initContainers", []) + pod["containers"]:
+            if "envFrom" in container or any("valueFrom" in e for e in container.get("env", [])):
+                sys.exit(f"{name}: {container['name']} takes a Secret from the environment")
+            mounted = {secrets[m["name"]] for m in container["volumeMounts"] if m["name"] in secrets}
+            found[workload["metadata"]["name"], container["name"]] = mounted
+expected = {
+    ("hacs-roles", "hacs-roles"): {"hacs-roles"},
+    ("hacs-migration", "hacs-migration"): {"hacs-migrator"},
+    ("hacs-migration", "hacs-grants"): {"hacs-migrator"},
+    ("hacs-mcp-server", "hacs-migration"): {"hacs-migrator"},
+    ("hacs-mcp-server", "hacs-mcp-server"): {"hacs-app"},
+}
+if found != expected:
+    sys.exit(f"found {found}")
+PYTHON
 say "the manifests are valid"

@@ -14,6 +14,9 @@ fn read(name: &str) -> String {
     fs::read_to_string(file(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
+/// Of the superuser and of the three roles.
+const PASSWORDS: [&str; 4] = ["POSTGRES_PASSWORD", "MIGRATOR_PASSWORD", "APP_PASSWORD", "AUDITOR_PASSWORD"];
+
 /// A directory with the scripts alone, where no `.env` of the developer's counts.
 struct Checkout(tempfile::TempDir);
 
@@ -21,7 +24,7 @@ impl Checkout {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("scripts")).unwrap();
-        for name in ["scripts/deploy-with-migrations.sh", "scripts/lib.sh"] {
+        for name in ["scripts/deploy-with-migrations.sh", "scripts/make-secrets.sh", "scripts/lib.sh"] {
             fs::copy(file(name), dir.path().join(name)).unwrap();
         }
         Self(dir)
@@ -32,9 +35,15 @@ impl Checkout {
         self
     }
 
-    fn deploy(&self, settings: &[(&str, &str)], args: &[&str]) -> Ended {
-        let mut command = Command::new(self.0.path().join("scripts/deploy-with-migrations.sh"));
+    fn command(&self, script: &str) -> Command {
+        let mut command = Command::new(self.0.path().join(script));
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).stdin(Stdio::null());
+        command.env("HOME", self.0.path());
+        command
+    }
+
+    fn deploy(&self, settings: &[(&str, &str)], args: &[&str]) -> Ended {
+        let mut command = self.command("scripts/deploy-with-migrations.sh");
         ended(command.envs(settings.iter().copied()).args(args).output().unwrap())
     }
 }
@@ -43,8 +52,17 @@ impl Checkout {
 fn a_dry_run_prints_the_steps_in_their_order() {
     let end = Checkout::new().deploy(&[], &["development", "--dry-run"]);
     assert_eq!(end.code, Some(0), "{end:?}");
-    let commands: Vec<&str> = end.stderr.lines().filter_map(|line| line.strip_prefix("+ docker-compose ")).collect();
-    let begins = ["build hacs", "up -d postgres", "exec -T postgres", "run --rm", "run --rm", "up -d"];
+    let commands: Vec<&str> = end.stderr.lines().filter_map(|line| line.strip_prefix("+ docker compose ")).collect();
+    let begins = [
+        "build hacs-migration",
+        "up -d postgres",
+        "exec -T postgres",
+        "run --rm --no-deps -T hacs-roles",
+        "run --rm --no-deps -T hacs-migration",
+        "run --rm --no-deps -T hacs-grants",
+        "run --rm --no-deps -T hacs-migration hacs-refinery verify",
+        "up -d",
+    ];
     assert_eq!(commands.len(), begins.len(), "{commands:?}");
     for (command, begin) in commands.iter().zip(begins) {
         assert!(command.starts_with(begin), "{command} does not begin with {begin}");
@@ -61,31 +79,69 @@ fn production_refuses_the_development_password_wherever_it_stands() {
     };
     let bare = Checkout::new();
     refused(&bare, &[]);
-    refused(&bare, &[("POSTGRES_PASSWORD", "password")]);
+    let good = PASSWORDS.map(|name| (name, "other"));
+    assert_eq!(bare.deploy(&good, &["production", "--yes", "--dry-run"]).code, Some(0));
+    for (at, name) in PASSWORDS.iter().enumerate() {
+        for bad in ["password", ""] {
+            let mut settings = good;
+            settings[at] = (name, bad);
+            refused(&bare, &settings);
+        }
+    }
     for url in
         ["postgresql://hacs:password@postgres/hacs", "host=postgres password=password", "host=x password='password'"]
     {
-        refused(&bare, &[("POSTGRES_PASSWORD", "other"), ("DATABASE_URL", url)]);
+        for name in ["MIGRATOR_URL", "APP_URL"] {
+            refused(&bare, &[&good[..], &[(name, url)]].concat());
+        }
     }
     for line in
         ["POSTGRES_PASSWORD=password", "export POSTGRES_PASSWORD = \"password\"\r", "POSTGRES_PASSWORD='password'"]
     {
-        refused(Checkout::new().write(".env", line), &[]);
+        refused(Checkout::new().write(".env", line), &good[1..]);
     }
     let files = Checkout::new();
     let settings = [("COMPOSE_FILE", "docker-compose.yml:docker-compose.secrets.yml"), ("SECRETS_DIR", ".")];
-    files.write("postgres_password", "password\n").write("database_url", "").write("pgpass", "");
-    refused(&files, &settings);
-    files.write("postgres_password", "other\n").write("pgpass", "*:*:*:*:password\n*:*:*:*:other\n");
-    refused(&files, &settings);
-    files.write("pgpass", "*:*:*:*:other\n");
+    let names =
+        ["postgres_password", "migrator_password", "app_password", "auditor_password", "migrator_url", "app_url"];
+    for name in names {
+        files.write(name, "other\n");
+    }
     assert_eq!(files.deploy(&settings, &["production", "--yes", "--dry-run"]).code, Some(0));
+    for name in names {
+        files.write(
+            name,
+            if name.ends_with("url") { "postgresql://hacs_app:password@postgres/hacs\n" } else { "password\n" },
+        );
+        refused(&files, &settings);
+        files.write(name, "other\n");
+    }
+}
+
+#[test]
+fn make_secrets_makes_what_the_deployment_takes_and_keeps_what_is_there() {
+    let checkout = Checkout::new();
+    let make = || ended(checkout.command("scripts/make-secrets.sh").output().unwrap());
+    let end = make();
+    assert_eq!(end.code, Some(0), "{end:?}");
+    let secrets = checkout.0.path().join("secrets");
+    let text = |name: &str| fs::read_to_string(secrets.join(name)).unwrap();
+    let app = text("app_password");
+    assert_eq!(text("app_url"), format!("postgresql://hacs_app:{}@postgres:5432/hacs\n", app.trim()));
+    assert!(app.trim().len() == 40 && app != text("migrator_password"), "{app}");
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(fs::metadata(&secrets).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(fs::metadata(secrets.join("app_url")).unwrap().permissions().mode() & 0o777, 0o644);
+    let settings = [("COMPOSE_FILE", "docker-compose.yml:docker-compose.secrets.yml")];
+    assert_eq!(checkout.deploy(&settings, &["production", "--yes", "--dry-run"]).code, Some(0));
+    assert_eq!(make().code, Some(0));
+    assert_eq!(text("app_password"), app);
 }
 
 #[test]
 fn production_wants_a_backup() {
     let checkout = Checkout::new();
-    checkout.write(".env", "POSTGRES_PASSWORD=\"hard to guess\"\n");
+    checkout.write(".env", &PASSWORDS.map(|name| format!("{name}=\"hard to guess\"\n")).concat());
     let end = checkout.deploy(&[], &["production"]);
     assert_eq!(end.code, Some(1), "{end:?}");
     assert!(end.stderr.contains("--yes says that there is one"), "{end:?}");
@@ -109,7 +165,39 @@ fn the_files_of_a_deployment_agree_with_each_other() {
     let newer = |line: &&str| line.starts_with("# syntax") || line.contains("COPY --link") || line.contains("<<");
     assert_eq!(dockerfile.lines().find(newer), None, "older engines cannot build this");
     let compose = read("docker-compose.yml");
-    assert!(compose.contains("POSTGRES_PASSWORD: ${POSTGRES_PASSWORD:-password}"));
+    for name in PASSWORDS {
+        assert!(compose.contains(&format!("{name}: ${{{name}:-password}}")), "{name}");
+    }
     assert!(read("scripts/deploy-with-migrations.sh").contains("\ndevelopment_password=password\n"));
     assert!(compose.contains("\"pg_isready\", \"-q\", \"-h\", \"127.0.0.1\""), "a socket is ready too early");
+}
+
+#[test]
+fn what_comes_from_elsewhere_is_pinned_by_what_it_is() {
+    let hex = |text: &str, length: usize| text.len() == length && text.chars().all(|c| c.is_ascii_hexdigit());
+    let mut actions = 0;
+    for name in ["ci", "release"] {
+        let text = read(&format!(".github/workflows/{name}.yml"));
+        for line in text.lines().filter_map(|line| line.trim_start_matches([' ', '-']).strip_prefix("uses: ")) {
+            if line.starts_with("./") {
+                continue;
+            }
+            let (commit, tag) = line.split_once('@').unwrap().1.split_once(" # v").expect(line);
+            assert!(hex(commit, 40) && tag.split('.').count() == 3, "{line}");
+            actions += 1;
+        }
+        for line in text.lines().filter(|line| line.contains("cargo install") && !line.contains("--path")) {
+            assert!(line.contains("--locked --version '="), "{line}");
+        }
+    }
+    assert!(actions >= 7, "{actions}");
+    let images = [("Dockerfile.migration", 2), ("docker-compose.yml", 1), ("deploy/kubernetes/roles-job.yaml", 1)];
+    for (name, wanted) in images {
+        let text = read(name);
+        let digests =
+            text.split("@sha256:").skip(1).map(|rest| rest.split(|c: char| !c.is_alphanumeric()).next().unwrap());
+        assert_eq!(digests.filter(|digest| hex(digest, 64)).count(), wanted, "{name}");
+    }
+    let froms = read("Dockerfile.migration");
+    assert_eq!(froms.lines().filter(|line| line.starts_with("FROM ") && !line.starts_with("FROM ${")).count(), 0);
 }

@@ -71,7 +71,10 @@ impl Reader {
         self.run += 1;
         let mut sh = self.command("sh");
         // What production has to have, and the name of the one database of a test.
-        sh.env("POSTGRES_PASSWORD", "hard to guess").args(["-ec", line]);
+        for name in ["POSTGRES_PASSWORD", "MIGRATOR_PASSWORD", "APP_PASSWORD", "AUDITOR_PASSWORD"] {
+            sh.env(name, "hard to guess");
+        }
+        sh.args(["-ec", line]);
         let end = ended(sh.output().unwrap());
         assert_eq!(end.code, Some(0), "{line}: {end:?}");
         end
@@ -99,8 +102,8 @@ impl Reader {
                 stands_in(".ci/run", line);
                 self.found += 1;
             }
-            "docker-compose" => {
-                stands_in("scripts/test-containers.sh", &line.replace("docker-compose ", "\"${compose[@]}\" "));
+            "docker" => {
+                stands_in("scripts/test-containers.sh", &line.replace("docker compose ", "\"${compose[@]}\" "));
                 self.found += 1;
             }
             "scripts/deploy-with-migrations.sh" if line.ends_with("--dry-run") => drop(self.sh(line)),
