@@ -66,7 +66,10 @@ pub fn status(status: &Status) -> String {
     let _ = writeln!(text);
     let width = status.migrations.iter().map(|m| m.name.len()).max().unwrap_or(0);
     for migration in &status.migrations {
-        let state = migration.applied_on.as_deref().map_or("pending".to_owned(), |on| format!("applied {on}"));
+        let state = migration
+            .applied_on
+            .as_deref()
+            .map_or("pending".to_owned(), |on| format!("applied {}", hacs_refinery::safe_line(on)));
         let _ = writeln!(text, "V{:<3} {:width$}  {state}", migration.version, migration.name);
     }
     for table in status.missing_tables.iter().filter(|_| status.migration_table_exists) {

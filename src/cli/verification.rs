@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use hacs_refinery::{Difference, SCHEMAS, Status, Supported, TABLES, Verification};
+use hacs_refinery::{Difference, SCHEMAS, Status, Supported, TABLES, Verification, safe_line, safe_lines};
 use serde::Serialize;
 
 use super::exit_code::ExitCode;
@@ -87,7 +87,7 @@ pub fn text(found: &Verification, quiet: bool) -> String {
     }
     for resource in &found.resources {
         if let Some(fault) = &resource.fault {
-            let _ = writeln!(text, "  {}: {fault}", resource.resource_type);
+            let _ = writeln!(text, "  {}: {}", resource.resource_type, safe_lines(fault));
         }
     }
     if found.ignored > 0 {
@@ -102,11 +102,13 @@ pub fn text(found: &Verification, quiet: bool) -> String {
 
 fn details(difference: &Difference) -> String {
     let Difference { kind, name, .. } = difference;
-    let mut text = format!(" {kind} {name}\n");
+    let mut text = format!(" {} {}\n", safe_line(kind), safe_line(name));
     let parts = [("expected", &difference.expected), ("found", &difference.found), ("mend", &difference.mend)];
     for (label, part) in parts {
         if let Some(part) = part {
             let end = if label == "mend" && !part.starts_with("--") { ";" } else { "" };
+            // What mends it is to be copied, and stays as it is but for what a terminal obeys.
+            let part = if label == "mend" && !name.contains('\n') { part.into() } else { safe_lines(part) };
             let _ = writeln!(text, "  {label:10}{part}{end}");
         }
     }

@@ -87,7 +87,7 @@ pub(crate) fn in_value(keyword: &'static str, value: &str) -> Result<(), Connect
         return error("it has no value: the next setting would be taken for it");
     }
     if ["host", "hostaddr", "port"].contains(&keyword) && value.contains(['=', ';']) {
-        return error("it holds = or ;; settings in a list are separated by spaces");
+        return error("it holds = or a semicolon; settings in a list are separated by spaces");
     }
     if keyword == "host" && value.split(',').any(|host| host.strip_prefix('@').unwrap_or(host).contains('@')) {
         return error("it holds an @; in the password of a URL, @ is written %40, and / is written %2F");

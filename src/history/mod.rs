@@ -11,6 +11,8 @@ use thiserror::Error;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::server::safe_text::safe_line;
+
 /// A row of the history that refinery could have written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -36,7 +38,8 @@ impl From<&Record> for Migration {
 #[non_exhaustive]
 pub enum HistoryError {
     /// A row holds what refinery cannot have written.
-    #[error("the history row of version {version} cannot be read: {column} is {found}")]
+    #[error("the history row of version {version} cannot be read: {column} is {found}", version = safe_line(version),
+        found = safe_line(found))]
     Corrupt {
         /// `version` of the row, as text.
         version: String,
@@ -48,7 +51,7 @@ pub enum HistoryError {
     /// The same version was applied from another text or under another name.
     #[error(
         "V{version} was applied as V{version}__{applied} with checksum {applied_checksum}, \
-         but this binary has V{version}__{embedded} with checksum {embedded_checksum}"
+         but this binary has V{version}__{embedded} with checksum {embedded_checksum}", applied = safe_line(applied)
     )]
     Diverged {
         /// Number of the migration.
@@ -73,7 +76,7 @@ pub enum HistoryError {
         later: i32,
     },
     /// The history has a migration that this binary does not know, older than the newest that it knows.
-    #[error("V{version}__{name} was applied, but this binary has no such migration")]
+    #[error("V{version}__{name} was applied, but this binary has no such migration", name = safe_line(name))]
     Unknown {
         /// Number of the migration.
         version: i32,

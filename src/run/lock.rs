@@ -14,6 +14,7 @@ use crate::run::options::Options;
 use crate::run::patience::Patience;
 use crate::server::Session;
 use crate::server::answer::rows;
+use crate::server::safe_text::safe_line;
 
 /// The advisory lock of all migrations of a database: the letters `hacsmigr`.
 pub(crate) const KEY: i64 = i64::from_be_bytes(*b"hacsmigr");
@@ -57,7 +58,8 @@ impl From<&SimpleQueryRow> for Holder {
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "held by process {} of role {} ({}) since {}", self.pid, self.role, self.application, self.since)
+        let [role, application, since] = [&self.role, &self.application, &self.since].map(|text| safe_line(text));
+        write!(f, "held by process {} of role {role} ({application}) since {since}", self.pid)
     }
 }
 

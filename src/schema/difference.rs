@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::mend;
 use crate::schema::manifest::{Manifest, Object};
+use crate::server::safe_text::{safe_line, safe_lines};
 
 /// One object that is not as the migrations made it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -69,9 +70,9 @@ impl fmt::Display for Change {
 impl fmt::Display for Difference {
     /// Without the statement that mends it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.change, self.kind, self.name)?;
+        write!(f, "{} {} {}", self.change, safe_line(&self.kind), safe_line(&self.name))?;
         if let (Some(expected), Some(found)) = (&self.expected, &self.found) {
-            write!(f, ": expected {expected}, found {found}")?;
+            write!(f, ": expected {}, found {}", safe_lines(expected), safe_lines(found))?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::schema::names::{SCHEMAS, TABLES};
 use crate::schema::statements;
 use crate::server::answer::rows;
+use crate::server::safe_text::safe_line;
 
 /// Tables that only the Python migrations make: where one of them is, they have been at work.
 const PYTHON_TABLES: [&str; 7] = [
@@ -36,13 +37,14 @@ pub struct Conflict {
 
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.table)?;
+        write!(f, "{}", safe_line(&self.table))?;
         if !TABLES.contains(&self.table.as_str()) {
             return f.write_str(": a table of the Python migrations");
         }
         let lists = [("not ours", &self.unexpected), ("missing", &self.missing)];
         let parts = lists.iter().filter(|(_, columns)| !columns.is_empty());
-        let parts: Vec<String> = parts.map(|(what, columns)| format!("{what}: {}", shortened(columns))).collect();
+        let parts: Vec<String> =
+            parts.map(|(what, columns)| format!("{what}: {}", safe_line(&shortened(columns)))).collect();
         write!(f, ": columns {}", parts.join("; "))
     }
 }

@@ -140,3 +140,69 @@ fn a_user_id_without_a_name_is_told_to_name_the_role() {
         assert!(end.stderr.contains(words), "{end:?}");
     }
 }
+
+#[test]
+fn every_command_reads_the_url_from_a_file_and_an_empty_url_counts_as_none() {
+    let database = Database::empty();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("database url");
+    std::fs::write(&file, format!("\u{feff}{}\r\n", database.conninfo())).unwrap();
+    let run =
+        |args: &[&str]| ended(tool(args).env("DATABASE_URL", " ").env("DATABASE_URL_FILE", &file).output().unwrap());
+    for args in [&["migrate"][..], &["status", "--check"], &["verify"], &["plan"], &["migrate", "--dry-run"]] {
+        let end = run(args);
+        assert_eq!(end.code, Some(0), "{args:?}: {end:?}");
+    }
+    let flag = run(&["status", "-d", "postgresql://127.0.0.1:1/x"]);
+    assert_eq!(flag.code, Some(3), "what is given goes before the file: {flag:?}");
+    let both = ended(database.tool(&["status"]).env("DATABASE_URL_FILE", &file).output().unwrap());
+    assert!(both.code == Some(2) && both.stderr.contains("set one of them"), "{both:?}");
+    for (text, why) in [("\n", "is empty"), ("postgresql://u:hunter2@h:x/d", "port"), ("hunter2", "neither")] {
+        std::fs::write(&file, text).unwrap();
+        let end = run(&["verify"]);
+        assert!(end.code == Some(2) && end.stderr.contains(why) && !end.stderr.contains("hunter2"), "{end:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn settings_that_are_not_utf_8_are_refused_and_no_other_database_is_taken() {
+    use std::os::unix::ffi::OsStrExt;
+    let database = Database::empty();
+    let bytes = std::ffi::OsStr::from_bytes(b"postgresql://\xff@h/d");
+    for variable in ["DATABASE_URL", "DATABASE_URL_FILE", "PGHOST", "PGDATABASE", "PGPASSWORD", "PGREQUIREPEER"] {
+        let mut tool = if variable.starts_with("PG") { database.tool(&["migrate"]) } else { tool(&["migrate"]) };
+        let end = ended(tool.env("PGPORT", "1").env(variable, bytes).output().unwrap());
+        assert!(end.code == Some(2) && end.stderr.contains(&format!("{variable} is not UTF-8")), "{end:?}");
+    }
+    let end = ended(tool(&["status", "-d"]).arg(bytes).output().unwrap());
+    assert_eq!(end.code, Some(2), "{end:?}");
+}
+
+#[test]
+fn settings_of_other_programs_are_left_out_by_name_and_those_not_supported_are_refused() {
+    let database = Database::empty();
+    let crate::server::Server { dir, port, .. } = crate::server::shared();
+    let base = format!("postgresql://postgres@/{}?host={}&port={port}", database.name, dir.display());
+    for (settings, name) in [
+        ("schema=hunter2", "schema"),
+        ("pgbouncer=hunter2&connection_limit=1", "connection_limit"),
+        ("supa=hunter2", "supa"),
+        ("uselibpqcompat=true&sslmode=prefer", "uselibpqcompat"),
+        ("prepared_statement_cache_size=0", "prepared_statement_cache_size"),
+        ("reWriteBatchedInserts=true", "reWriteBatchedInserts"),
+    ] {
+        let end = ended(tool(&["status", "-d", &format!("{base}&{settings}")]).output().unwrap());
+        assert_eq!(end.code, Some(0), "{end:?}");
+        assert!(end.stderr.contains(&format!("the connection setting {name} is another program's")), "{end:?}");
+        assert!(!end.stderr.contains("hunter2"), "{end:?}");
+    }
+    for name in ["require_auth", "requirepeer", "sslcrl", "sslpassword", "oauth_issuer", "scram_client_key"] {
+        let end = ended(tool(&["status", "-d", &format!("{base}&{name}=hunter2")]).output().unwrap());
+        assert_eq!(end.code, Some(2), "{end:?}");
+        assert!(
+            end.stderr.contains(&format!("{name} is not supported here")) && !end.stderr.contains("hunter2"),
+            "{end:?}"
+        );
+    }
+}

@@ -166,7 +166,7 @@ pub fn tool(args: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
-    command.env_remove("DATABASE_URL").env_remove("RUST_LOG").args(args);
+    command.env_remove("DATABASE_URL").env_remove("DATABASE_URL_FILE").env_remove("RUST_LOG").args(args);
     command
 }
 

@@ -22,6 +22,7 @@ mod documentation;
 mod documents;
 mod drift;
 mod embeddings;
+mod escapes;
 mod evolving;
 mod examples;
 mod fake_server;

@@ -69,7 +69,7 @@ fn connects(url: &str, home_dir: &Path) -> Result<(), String> {
     let mut psql = Command::new(server::bindir().join("psql"));
     psql.env_clear().env("LD_LIBRARY_PATH", server::bindir().join("../lib"));
     let psql = home(psql.args(["-X", "-w", "-c", "select 1", url]), home_dir);
-    assert!([Some(0), Some(3)].contains(&end.code), "{url}: {end:?}");
+    assert!([Some(0), Some(2), Some(3)].contains(&end.code), "{url}: {end:?}");
     assert_eq!(end.code == Some(0), psql.code == Some(0), "{url}: {end:?} but psql: {psql:?}");
     if end.code == Some(0) { Ok(()) } else { Err(end.stderr) }
 }
@@ -177,6 +177,25 @@ fn client_certificates_and_passwords_let_in_who_has_them() {
         }
     };
     expect(&format!("user=by_certificate sslcert={certificate} sslkey={key}"), None);
+    // libpq's rule: a group may read a key that root owns, as a mounted secret with fsGroup is; no other.
+    use std::os::unix::fs::MetadataExt;
+    let by_root = fs::metadata(&key).unwrap().uid() == 0;
+    let refused: &[&str] = &["sslkey cannot be used: others may read or change the file"];
+    for (mode, taken) in [(0o400, true), (0o640, by_root), (0o440, by_root), (0o660, false), (0o644, false)] {
+        fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        let settings = format!("user=by_certificate sslcert={certificate} sslkey={key}");
+        expect(&settings, if taken { None } else { Some(refused) });
+    }
+    if by_root {
+        let foreign = write("nobodys.key", &fs::read_to_string(&key).unwrap(), 0o640);
+        std::os::unix::fs::chown(&foreign, Some(65534), Some(65534)).unwrap();
+        let settings = format!("user=by_certificate sslcert={certificate} sslkey={foreign}");
+        expect(&settings, Some(refused));
+        fs::set_permissions(&foreign, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        expect(&settings, None);
+    }
+    fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    expect(&format!("user=by_certificate sslcert={certificate} sslkey={key} sslcertmode=disable"), Some(&["28000"]));
     expect("user=by_certificate", Some(&["(SQLSTATE 28000)", "HINT: The server's pg_hba.conf does not let"]));
     expect(&format!("user=by_certificate sslcert={foreign} sslkey={foreign_key}"), Some(&["HINT: "]));
     expect(&format!("user=other sslcert={certificate} sslkey={key}"), Some(&["HINT: "]));
