@@ -29,6 +29,12 @@ pub(crate) fn read(client: &mut dyn Connection, options: &Options) -> Result<Vec
     })
 }
 
+/// Others queue behind a script that waits for a table.
+const PATIENCE: &str =
+    "-- Who waits longer for a table stops all others meanwhile: then this ends, and can be run again.
+set local lock_timeout = '5s';
+";
+
 /// A script for psql that applies migrations and records them as [`migrate`](crate::migrate()) would: in one
 /// transaction, or in parts where a migration runs outside one, and under the same lock.
 #[must_use]
@@ -39,15 +45,16 @@ pub fn script(pending: &[Migration]) -> String {
     let begin = format!("begin;\n{}\n", run::SETTINGS.trim());
     let mut text = "\\set ON_ERROR_STOP on\n".to_owned();
     if no_transaction::any(pending) {
-        text += &format!("{}{begin}", wait(Scope::Session));
+        text += &format!("{}{begin}{PATIENCE}", wait(Scope::Session));
     } else {
-        text += &format!("{}{begin}select pg_advisory_xact_lock({});\n", wait(Scope::Transaction), lock::KEY);
+        let wait = wait(Scope::Transaction);
+        text += &format!("{wait}{begin}select pg_advisory_xact_lock({});\n{PATIENCE}", lock::KEY);
     }
     text += history::ledger::BOOTSTRAP;
     for migration in pending {
         text += &format!("\n-- {migration}.sql\n\n");
         if no_transaction::outside_transaction(migration) {
-            text += &format!("commit;\n\n{}\n{begin}", alone(migration));
+            text += &format!("commit;\n\n{}\n{begin}{PATIENCE}", alone(migration));
         } else {
             text += "select set_config('hacs_refinery.migration_started', clock_timestamp()::text, true);\n\n";
             text += migration.sql().unwrap_or_default();

@@ -266,3 +266,26 @@ fn a_resource_that_cannot_be_kept_counts_in_the_result() {
     assert_eq!(end.code, Some(7), "{end:?}");
     assert!(end.stdout.ends_with("Result      not as migrated: 1 unsupported resource\n"), "{end:?}");
 }
+
+#[test]
+fn the_script_for_psql_waits_for_a_table_no_longer_than_others_can_bear() {
+    let database = Database::migrated();
+    let mut options = hacs_refinery::Options::default();
+    let later = "alter table hacs_core.patients add column shoe_size int";
+    options.migrations.push(refinery::Migration::unapplied("V1000__shoes.sql", later).unwrap());
+    let pending = hacs_refinery::pending(&mut database.client(), &options).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), hacs_refinery::script(&pending)).unwrap();
+    let psql = || {
+        let mut psql = std::process::Command::new(server::bindir().join("psql"));
+        ended(psql.args(["-X", "-q", "-f"]).arg(file.path()).arg(database.conninfo()).output().unwrap())
+    };
+    let mut other = database.client();
+    let mut holder = other.transaction().unwrap();
+    holder.batch_execute("lock table hacs_core.patients in access share mode").unwrap();
+    let end = psql();
+    assert!(end.code == Some(3) && end.stderr.contains("canceling statement due to lock timeout"), "{end:?}");
+    drop(holder);
+    assert_eq!(psql().code, Some(0));
+    assert_eq!(database.text("select count(*) from hacs_admin.migrations where version = 1000"), "1");
+}
