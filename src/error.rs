@@ -5,12 +5,12 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::connect::ConnectError;
-use crate::history::HistoryError;
-use crate::run::lock::Holder;
+use crate::history::{self, HistoryError};
 use crate::schema::difference::Difference;
 use crate::schema::legacy::Conflict;
 use crate::schema::location::Location;
-use crate::server::failure::Failure;
+use crate::server::Failure;
+use crate::server::holder::Holder;
 
 /// Result of the functions of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -68,6 +68,14 @@ pub enum Error {
         list(.0)
     )]
     Legacy(Vec<Conflict>),
+    /// Somebody else's code could run here as the role that migrates.
+    #[error(
+        "what stands in this database cannot be trusted, since somebody else's code in it would run as this role:\n{}\n\
+         Nothing was changed. See who made it. If it is yours, give it to this role or to the owner of the database, or \
+         run this as its owner; else drop it.",
+        list(.0)
+    )]
+    Untrusted(Vec<String>),
     /// The history of the database does not fit to the migrations at hand.
     #[error(
         "the migration history of this database does not fit to this binary:\n{}\n\
@@ -203,6 +211,16 @@ fn partly(applied: &[i32], unfinished: Option<&Unfinished>, cause: &Error) -> St
     match said.iter().find(|said| text.contains(**said)) {
         Some(said) => text.replacen(said, &outcome, 1),
         None => format!("{}\n{outcome}", text.replace("or complete", "or one step further")),
+    }
+}
+
+impl From<history::Failed> for Error {
+    fn from(failed: history::Failed) -> Self {
+        match failed {
+            history::Failed::Untrusted(found) => Self::Untrusted(found),
+            history::Failed::Unfit(errors) => Self::History(errors),
+            history::Failed::Server(failure) => Self::Database { doing: "reading the migration history", failure },
+        }
     }
 }
 

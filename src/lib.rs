@@ -21,8 +21,8 @@
 //! within a runtime"); dropping the client panics once more, which ends the process. On other executors the thread, and every task on it, would stand still for the whole run, the
 //! wait for other runs included.
 //!
-//! The feature `tokio-postgres` brings `migrate_async` and `status_async`, which take a `tokio_postgres::Client` and do
-//! the same. Without it, `tokio::task::spawn_blocking` is the place for the blocking form, the connecting included.
+//! The feature `tokio-postgres` brings `migrate_async`, `status_async` and the others, which take a
+//! `tokio_postgres::Client` and do the same. Without it, `tokio::task::spawn_blocking` is the place for the blocking form, the connecting included.
 
 use std::time::Duration;
 
@@ -42,29 +42,31 @@ mod tokio;
 struct Readme;
 
 #[cfg(feature = "tokio-postgres")]
-pub use self::tokio::{migrate_async, status_async};
+pub use self::tokio::{manifest_async, migrate_async, pending_async, rehearse_async, status_async, verify_async};
 pub use connect::link::Link;
 pub use connect::{Canceller, ConnectError, Database};
 pub use error::{Error, Result, Unfinished};
-pub use history::ledger::{Ledger, LedgerError};
 pub use history::{HistoryError, Record};
 pub use inspect::status::{MigrationState, Status, status};
 pub use inspect::verify::{IGNORE_KEY, Supported, Verification, manifest, verify};
-pub use run::lock::Holder;
 pub use run::migrate;
 pub use run::no_transaction::outside_transaction;
 pub use run::options::{DEFAULT_LOCK_TIMEOUT, Migrations, Options};
-pub use run::pending::{pending, script};
-pub use run::rehearsal::{Lock, Rehearsal, Rehearsed, rehearse};
+pub use run::pending::pending;
+pub use run::psql::script;
+pub use run::rehearsal::{Rehearsal, Rehearsed, rehearse};
 pub use run::report::{Applied, Report};
 pub use run::standing::{Reached, Standing};
+pub use run::tables::Lock;
 pub use schema::difference::{Change, Difference};
 pub use schema::embedded::{HISTORY_TABLE, migrations, runner};
 pub use schema::legacy::Conflict;
 pub use schema::location::Location;
 pub use schema::manifest::{Manifest, Object};
 pub use schema::names::{RESOURCES, SCHEMAS, TABLES};
+pub use server::Connection;
 pub use server::failure::{Failure, ServerError};
+pub use server::holder::Holder;
 pub use server::safe_text::{safe_json, safe_line, safe_lines, safe_output};
 
 /// Connects and brings the database to the newest version.
@@ -76,7 +78,7 @@ pub use server::safe_text::{safe_json, safe_line, safe_lines, safe_output};
 ///
 /// [`Error::Connect`], and those of [`migrate`].
 pub fn run_migration(url: &str) -> Result<Report> {
-    Database::find(Some(url))?.link(Duration::ZERO)?.migrate(&Options::default())
+    migrate(&mut Database::find(Some(url))?.link(Duration::ZERO)?, &Options::default())
 }
 
 /// Connects and reads how far the database is migrated.
@@ -85,5 +87,5 @@ pub fn run_migration(url: &str) -> Result<Report> {
 ///
 /// [`Error::Connect`], and those of [`status`].
 pub fn get_migration_status(url: &str) -> Result<Status> {
-    Database::find(Some(url))?.link(Duration::ZERO)?.status()
+    status(&mut Database::find(Some(url))?.link(Duration::ZERO)?)
 }

@@ -9,17 +9,20 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use postgres::SimpleQueryMessage;
+use refinery::Migration;
 use tokio::sync::mpsc as queue;
 use tokio::task;
 use tokio_postgres::Client;
 
 use crate::error::{Error, Result};
 use crate::inspect::status::{self, Status};
+use crate::inspect::verify::{self, Verification};
 use crate::run;
 use crate::run::options::Options;
+use crate::run::rehearsal::Rehearsal;
 use crate::run::report::Report;
-use crate::server::failure::Failure;
-use crate::server::{self, Connection, Session, Transaction};
+use crate::schema::manifest::Manifest;
+use crate::server::{Answers, Connection, Failure, Message};
 
 /// [`migrate`](crate::migrate()) for tokio-postgres: the same run, with the same guarantees and errors.
 ///
@@ -46,7 +49,27 @@ use crate::server::{self, Connection, Session, Transaction};
 /// Those of [`migrate`](crate::migrate()).
 pub async fn migrate_async(client: &mut Client, options: &Options) -> Result<Report> {
     let options = options.clone();
-    drive(client, move |session| run::run(session, &options)).await
+    drive(client, move |remote| run::migrate(remote, &options)).await
+}
+
+/// [`rehearse`](crate::rehearse()) for tokio-postgres.
+///
+/// # Errors
+///
+/// Those of [`rehearse`](crate::rehearse()).
+pub async fn rehearse_async(client: &mut Client, options: &Options) -> Result<Rehearsal> {
+    let options = options.clone();
+    drive(client, move |remote| run::rehearsal::rehearse(remote, &options)).await
+}
+
+/// [`pending`](crate::pending()) for tokio-postgres.
+///
+/// # Errors
+///
+/// Those of [`pending`](crate::pending()).
+pub async fn pending_async(client: &mut Client, options: &Options) -> Result<Vec<Migration>> {
+    let options = options.clone();
+    drive(client, move |remote| run::pending::pending(remote, &options)).await
 }
 
 /// [`status`](crate::status()) for tokio-postgres.
@@ -55,7 +78,25 @@ pub async fn migrate_async(client: &mut Client, options: &Options) -> Result<Rep
 ///
 /// Those of [`status`](crate::status()).
 pub async fn status_async(client: &mut Client) -> Result<Status> {
-    drive(client, |session| status::read(session)).await
+    drive(client, status::status).await
+}
+
+/// [`verify`](crate::verify()) for tokio-postgres.
+///
+/// # Errors
+///
+/// Those of [`verify`](crate::verify()).
+pub async fn verify_async(client: &mut Client, deep: bool) -> Result<Verification> {
+    drive(client, move |remote| verify::verify(remote, deep)).await
+}
+
+/// [`manifest`](crate::manifest()) for tokio-postgres.
+///
+/// # Errors
+///
+/// Those of [`manifest`](crate::manifest()).
+pub async fn manifest_async(client: &mut Client) -> Result<Manifest> {
+    drive(client, verify::manifest).await
 }
 
 /// Runs blocking logic on a thread, and its messages here.
@@ -106,11 +147,11 @@ struct Remote {
     undo: Arc<Mutex<String>>,
 }
 
-impl Session for Remote {
-    fn simple_query(&mut self, query: &str) -> std::result::Result<Vec<SimpleQueryMessage>, Failure> {
+impl Connection for Remote {
+    fn exchange(&mut self, message: &Message) -> std::result::Result<Answers, Failure> {
         let dropped = || Failure::Broken("the future of this run was dropped".into());
-        self.messages.send(query.to_owned()).map_err(|_| dropped())?;
-        Ok(self.answers.recv().map_err(|_| dropped())??)
+        self.messages.send(message.text().to_owned()).map_err(|_| dropped())?;
+        Ok(self.answers.recv().map_err(|_| dropped())??.into())
     }
 
     fn undo_with(&mut self, statements: &str) {
@@ -120,11 +161,5 @@ impl Session for Remote {
     /// Ends early where the future is dropped, as the next message then tells.
     fn pause(&mut self, duration: Duration) {
         let _ = self.answers.recv_timeout(duration);
-    }
-}
-
-impl Connection for Remote {
-    fn begin(&mut self) -> std::result::Result<Box<dyn Transaction + '_>, Failure> {
-        server::start(self)
     }
 }

@@ -34,7 +34,7 @@ impl From<&Error> for ExitCode {
             Error::Database { failure, .. } if failure.sqlstate() == Some("55P03") => Self::Locked,
             Error::CommitUnknown(_) => Self::Connection,
             Error::Locked { .. } | Error::Blocked { .. } => Self::Locked,
-            Error::History(_) | Error::Newer { .. } | Error::Legacy(_) => Self::History,
+            Error::History(_) | Error::Newer { .. } | Error::Legacy(_) | Error::Untrusted(_) => Self::History,
             Error::Drift(_) | Error::NameTaken { .. } => Self::Drift,
             Error::Migration { .. } | Error::NotRepeatable { .. } => Self::Failed,
             Error::Partly { cause, .. } => Self::from(&**cause),

@@ -20,7 +20,7 @@ pub use signals::{catch as catch_signals, exit_code as signal_exit_code};
 use std::io::{ErrorKind, Write};
 
 use clap::Parser;
-use hacs_refinery::{Database, Options, Result, Status};
+use hacs_refinery::{Database, Options, Result, Status, migrate, pending, rehearse, status, verify};
 
 use args::Command;
 use json::versioned;
@@ -66,10 +66,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             let mut link = connect()?;
             let progress = progress::start(args.global.quiet);
             let text = if *dry_run {
-                let rehearsal = link.rehearse(&options)?;
+                let rehearsal = rehearse(&mut link, &options)?;
                 if *json { versioned(&rehearsal) } else { output::rehearsal(&rehearsal) }
             } else {
-                let report = link.migrate(&options)?;
+                let report = migrate(&mut link, &options)?;
                 if *json { versioned(&report) } else { output::report(&report) }
             };
             drop(progress);
@@ -79,17 +79,17 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             Ok(ExitCode::Success)
         }
         Command::Status { json, check } => {
-            let status = connect()?.status()?;
+            let found = status(&mut connect()?)?;
             let text = if *json {
-                hacs_refinery::safe_json(&status.to_json()).into_owned() + "\n"
+                hacs_refinery::safe_json(&found.to_json()).into_owned() + "\n"
             } else {
-                output::status(&status)
+                output::status(&found)
             };
             print(&text);
-            Ok(if *check { check_code(&status) } else { ExitCode::Success })
+            Ok(if *check { check_code(&found) } else { ExitCode::Success })
         }
         Command::Verify { json, deep } => {
-            let found = connect()?.verify(*deep)?;
+            let found = verify(&mut connect()?, *deep)?;
             let code = verification::code(&found);
             print(&if *json {
                 versioned(verification::Json::from(&found))
@@ -99,7 +99,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             Ok(code)
         }
         Command::Plan { json, sql } => {
-            let pending = connect()?.pending(&Options::default())?;
+            let pending = pending(&mut connect()?, &Options::default())?;
             print(&if *sql { hacs_refinery::script(&pending) } else { embedded::plan(&pending, *json) });
             Ok(ExitCode::Success)
         }

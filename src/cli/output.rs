@@ -19,6 +19,11 @@ pub fn report(report: &Report) -> String {
     for applied in &report.applied {
         let _ = writeln!(text, "Applied V{} {:width$}  {:>9}", applied.version, applied.name, millis(applied.duration));
     }
+    // What stops nobody but those who change the table's definition is not worth a line.
+    let weak = ["access share", "row share", "row exclusive"];
+    for lock in report.locks.iter().filter(|lock| !weak.contains(&lock.mode.as_str())) {
+        let _ = writeln!(text, "     locked {} in mode {}", lock.table, lock.mode);
+    }
     let total = report.applied.iter().map(|applied| applied.duration).sum();
     let count = report.applied.len();
     let noun = if count == 1 { "migration" } else { "migrations" };

@@ -11,8 +11,7 @@ use tokio_postgres::Config;
 use super::target::Target;
 use super::tls::{self, Connector, SslMode};
 use super::{ConnectError, Database};
-use crate::server::Session;
-use crate::server::failure::Failure;
+use crate::server::{Connection, Failure};
 
 /// How long a host may take to let us in, unless `connect_timeout` says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -67,7 +66,7 @@ impl Database {
     }
 
     /// Connects within the connection timeout and the limit, whichever is shorter.
-    pub(super) fn attempt<C: Session>(&self, limit: Option<Duration>, dial: &Dial<C>) -> Result<C, ConnectError> {
+    pub(super) fn attempt<C: Connection>(&self, limit: Option<Duration>, dial: &Dial<C>) -> Result<C, ConnectError> {
         let own = self.connect_timeout.or(self.seconds("connect_timeout")?).unwrap_or(DEFAULT_TIMEOUT);
         let limit = Some(own).filter(|own| !own.is_zero()).into_iter().chain(limit).min();
         let mut last = None;
@@ -86,7 +85,7 @@ impl Database {
     }
 
     /// The connection, if its session is what is looked for.
-    fn only<C: Session>(&self, mut client: C, target: Target) -> Result<C, ConnectError> {
+    fn only<C: Connection>(&self, mut client: C, target: Target) -> Result<C, ConnectError> {
         target.misses(&mut client).map_or(Ok(client), |failure| Err(self.failed(Unmet { failure, heals: true })))
     }
 

@@ -9,7 +9,7 @@ use tokio_postgres::Config;
 
 use super::tls::{self, SslMode};
 use super::{ConnectError, Database, files, shown};
-use crate::server::failure::Failure;
+use crate::server::Failure;
 
 /// Where libpq looks for a socket: the directory of Linux distributions, or PostgreSQL's own.
 const SOCKETS: [&str; 2] = ["/var/run/postgresql", "/tmp"];

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::server::failure::Failure;
+use crate::server::Failure;
 
 /// Why there is no connection. No text of it holds a password: what is not understood is not shown.
 #[derive(Debug, Error)]

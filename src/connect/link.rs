@@ -2,27 +2,14 @@
 
 use std::time::Duration;
 
-use postgres::SimpleQueryMessage;
-use refinery::Migration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 use tokio_postgres::{CancelToken, Config};
 
-use crate::connect::{Connector, Dialed, Unmet, Way, dial};
-use crate::error::Result;
-use crate::inspect::status::{self, Status};
-use crate::inspect::verify::{self, Verification};
-use crate::run;
-use crate::run::options::Options;
-use crate::run::pending;
-use crate::run::rehearsal::{self, Rehearsal};
-use crate::run::report::Report;
-use crate::server::failure::Failure;
-use crate::server::{self, Connection, Limit, Session, Transaction};
+use super::{Connector, Dialed, Unmet, Way, dial};
+use crate::server::failure::human;
+use crate::server::{Answers, Connection, Failure, Limit, Message};
 
-/// How long an answer to a question is waited for, where no statement timeout says otherwise: a server that was frozen,
-/// or a proxy that lost it, would keep us for ever.
-const ANSWER: Limit = Limit::Answer(Duration::from_secs(300));
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -47,7 +34,7 @@ impl Link {
         config: &Config,
         connector: Option<Connector>,
         limit: Option<Duration>,
-    ) -> Option<std::result::Result<Self, Unmet>> {
+    ) -> Option<Result<Self, Unmet>> {
         let runtime = match runtime() {
             Ok(runtime) => runtime,
             Err(error) => return Some(Err(error.into())),
@@ -60,7 +47,7 @@ impl Link {
             }
         });
         match dialed {
-            Some(Ok(dialed)) => Some(Ok(Self { dialed: Some(dialed), limit: ANSWER, runtime })),
+            Some(Ok(dialed)) => Some(Ok(Self { dialed: Some(dialed), limit: Limit::ANSWER, runtime })),
             Some(Err(unmet)) => Some(Err(unmet)),
             None => {
                 // To drop it would be to wait for the look-up of a name, which nothing can end.
@@ -70,75 +57,27 @@ impl Link {
         }
     }
 
-    /// [`migrate`](crate::migrate()) on this connection.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`migrate`](crate::migrate()).
-    pub fn migrate(&mut self, options: &Options) -> Result<Report> {
-        run::run(self, options)
-    }
-
-    /// [`rehearse`](crate::rehearse) on this connection.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`migrate`](crate::migrate()).
-    pub fn rehearse(&mut self, options: &Options) -> Result<Rehearsal> {
-        rehearsal::run(self, options)
-    }
-
-    /// [`pending`](crate::pending) on this connection.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`pending`](crate::pending).
-    pub fn pending(&mut self, options: &Options) -> Result<Vec<Migration>> {
-        self.limit = ANSWER;
-        pending::read(self, options)
-    }
-
-    /// [`status`](crate::status()) on this connection.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`status`](crate::status()).
-    pub fn status(&mut self) -> Result<Status> {
-        self.limit = ANSWER;
-        status::read(self)
-    }
-
-    /// [`verify`](crate::verify()) on this connection.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`verify`](crate::verify()).
-    pub fn verify(&mut self, deep: bool) -> Result<Verification> {
-        self.limit = ANSWER;
-        verify::run(self, deep)
-    }
-
     pub(crate) fn cancel_token(&self) -> Option<(CancelToken, Way)> {
         self.dialed.as_ref().map(Dialed::cancel_token)
     }
 }
 
-impl Session for Link {
-    fn simple_query(&mut self, query: &str) -> std::result::Result<Vec<SimpleQueryMessage>, Failure> {
+impl Connection for Link {
+    fn exchange(&mut self, message: &Message) -> Result<Answers, Failure> {
         let Some(dialed) = &mut self.dialed else { return Err(Failure::Broken("the connection is closed".into())) };
-        let limit = self.limit.of(query);
+        let limit = self.limit.of(message.statements());
         let answer = self.runtime.block_on(async {
             match limit {
-                Some(limit) => timeout(limit, dialed.ask(query)).await.ok(),
-                None => Some(dialed.ask(query).await),
+                Some(limit) => timeout(limit, dialed.ask(message.text())).await.ok(),
+                None => Some(dialed.ask(message.text()).await),
             }
         });
         match answer {
-            Some(answer) => Ok(answer?),
+            Some(answer) => Ok(answer?.into()),
             None => {
                 // Whatever comes later answers no question of ours.
                 self.dialed = None;
-                let limit = humantime::format_duration(limit.unwrap_or_default());
+                let limit = human(limit.unwrap_or_default());
                 Err(Failure::Broken(format!("the server did not answer within {limit}")))
             }
         }
@@ -146,12 +85,6 @@ impl Session for Link {
 
     fn limit(&mut self, limit: Limit) {
         self.limit = limit;
-    }
-}
-
-impl Connection for Link {
-    fn begin(&mut self) -> std::result::Result<Box<dyn Transaction + '_>, Failure> {
-        server::start(self)
     }
 }
 
@@ -164,7 +97,7 @@ impl Drop for Link {
 }
 
 /// Ends the statement that a link is waiting for, from another thread.
-pub(crate) fn cancel(token: &CancelToken, way: &Way, connector: Option<&Connector>) -> std::result::Result<(), Unmet> {
+pub(crate) fn cancel(token: &CancelToken, way: &Way, connector: Option<&Connector>) -> Result<(), Unmet> {
     runtime()?.block_on(way.cancel(token, connector))
 }
 

@@ -1,10 +1,7 @@
 //! `target_session_attrs`, asked of the server once it has let us in. The driver knows two of libpq's six values.
 
-use postgres::SimpleQueryMessage;
-
 use super::ConnectError;
-use crate::server::Session;
-use crate::server::failure::Failure;
+use crate::server::{Connection, Failure, Message};
 
 /// What a session has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +13,8 @@ pub(super) enum Target {
     Standby,
 }
 
-/// Asked in one message. Recovery and the session's own setting are two things: a primary can be read-only.
-const STATE: &str = "select pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only')";
+/// Recovery and the session's own setting are two things: a primary can be read-only.
+const STATE: &str = "select pg_is_in_recovery(), current_setting('transaction_read_only')";
 
 impl Target {
     /// What is looked for on all hosts, and then, where no host is it, on all hosts again.
@@ -34,19 +31,18 @@ impl Target {
     }
 
     /// Why a session is not what is looked for.
-    pub(super) fn misses(self, session: &mut impl Session) -> Option<Failure> {
+    pub(super) fn misses(self, connection: &mut impl Connection) -> Option<Failure> {
         if self == Self::Any {
             return None;
         }
-        let rows = match session.simple_query(STATE) {
-            Ok(rows) => rows,
+        let mut message = Message::new();
+        let state = message.ask(STATE);
+        let answers = match message.send(connection) {
+            Ok(answers) => answers,
             Err(failure) => return Some(failure),
         };
-        let row = rows.iter().find_map(|message| match message {
-            SimpleQueryMessage::Row(row) => Some([row.get(0), row.get(1)]),
-            _ => None,
-        });
-        let [recovers, read_only] = row.unwrap_or_default();
+        let row = answers.rows(state).next();
+        let [recovers, read_only] = [0, 1].map(|column| row.and_then(|row| row.text(column)));
         let why = match self {
             Self::ReadWrite if read_only != Some("off") => "the session is read-only",
             Self::ReadOnly if read_only != Some("on") => "the session is not read-only",

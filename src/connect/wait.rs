@@ -8,7 +8,7 @@ use postgres::Client;
 use super::attempt::{self, Dial};
 use super::{ConnectError, Database};
 use crate::connect::link::Link;
-use crate::server::Session;
+use crate::server::Connection;
 
 /// As good as without end.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -33,7 +33,7 @@ impl Database {
         self.patiently(limit, &Link::dial)
     }
 
-    fn patiently<C: Session>(&self, limit: Duration, dial: &Dial<C>) -> Result<C, ConnectError> {
+    fn patiently<C: Connection>(&self, limit: Duration, dial: &Dial<C>) -> Result<C, ConnectError> {
         if limit.is_zero() {
             return self.attempt(None, dial);
         }

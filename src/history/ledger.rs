@@ -1,36 +1,34 @@
 //! refinery's traits on a transaction that somebody else commits.
 
-use postgres::SimpleQueryMessage;
-use refinery::Migration;
-use refinery_core::traits::sync::{Migrate, Query};
 use std::fmt;
 
-use crate::history::script::{Script, savepoint};
-use crate::history::{self, HistoryError, Record};
+use refinery::Migration;
+use refinery_core::traits::sync::{Migrate, Query};
+
+use super::script::{Script, savepoint};
+use super::{Failed, Purpose, Record};
 use crate::schema::embedded::HISTORY_TABLE;
 use crate::schema::statements;
-use crate::server::answer::rows;
-use crate::server::failure::{Failure, ServerError};
-use crate::server::{Session, Transaction};
+use crate::server::failure::ServerError;
+use crate::server::{Connection, Failure, Message, Row, Transaction, sqlstate};
+
+/// The locks on tables that this transaction holds.
+pub(crate) const LOCKS: &str =
+    "select relation, lower(trim(regexp_replace(replace(mode, 'Lock', ''), '([A-Z])', ' \\1', 'g')))
+    from pg_locks
+    where pid = pg_backend_pid() and locktype = 'relation'";
+
+/// How long each migration took.
+const DURATIONS: &str = "select version, extract(epoch from duration) from only hacs_admin.migrations";
 
 /// Makes the schema and the history table; the columns beside refinery's own four describe each run.
 pub(crate) const BOOTSTRAP: &str = include_str!("bootstrap.sql");
 
-/// Runs refinery inside one transaction of the caller's: migrations and history rows become true together, when the
-/// caller commits, or not at all.
-///
-/// ```no_run
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let mut client = postgres::Client::connect("", postgres::NoTls)?;
-/// let mut ledger = hacs_refinery::Ledger::new(client.transaction()?);
-/// hacs_refinery::runner().set_grouped(true).run(&mut ledger)?;
-/// ledger.commit()?;
-/// # Ok(())
-/// # }
-/// ```
-pub struct Ledger<'a> {
-    transaction: Box<dyn Transaction + 'a>,
+/// Runs refinery inside one transaction: migrations and history rows become true together, or not at all.
+pub(crate) struct Ledger<'a> {
+    transaction: Transaction<'a>,
     seconds: Vec<(i32, f64)>,
+    locks: Vec<(String, String)>,
     /// Whether this transaction has made sure of the history table.
     bootstrapped: bool,
     /// The history, where it was read and nothing was added to it since.
@@ -39,8 +37,7 @@ pub struct Ledger<'a> {
 
 /// What went wrong in a [`Ledger`].
 #[derive(Debug)]
-#[non_exhaustive]
-pub enum LedgerError {
+pub(crate) enum LedgerError {
     /// The server refused a message of several migrations.
     Script {
         /// Which of the migrations failed, from 0, and at what byte of its SQL, as far as that is known.
@@ -50,15 +47,15 @@ pub enum LedgerError {
     },
     /// The server refused something else.
     Server(Failure),
-    /// A history row that refinery cannot have written.
-    History(HistoryError),
+    /// The history cannot be read.
+    History(Failed),
 }
 
 impl fmt::Display for LedgerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Script { failure, .. } | Self::Server(failure) => failure.fmt(f),
-            Self::History(error) => error.fmt(f),
+            Self::History(_) => f.write_str("the history cannot be read"),
         }
     }
 }
@@ -67,21 +64,12 @@ impl std::error::Error for LedgerError {}
 
 impl<'a> Ledger<'a> {
     /// Takes a transaction over.
-    #[must_use]
-    pub fn new(transaction: postgres::Transaction<'a>) -> Self {
-        Self::over(Box::new(transaction))
-    }
-
-    pub(crate) fn over(transaction: Box<dyn Transaction + 'a>) -> Self {
-        Self { transaction, seconds: Vec::new(), bootstrapped: false, history: None }
+    pub(crate) fn new(transaction: Transaction<'a>) -> Self {
+        Self { transaction, seconds: Vec::new(), locks: Vec::new(), bootstrapped: false, history: None }
     }
 
     /// Makes everything that was done true.
-    ///
-    /// # Errors
-    ///
-    /// What the server said.
-    pub fn commit(self) -> std::result::Result<(), Failure> {
+    pub(crate) fn commit(self) -> Result<(), Failure> {
         self.transaction.commit()
     }
 
@@ -95,24 +83,27 @@ impl<'a> Ledger<'a> {
         &self.seconds
     }
 
-    /// As if no migration had been applied yet: the caller has gone back to where none was.
-    pub(crate) fn forget_seconds(&mut self) {
-        self.seconds.clear();
+    /// The locks on tables that the transaction held after the last message of migrations: object id and mode.
+    pub(crate) fn locks(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.locks.iter().map(|(relation, mode)| (relation.as_str(), mode.as_str()))
     }
 
-    pub(crate) fn transaction(&mut self) -> &mut dyn Session {
-        &mut *self.transaction
+    pub(crate) fn transaction(&mut self) -> &mut dyn Connection {
+        &mut self.transaction
     }
 
     /// Sends migrations and the INSERTs that record them as one message: the time on the wire is that of one.
-    fn run(&mut self, pairs: &[(&str, &str)]) -> std::result::Result<(), LedgerError> {
+    fn run(&mut self, pairs: &[[&str; 2]]) -> Result<(), LedgerError> {
         let mut script = Script::default();
-        for (sql, insert) in pairs {
-            script.push(sql, &format!("{insert} returning version, extract(epoch from duration) as seconds"));
+        for [sql, insert] in pairs {
+            script.push(sql, insert);
         }
-        match self.transaction.simple_query(script.text()) {
-            Ok(messages) => {
-                self.seconds.extend(messages.iter().filter_map(duration));
+        // The migrations have as many answers as statements, and whatever columns they like: ours are the last two.
+        let message = script.message(&[LOCKS, DURATIONS]);
+        match message.send(&mut self.transaction) {
+            Ok(answers) => {
+                self.seconds = answers.rows(answers.before_last(0)).filter_map(duration).collect();
+                self.locks = answers.rows(answers.before_last(1)).map(|row| (row.string(0), row.string(1))).collect();
                 Ok(())
             }
             Err(failure) => {
@@ -128,25 +119,21 @@ impl<'a> Ledger<'a> {
     /// Finds the migration and the statement behind an error. Most errors come with a position. The others are found
     /// by going back to the savepoint before the migration and running its statements one by one: they meet the
     /// same error again, and nothing of it outlives this transaction.
-    fn locate(
-        &mut self,
-        script: &Script,
-        pairs: &[(&str, &str)],
-        error: &ServerError,
-    ) -> Option<(usize, Option<usize>)> {
+    fn locate(&mut self, script: &Script, pairs: &[[&str; 2]], error: &ServerError) -> Option<(usize, Option<usize>)> {
         if let Some((index, offset)) = error.position.and_then(|position| script.find(position)) {
             return Some((index, Some(offset)));
         }
         let back_to = |index: &usize| {
-            self.transaction.batch_execute(&format!("rollback to savepoint {}", savepoint(*index))).is_ok()
+            let back = format!("rollback to savepoint {}", savepoint(*index));
+            Message::bare(&back).send(&mut self.transaction).is_ok()
         };
         let index = (0..script.migrations()).rev().find(back_to)?;
         if !happens_again(error) {
             return Some((index, None));
         }
-        let (sql, _) = pairs[index];
+        let [sql, _] = pairs.get(index)?;
         let statement = statements::split(sql).into_iter().find(|s| {
-            let again = self.transaction.batch_execute(s.text(sql)).err();
+            let again = Message::bare(s.text(sql)).send(&mut self.transaction).err();
             again.is_some_and(|again| again.sqlstate() == Some(&error.sqlstate))
         });
         Some((index, statement.map(|s| s.start)))
@@ -157,21 +144,19 @@ impl<'a> Ledger<'a> {
 /// with a lost lock, a deadlock, a full disk or an operator's cancel.
 fn happens_again(error: &ServerError) -> bool {
     let code = error.sqlstate.as_str();
-    code != "55P03" && !["08", "40", "53", "57", "58", "XX"].iter().any(|class| code.starts_with(class))
+    code != sqlstate::LOCK_NOT_AVAILABLE
+        && !["08", "40", "53", "57", "58", "XX"].iter().any(|class| code.starts_with(class))
 }
 
-fn duration(message: &SimpleQueryMessage) -> Option<(i32, f64)> {
-    let SimpleQueryMessage::Row(row) = message else { return None };
-    let version = row.try_get("version").ok()??.parse().ok()?;
-    let seconds = row.try_get("seconds").ok()??.parse().ok()?;
-    Some((version, seconds))
+fn duration(row: Row<'_>) -> Option<(i32, f64)> {
+    Some((row.text(0)?.parse().ok()?, row.text(1)?.parse().ok()?))
 }
 
 impl refinery_core::traits::sync::Transaction for Ledger<'_> {
     type Error = LedgerError;
 
     /// refinery hands over migration, INSERT, migration, INSERT, …, or a single statement.
-    fn execute<'q, T: Iterator<Item = &'q str>>(&mut self, queries: T) -> std::result::Result<usize, LedgerError> {
+    fn execute<'q, T: Iterator<Item = &'q str>>(&mut self, queries: T) -> Result<usize, LedgerError> {
         let queries: Vec<&str> = queries.collect();
         let bootstrap = queries == [BOOTSTRAP];
         if bootstrap && self.bootstrapped {
@@ -180,13 +165,12 @@ impl refinery_core::traits::sync::Transaction for Ledger<'_> {
         self.history = None;
         let (pairs, rest) = queries.as_chunks::<2>();
         if rest.is_empty() && pairs.iter().all(|[_, insert]| insert.contains(HISTORY_TABLE)) {
-            let pairs: Vec<_> = pairs.iter().map(|[sql, insert]| (*sql, *insert)).collect();
             if !pairs.is_empty() {
-                self.run(&pairs)?;
+                self.run(pairs)?;
             }
         } else {
             for query in &queries {
-                self.transaction.batch_execute(query).map_err(LedgerError::Server)?;
+                Message::bare(query).send(&mut self.transaction).map_err(LedgerError::Server)?;
             }
         }
         self.bootstrapped |= bootstrap;
@@ -195,13 +179,13 @@ impl refinery_core::traits::sync::Transaction for Ledger<'_> {
 }
 
 impl Query<Vec<Migration>> for Ledger<'_> {
-    fn query(&mut self, query: &str) -> std::result::Result<Vec<Migration>, LedgerError> {
-        // refinery has no other question but the one for the history.
+    /// refinery has no other question but the one for the history.
+    fn query(&mut self, _: &str) -> Result<Vec<Migration>, LedgerError> {
         if let Some(history) = &self.history {
             return Ok(history.iter().map(Migration::from).collect());
         }
-        let messages = self.transaction.simple_query(query).map_err(LedgerError::Server)?;
-        rows(&messages).map(|row| Ok((&history::parse(row).map_err(LedgerError::History)?).into())).collect()
+        let read = super::read(&mut self.transaction, Message::within(), Purpose::Run, &[]);
+        Ok(read.map_err(LedgerError::History)?.0.iter().map(Migration::from).collect())
     }
 }
 

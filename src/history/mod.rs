@@ -1,17 +1,19 @@
 //! The history table as it was found, and what it means for the migrations at hand.
 
+mod guard;
 pub(crate) mod ledger;
 pub(crate) mod script;
 
 use std::collections::BTreeMap;
 
-use postgres::SimpleQueryRow;
 use refinery::Migration;
 use thiserror::Error;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::server::safe_text::safe_line;
+use crate::server::{Answers, Connection, Failure, Message, Row, sqlstate};
+pub(crate) use guard::{Purpose, query as guard_query};
 
 /// A row of the history that refinery could have written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,23 +101,70 @@ pub(crate) struct Plan {
 
 /// The history table's columns as text; shared by `migrate` and `status`. Whoever asks puts the few rows in order: for
 /// the server it would be a quarter of the work.
-pub(crate) const QUERY: &str = "select version, name, applied_on, checksum from hacs_admin.migrations";
+pub(crate) const QUERY: &str = "select version, name, applied_on, checksum from only hacs_admin.migrations";
+
+/// Why there is no history to work with.
+#[derive(Clone, Debug)]
+pub(crate) enum Failed {
+    /// Somebody else's code could run, or has its hands on the table.
+    Untrusted(Vec<String>),
+    /// It holds what refinery cannot have written.
+    Unfit(Vec<HistoryError>),
+    /// The server refused something else.
+    Server(Failure),
+}
+
+/// Adds to a message the question for the history and what comes after it, and reads the answer. Nothing of the table is
+/// looked at before it is known to be one that can be trusted, and it stays that until the transaction ends. A database
+/// without a history has an empty one; then the rest of the message was not executed.
+pub(crate) fn read(
+    connection: &mut dyn Connection,
+    message: Message,
+    purpose: Purpose,
+    more: &[&str],
+) -> Result<(Vec<Record>, Answers), Failed> {
+    let mut message = message.then(purpose.lock()).then(&guard::raising(purpose));
+    let at = message.ask(QUERY);
+    let message = more.iter().fold(message, |message, statement| message.then(statement));
+    match message.send(connection) {
+        Ok(answers) => Ok((parse_all(answers.rows(at))?, answers)),
+        Err(failure) => match failure.sqlstate() {
+            Some(sqlstate::UNDEFINED_TABLE | sqlstate::INVALID_SCHEMA_NAME) => Ok(Default::default()),
+            Some(sqlstate::UNDEFINED_COLUMN) => {
+                Err(Failed::Unfit(vec![HistoryError::Unreadable(failure.message().to_owned())]))
+            }
+            Some(sqlstate::DIVISION_BY_ZERO | sqlstate::WRONG_OBJECT_TYPE | sqlstate::INSUFFICIENT_PRIVILEGE) => {
+                Err(guard::explain(connection, purpose, failure))
+            }
+            _ => Err(Failed::Server(failure)),
+        },
+    }
+}
+
+fn parse_all<'a>(rows: impl Iterator<Item = Row<'a>>) -> Result<Vec<Record>, Failed> {
+    let (records, errors): (Vec<_>, Vec<_>) = rows.map(parse).partition(Result::is_ok);
+    if !errors.is_empty() {
+        return Err(Failed::Unfit(errors.into_iter().filter_map(Result::err).collect()));
+    }
+    let mut records: Vec<Record> = records.into_iter().flatten().collect();
+    records.sort_by_key(|record| record.version);
+    Ok(records)
+}
 
 /// Reads a row of [`QUERY`].
-pub(crate) fn parse(row: &SimpleQueryRow) -> Result<Record, HistoryError> {
-    // What cannot be read is as good as nothing.
-    let text = |column: &'static str| row.try_get(column).ok().flatten();
-    let corrupt = |column: &'static str| HistoryError::Corrupt {
-        version: text("version").unwrap_or("null").to_owned(),
+pub(crate) fn parse(row: Row<'_>) -> Result<Record, HistoryError> {
+    let [version, name, applied_on, checksum] = [0, 1, 2, 3].map(|column| row.text(column));
+    let corrupt = |column: &'static str, found: Option<&str>| HistoryError::Corrupt {
+        version: version.unwrap_or("null").to_owned(),
         column,
-        found: text(column).map_or_else(|| "null".to_owned(), |found| format!("{found:?}")),
+        found: found.map_or_else(|| "null".to_owned(), |found| format!("{found:?}")),
     };
     let parse_time = |written: &str| OffsetDateTime::parse(written, &Rfc3339).ok();
     Ok(Record {
-        version: text("version").and_then(|v| v.parse().ok()).ok_or_else(|| corrupt("version"))?,
-        name: text("name").ok_or_else(|| corrupt("name"))?.to_owned(),
-        applied_on: text("applied_on").and_then(parse_time).ok_or_else(|| corrupt("applied_on"))?,
-        checksum: text("checksum").and_then(|c| c.parse().ok()).ok_or_else(|| corrupt("checksum"))?,
+        version: version.and_then(|v| v.parse().ok()).ok_or_else(|| corrupt("version", version))?,
+        name: name.ok_or_else(|| corrupt("name", name))?.to_owned(),
+        applied_on: applied_on.and_then(parse_time).ok_or_else(|| corrupt("applied_on", applied_on))?,
+        checksum: checksum.and_then(|c| c.parse().ok()).ok_or_else(|| corrupt("checksum", checksum))?,
     })
 }
 

@@ -1,5 +1,7 @@
 //! Several migrations as one message to the server, and the way back from an error to a file and line.
 
+use crate::server::Message;
+
 /// The savepoint before the migration at an index of a script.
 pub(crate) fn savepoint(index: usize) -> String {
     format!("hacs_refinery_{index}")
@@ -20,11 +22,13 @@ impl Script {
         if let Some(before) = index.checked_sub(1) {
             self.text += &format!("release savepoint {};\n", savepoint(before));
         }
-        // The savepoint tells afterwards how far the script came. The setting is read by the default of the
+        // What another migration has set does not reach this one. The savepoint tells afterwards how far the script came. The setting is read by the default of the
         // history's `duration`.
+        let settings = Message::of_run();
         self.text += &format!(
-            "savepoint {};\nselect set_config('hacs_refinery.migration_started', clock_timestamp()::text, true);\n",
-            savepoint(index)
+            "savepoint {};\n{}select set_config('hacs_refinery.migration_started', clock_timestamp()::text, true);\n",
+            savepoint(index),
+            settings.text()
         );
         self.migrations.push(self.text.len());
         self.text += sql;
@@ -32,8 +36,10 @@ impl Script {
         self.text += &format!("\n;\n{record};\n");
     }
 
-    pub(crate) fn text(&self) -> &str {
-        &self.text
+    /// All of it as one message, with statements after it.
+    pub(crate) fn message(&self, after: &[&str]) -> Message {
+        let after = after.iter().fold(Message::within(), |message, statement| message.then(statement));
+        Message::bare(&format!("{}{}", self.text, after.text()))
     }
 
     pub(crate) fn migrations(&self) -> usize {
@@ -45,7 +51,7 @@ impl Script {
         let position = usize::try_from(position).ok()?.checked_sub(1)?;
         let (offset, _) = self.text.char_indices().nth(position)?;
         let index = self.migrations.iter().rposition(|start| *start <= offset)?;
-        Some((index, offset - self.migrations[index]))
+        Some((index, offset - self.migrations.get(index)?))
     }
 }
 
@@ -63,8 +69,8 @@ mod tests {
         for migration in [&first, &second] {
             script.push(migration.sql().unwrap(), "insert into h values (1)");
         }
-        let at = script.text().find("wrong").unwrap();
-        let position = script.text()[..at].chars().count() + 1;
+        let at = script.text.find("wrong").unwrap();
+        let position = script.text[..at].chars().count() + 1;
 
         let (index, offset) = script.find(u32::try_from(position).unwrap()).unwrap();
 

@@ -2,17 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
+use refinery::Migration;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::history::{self, HistoryError, Plan, Record};
-use crate::run::unreadable;
-use crate::schema::embedded;
-use crate::schema::manifest;
+use crate::history::{self, HistoryError, Purpose, Record};
 use crate::schema::names::{SCHEMAS, TABLES};
-use crate::server::Session;
-use crate::server::answer::rows;
+use crate::schema::{embedded, manifest};
+use crate::server::{Connection, Limit, Message, sql};
 
 /// How far a database is migrated. Serialized, it is the documented object, keys in the documented order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -92,119 +89,131 @@ impl Status {
 ///
 /// # Errors
 ///
-/// [`Error::Database`] where the server does not answer the questions. A history that does not fit is no error here:
-/// [`Status::problems`] names what is wrong.
-pub fn status(client: &mut Client) -> Result<Status> {
+/// [`Error::Database`] where the server does not answer the questions, and [`Error::Untrusted`] where to ask them could
+/// run somebody else's code. A history that does not fit is no error here: [`Status::problems`] names what is wrong.
+pub fn status(client: &mut impl Connection) -> Result<Status> {
+    client.limit(Limit::ANSWER);
     read(client)
 }
 
 /// The same on any connection.
-pub(crate) fn read(client: &mut dyn Session) -> Result<Status> {
+pub(super) fn read(client: &mut dyn Connection) -> Result<Status> {
     let result = ask(client);
     if result.is_err() {
         // The transaction is still open, and failed; a connection that is lost needs no end of it.
-        let _ = client.batch_execute("rollback");
+        let _ = Message::bare("rollback").send(client);
     }
     result
 }
 
-fn ask(client: &mut dyn Session) -> Result<Status> {
-    let doing = "reading the catalogue";
-    let messages = client.simple_query(&catalogue_query()).map_err(Error::during(doing))?;
-    let (schemas, tables) = schemas_and_tables(&messages);
-    let migration_table_exists = tables.iter().any(|table| table == crate::HISTORY_TABLE);
-    let (records, mut problems) = if migration_table_exists {
-        history(client)?
-    } else {
-        client.batch_execute("commit").map_err(Error::during(doing))?;
-        Default::default()
-    };
+/// Reads as of one moment.
+pub(super) const START: &str = "start transaction isolation level repeatable read read only";
 
-    let embedded = embedded::known();
-    let mut newer = Vec::new();
-    let mut pending = Vec::new();
-    // A row that cannot be read would seem to be missing as well.
-    let readable = if problems.is_empty() { history::compare(&records, &embedded) } else { Ok(Plan::default()) };
-    match readable {
-        Ok(plan) => {
-            pending = plan.pending;
-            newer = plan.newer.iter().map(|record| record.version).collect();
-        }
-        Err(errors) => problems.extend(errors),
+fn ask(client: &mut dyn Connection) -> Result<Status> {
+    let mut message = Message::start(START);
+    let untrusted = message.ask(&history::guard_query(Purpose::Tell));
+    let relations = message.ask(&relations_query());
+    let constraints = message.ask(&constraints_query());
+    let answers = message.send(client).map_err(Error::during(READING))?;
+    let untrusted: Vec<String> = answers.rows(untrusted).map(|row| row.string(0)).collect();
+    if !untrusted.is_empty() {
+        return Err(Error::Untrusted(untrusted));
     }
-    let missing_tables: Vec<_> =
-        TABLES.into_iter().filter(|table| !tables.iter().any(|found| found == table)).collect();
-    let is_met: BTreeSet<&str> = rows(&messages).filter_map(|row| row.try_get("constraint_name").ok()?).collect();
+    let found: Vec<String> = answers.rows(relations).map(|row| row.string(0)).collect();
+    let tables: Vec<&str> = answers.rows(relations).filter_map(|row| row.text(1)).collect();
+    let met: BTreeSet<&str> = answers.rows(constraints).filter_map(|row| row.text(0)).collect();
+    let schemas_found: Vec<String> =
+        SCHEMAS.into_iter().filter(|name| found.iter().any(|f| f == name)).map(str::to_owned).collect();
+    let history = History::read(client, tables.contains(&embedded::HISTORY_TABLE))?;
+
+    let missing_tables: Vec<_> = TABLES.into_iter().filter(|table| !tables.contains(table)).collect();
     let mut unmet_constraints: Vec<_> = manifest::constraints().collect();
-    unmet_constraints.retain(|name| pending.is_empty() && !is_met.contains(name));
+    unmet_constraints.retain(|name| history.pending.is_empty() && !met.contains(name));
     Ok(Status {
-        total_schemas: schemas.len(),
+        total_schemas: schemas_found.len(),
         total_tables: tables.len(),
-        migration_table_exists,
-        migration_complete: schemas.len() == SCHEMAS.len()
+        migration_table_exists: tables.contains(&embedded::HISTORY_TABLE),
+        migration_complete: schemas_found.len() == SCHEMAS.len()
             && missing_tables.is_empty()
             && unmet_constraints.is_empty()
-            && problems.is_empty()
-            && pending.is_empty(),
-        schemas_found: schemas,
-        migrations: states(&records, &embedded),
+            && history.problems.is_empty()
+            && history.pending.is_empty(),
+        schemas_found,
+        migrations: states(&history.records, &embedded::known()),
         missing_tables,
         unmet_constraints,
-        problems,
-        newer,
+        problems: history.problems,
+        newer: history.newer,
     })
 }
 
-/// Opens the transaction and asks for schemas and tables in one message; a schema without tables gives a row as well.
-fn catalogue_query() -> String {
-    let names = SCHEMAS.map(|name| format!("('{name}')")).join(", ");
+const READING: &str = "reading the catalogue";
+
+/// Schemas and tables; a schema without tables gives a row as well.
+fn relations_query() -> String {
     format!(
-        "start transaction isolation level repeatable read read only;
-         set local lock_timeout = '10s';
-         set local quote_all_identifiers = off;
-         select s.name, n.oid is not null as found, s.name || '.' || c.relname as relation
-         from (values {names}) as s (name)
-         join pg_catalog.pg_namespace as n on n.nspname = s.name
-         left join pg_catalog.pg_class as c
+        "select s.name, s.name || '.' || c.relname
+         from (values {}) as s (name)
+         join pg_namespace as n on n.nspname = s.name
+         left join pg_class as c
              on c.relnamespace = n.oid and c.relkind in ('r', 'p') and not c.relispartition
-                 and c.relname !~ '^resource_changes_[0-9]{{4}}_[0-9]{{2}}$';
-         select quote_ident(n.nspname) || '.' || quote_ident(coalesce(c.relname, t.typname)) || '.'
-             || quote_ident(o.conname) as constraint_name
-         from (values {names}) as s (name)
-         join pg_catalog.pg_namespace as n on n.nspname = s.name
-         join pg_catalog.pg_constraint as o on o.connamespace = n.oid
-         left join pg_catalog.pg_class as c on c.oid = o.conrelid
-         left join pg_catalog.pg_type as t on t.oid = o.contypid
-         where o.convalidated and o.conparentid = 0 and c.relispartition is not true"
+                 and c.relname !~ '^resource_changes_[0-9]{{4}}_[0-9]{{2}}$'",
+        sql::rows(SCHEMAS)
     )
 }
 
-fn schemas_and_tables(messages: &[SimpleQueryMessage]) -> (Vec<String>, Vec<String>) {
-    let text = |row: &SimpleQueryRow, name: &str| Some(row.try_get(name).ok()??.to_owned());
-    let column = |name: &'static str| rows(messages).filter_map(move |row| text(row, name));
-    let found: Vec<String> = column("name").collect();
-    let schemas = SCHEMAS.into_iter().filter(|name| found.iter().any(|f| f == name)).map(str::to_owned).collect();
-    (schemas, column("relation").collect())
+/// The constraints that hold for every row.
+fn constraints_query() -> String {
+    format!(
+        "select quote_ident(n.nspname) || '.' || quote_ident(coalesce(c.relname, t.typname)) || '.'
+             || quote_ident(o.conname)
+         from (values {}) as s (name)
+         join pg_namespace as n on n.nspname = s.name
+         join pg_constraint as o on o.connamespace = n.oid
+         left join pg_class as c on c.oid = o.conrelid
+         left join pg_type as t on t.oid = o.contypid
+         where o.convalidated and o.conparentid = 0 and c.relispartition is not true",
+        sql::rows(SCHEMAS)
+    )
 }
 
-fn history(client: &mut dyn Session) -> Result<(Vec<Record>, Vec<HistoryError>)> {
-    let query = format!("{}; commit", history::QUERY);
-    let messages = match client.simple_query(&query) {
-        Ok(messages) => messages,
-        Err(error) => match unreadable(&error) {
-            Some(Error::History(problems)) => {
-                client.batch_execute("rollback").map_err(Error::during("reading the migration history"))?;
-                return Ok((Vec::new(), problems));
+/// The history, and what it means for the migrations at hand.
+#[derive(Default)]
+struct History {
+    records: Vec<Record>,
+    pending: Vec<Migration>,
+    newer: Vec<i32>,
+    problems: Vec<HistoryError>,
+}
+
+impl History {
+    /// Reads it where it exists, and ends the transaction.
+    fn read(client: &mut dyn Connection, exists: bool) -> Result<Self> {
+        let records = if exists {
+            match history::read(client, Message::within(), Purpose::Tell, &["commit"]) {
+                Ok((records, _)) => records,
+                // A row that cannot be read would seem to be missing as well.
+                Err(history::Failed::Unfit(problems)) => {
+                    Message::bare("rollback").send(client).map_err(Error::during(READING))?;
+                    return Ok(Self { problems, ..Self::default() });
+                }
+                Err(failed) => return Err(failed.into()),
             }
-            _ => return Err(Error::during("reading the migration history")(error)),
-        },
-    };
-    let (records, problems): (Vec<_>, Vec<_>) =
-        rows(&messages).map(history::parse).partition(std::result::Result::is_ok);
-    Ok((records.into_iter().flatten().collect(), problems.into_iter().filter_map(std::result::Result::err).collect()))
+        } else {
+            Message::bare("commit").send(client).map_err(Error::during(READING))?;
+            Vec::new()
+        };
+        Ok(match history::compare(&records, &embedded::known()) {
+            Ok(plan) => {
+                let newer = plan.newer.iter().map(|record| record.version).collect();
+                Self { records, pending: plan.pending, newer, problems: Vec::new() }
+            }
+            Err(problems) => Self { records, problems, ..Self::default() },
+        })
+    }
 }
 
-fn states(records: &[Record], embedded: &[refinery::Migration]) -> Vec<MigrationState> {
+fn states(records: &[Record], embedded: &[Migration]) -> Vec<MigrationState> {
     let applied_on = |version| {
         let record = records.iter().find(|record| record.version == version)?;
         let seconds = record.applied_on.replace_nanosecond(0).ok()?;

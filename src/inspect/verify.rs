@@ -1,17 +1,16 @@
 //! Whether a live database still is what its migrations made.
 
-use postgres::{Client, SimpleQueryMessage};
 use serde::{Serialize, Serializer};
 
 use super::deep;
+use super::status::{self, Status};
 use crate::error::{Error, Result};
-use crate::inspect::status::{self, Status};
 use crate::schema::difference::{Change, Difference, compare};
 use crate::schema::manifest::{self, Manifest};
 use crate::schema::names::RESOURCES;
 use crate::schema::roles;
-use crate::server::answer::rows;
-use crate::server::{Connection, Session};
+use crate::server::sql::literal;
+use crate::server::{Connection, Limit, Message, sqlstate};
 
 /// The key of `hacs_admin.system_config` under which the operator registers objects of his own: a JSON list of
 /// names, such as `hacs_core.my_table` or `grant * to reporting`, in which `*` stands for anything.
@@ -82,12 +81,8 @@ impl Verification {
 ///
 /// [`Error::Database`] where the server does not answer the questions, and, with `deep`, where it does not let us
 /// write at all. Differences are no error: [`Verification::is_good`] is the answer.
-pub fn verify(client: &mut Client, deep: bool) -> Result<Verification> {
-    run(client, deep)
-}
-
-/// The same on any connection.
-pub(crate) fn run(client: &mut dyn Connection, deep: bool) -> Result<Verification> {
+pub fn verify(client: &mut impl Connection, deep: bool) -> Result<Verification> {
+    client.limit(Limit::ANSWER);
     let status = status::read(client)?;
     let mut found = Verification {
         status,
@@ -136,46 +131,46 @@ fn without_column(found: &Manifest, table: &str) -> Option<String> {
 }
 
 /// The catalogue and, where it can be asked for, what the operator has registered; all in one message.
-fn read(client: &mut dyn Session, registered: bool) -> Result<(Manifest, Option<Vec<String>>)> {
-    const DOING: &str = "reading the catalogue";
-    const INSUFFICIENT_PRIVILEGE: &str = "42501";
-    let start = "start transaction isolation level repeatable read read only";
-    // The row as a whole, so that a table with other columns is a difference and no error.
-    let own = format!(
-        "select to_jsonb(c) -> 'value' as own from hacs_admin.system_config as c where to_jsonb(c) ->> 'key' = '{IGNORE_KEY}'"
-    );
-    let own = if registered { own } else { String::new() };
-    let answer = match client.simple_query(&format!("{start}; {}; {own}; commit", manifest::QUERY)) {
-        Ok(answer) => answer,
+fn read(client: &mut dyn Connection, registered: bool) -> Result<(Manifest, Option<Vec<String>>)> {
+    let mut message = Message::start(status::START);
+    let objects = message.ask(manifest::QUERY);
+    let own = registered.then(|| {
+        // Nobody else's code runs for it: a plain table of the role that has the history.
+        message.ask(
+            "select 1 / count(*)
+             from pg_class as c
+             join pg_class as h on h.relnamespace = c.relnamespace and h.relowner = c.relowner
+             join pg_namespace as n on n.oid = c.relnamespace
+             where n.nspname = 'hacs_admin' and c.relname = 'system_config' and h.relname = 'migrations'
+                 and c.relkind = 'r' and not c.relrowsecurity",
+        );
+        // The row as a whole, so that a table with other columns is a difference and no error.
+        message.ask(&format!(
+            "select to_jsonb(c) -> 'value' from only hacs_admin.system_config as c where to_jsonb(c) ->> 'key' = {}",
+            literal(IGNORE_KEY)
+        ))
+    });
+    match message.then("commit").send(client) {
+        Ok(answers) => {
+            let written = own.and_then(|own| answers.value(own)).unwrap_or("[]");
+            Ok((Manifest::from_rows(answers.rows(objects)), Some(patterns(written))))
+        }
         Err(error) => {
-            let _ = client.batch_execute("rollback");
-            if registered && error.sqlstate() == Some(INSUFFICIENT_PRIVILEGE) {
+            let _ = Message::bare("rollback").send(client);
+            let unreadable = [sqlstate::INSUFFICIENT_PRIVILEGE, sqlstate::DIVISION_BY_ZERO];
+            if registered && error.sqlstate().is_some_and(|code| unreadable.contains(&code)) {
                 return Ok((read(client, false)?.0, None));
             }
-            return Err(Error::during(DOING)(error));
+            Err(Error::during("reading the catalogue")(error))
         }
-    };
-    Ok((Manifest::from_answer(&answer), Some(patterns(&answer))))
+    }
 }
 
-fn patterns(answer: &[SimpleQueryMessage]) -> Vec<String> {
-    let written = rows(answer).find_map(|row| row.try_get("own").ok().flatten());
-    written.map_or_else(Vec::new, |json| {
-        serde_json::from_str(json).unwrap_or_else(|error| {
-            log::warn!("{IGNORE_KEY} in hacs_admin.system_config is no list of texts: {error}");
-            Vec::new()
-        })
+fn patterns(json: &str) -> Vec<String> {
+    serde_json::from_str(json).unwrap_or_else(|error| {
+        log::warn!("{IGNORE_KEY} in hacs_admin.system_config is no list of texts: {error}");
+        Vec::new()
     })
-}
-
-/// The catalogue as the current transaction sees it.
-///
-/// # Errors
-///
-/// [`Error::Database`] where the server does not answer.
-pub(crate) fn within(transaction: &mut dyn Session) -> Result<Manifest> {
-    let answer = transaction.simple_query(manifest::QUERY).map_err(Error::during("reading the catalogue"))?;
-    Ok(Manifest::from_answer(&answer))
 }
 
 /// Reads the six schemas of a database, object by object.
@@ -185,6 +180,7 @@ pub(crate) fn within(transaction: &mut dyn Session) -> Result<Manifest> {
 /// # Errors
 ///
 /// [`Error::Database`] where the server does not answer.
-pub fn manifest(client: &mut Client) -> Result<Manifest> {
+pub fn manifest(client: &mut impl Connection) -> Result<Manifest> {
+    client.limit(Limit::ANSWER);
     Ok(read(client, false)?.0)
 }

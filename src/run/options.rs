@@ -46,12 +46,16 @@ pub struct Options {
 /// The migrations of a run: a `Vec` of the embedded ones, made when somebody asks for it. A run that finds nothing to do
 /// never asks.
 #[derive(Clone, Debug, Default)]
-pub struct Migrations(OnceLock<Vec<Migration>>);
+pub struct Migrations {
+    changed: Option<Vec<Migration>>,
+    embedded: OnceLock<Vec<Migration>>,
+}
 
 impl Migrations {
     /// Version, name and checksum of each, with or without its SQL.
     pub(crate) fn known(&self) -> Cow<'_, [Migration]> {
-        self.0.get().map_or_else(|| Cow::Owned(embedded::known()), |migrations| Cow::Borrowed(migrations.as_slice()))
+        let made = self.changed.as_ref().or(self.embedded.get());
+        made.map_or_else(|| Cow::Owned(embedded::known()), |migrations| Cow::Borrowed(migrations.as_slice()))
     }
 }
 
@@ -59,20 +63,20 @@ impl Deref for Migrations {
     type Target = Vec<Migration>;
 
     fn deref(&self) -> &Vec<Migration> {
-        self.0.get_or_init(embedded::migrations)
+        self.changed.as_ref().unwrap_or_else(|| self.embedded.get_or_init(embedded::migrations))
     }
 }
 
 impl DerefMut for Migrations {
     fn deref_mut(&mut self) -> &mut Vec<Migration> {
-        self.0.get_or_init(embedded::migrations);
-        self.0.get_mut().unwrap_or_else(|| unreachable!("it was made a moment ago"))
+        let made = self.embedded.take();
+        self.changed.get_or_insert_with(|| made.unwrap_or_else(embedded::migrations))
     }
 }
 
 impl From<Vec<Migration>> for Migrations {
     fn from(migrations: Vec<Migration>) -> Self {
-        Self(migrations.into())
+        Self { changed: Some(migrations), embedded: OnceLock::new() }
     }
 }
 
@@ -91,16 +95,19 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The statement timeout as PostgreSQL takes it: whole milliseconds, of which zero would be none, and no more than
-    /// fit into its setting.
-    pub(crate) fn statement_millis(&self) -> u128 {
-        let least = u128::from(!self.statement_timeout.is_zero());
-        self.statement_timeout.as_millis().clamp(least, u128::from(i32::MAX.unsigned_abs()))
+    /// The statement that sets the time for each statement of a transaction.
+    pub(super) fn statement_setting(&self) -> String {
+        format!("set local statement_timeout = {}", millis(self.statement_timeout))
     }
 
     pub(crate) fn check_stop(&self) -> Result<()> {
         if self.stop.load(Ordering::Relaxed) { Err(Error::Stopped) } else { Ok(()) }
     }
+}
+
+/// Whole milliseconds as PostgreSQL takes them, rounded up: zero would mean to wait without end.
+pub(super) fn millis(duration: Duration) -> u128 {
+    duration.as_nanos().div_ceil(1_000_000).min(i32::MAX.unsigned_abs().into())
 }
 
 #[cfg(test)]
@@ -109,7 +116,6 @@ mod tests {
 
     #[test]
     fn a_statement_timeout_is_one_that_postgresql_takes() {
-        let millis = |statement_timeout| Options { statement_timeout, ..Options::default() }.statement_millis();
         assert_eq!(millis(Duration::ZERO), 0);
         assert_eq!(millis(Duration::from_micros(500)), 1);
         assert_eq!(millis(Duration::from_millis(1500)), 1500);

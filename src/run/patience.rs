@@ -5,18 +5,17 @@
 
 use std::time::{Duration, Instant};
 
+use super::options::Options;
 use crate::error::{Error, Result};
-use crate::run::lock::Holder;
-use crate::run::options::Options;
 use crate::schema::names::SCHEMAS;
-use crate::server::answer::rows;
-use crate::server::{Connection, Session};
+use crate::server::holder::{self, Holder};
+use crate::server::{Connection, Message, sql, sqlstate};
 
 /// How long a statement of the first attempt waits for a table; each further attempt waits twice as long.
 const FIRST_SLICE: Duration = Duration::from_secs(2);
 
 /// How long this attempt may wait.
-pub(crate) struct Patience {
+pub(super) struct Patience {
     /// When the run gives up.
     deadline: Instant,
     /// How long one statement waits for a table.
@@ -24,18 +23,18 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
-    pub(crate) fn left(&self) -> Duration {
+    pub(super) fn left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
     /// The statement that sets it for the transaction. Zero would mean to wait without end.
-    pub(crate) fn setting(&self) -> String {
-        format!("set local lock_timeout = {};", self.slice.min(self.left()).as_millis().clamp(10, 1_000_000))
+    pub(super) fn setting(&self) -> String {
+        format!("set local lock_timeout = {}", self.slice.min(self.left()).as_millis().clamp(10, 1_000_000))
     }
 }
 
 /// Runs attempts until one is not ended by the lock of another session, or until the time is over.
-pub(crate) fn retry<T>(
+pub(super) fn retry<T>(
     client: &mut dyn Connection,
     options: &Options,
     mut attempt: impl FnMut(&mut dyn Connection, &Patience) -> Result<T>,
@@ -51,18 +50,18 @@ pub(crate) fn retry<T>(
             Err(error) if lost_a_lock(&error) => error,
             decided => return decided,
         };
-        let holder = holder(client);
+        let holder = who_is_in_the_way(client);
         let (Error::Migration { failure, .. } | Error::Database { failure, .. }) = &error else { return Err(error) };
         if patience.left().is_zero() {
-            let (waited, holder) = (options.lock_timeout, holder.map(Box::new));
-            return Err(Error::Blocked { waited, holder, failure: failure.clone() });
+            let holder = holder.map(Box::new);
+            return Err(Error::Blocked { waited: options.lock_timeout, holder, failure: failure.clone() });
         }
         if told.is_none() || holder != told {
             let who = holder.as_ref().map(|holder| format!(", {holder}")).unwrap_or_default();
             log::warn!("another session holds what this run needs{who}; trying again: {failure}");
             told = holder;
         }
-        client.pause(pause.min(patience.left()));
+        wait(client, pause.min(patience.left()));
         pause = (pause * 2).min(Duration::from_secs(5));
         patience.slice *= 2;
     }
@@ -70,30 +69,27 @@ pub(crate) fn retry<T>(
 
 /// A lock that was not granted in time, a deadlock, or a conflict with another transaction.
 fn lost_a_lock(error: &Error) -> bool {
+    use sqlstate::{DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, SERIALIZATION_FAILURE};
     let (Error::Migration { failure, .. } | Error::Database { failure, .. }) = error else { return false };
-    matches!(failure.sqlstate(), Some("55P03" | "40P01" | "40001"))
+    matches!(failure.sqlstate(), Some(LOCK_NOT_AVAILABLE | DEADLOCK_DETECTED | SERIALIZATION_FAILURE))
 }
 
 /// The session with the oldest transaction of those that hold locks on tables in our schemas. When the server gives up
 /// waiting it does not say for whom, and afterwards nothing waits that could be asked about.
-fn holder(client: &mut dyn Session) -> Option<Holder> {
-    let schemas = SCHEMAS.map(|name| format!("'{name}'")).join(", ");
-    let query = format!(
-        "select coalesce(l.pid::text, 'unknown') as pid,
-             coalesce(a.usename::text, 'unknown') as role, 
-             coalesce(nullif(a.application_name, ''), 'unnamed') as application,
-             coalesce(date_trunc('second', a.xact_start)::text, 'unknown') as since
-         from pg_catalog.pg_locks as l
-         join pg_catalog.pg_class as c on c.oid = l.relation
-         join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-         left join pg_catalog.pg_stat_activity as a on a.pid = l.pid
-         where l.granted
-             and l.database = (select oid from pg_catalog.pg_database where datname = current_database())
-             and l.pid is distinct from pg_catalog.pg_backend_pid()
-             and n.nspname in ({schemas})
-         order by a.xact_start
-         limit 1"
-    );
-    let messages = client.simple_query(&query).ok()?;
-    rows(&messages).next().map(Holder::from)
+fn who_is_in_the_way(client: &mut dyn Connection) -> Option<Holder> {
+    let schemas = sql::literals(SCHEMAS);
+    let ours = format!("c.relnamespace in (select oid from pg_namespace where nspname in ({schemas}))");
+    let mut message = Message::new();
+    let at = message.ask(&holder::query(&ours));
+    message.send(client).ok()?.rows(at).next().map(Holder::from)
+}
+
+/// Waits, and says nothing meanwhile but that it is there: `idle_session_timeout` would end the session.
+fn wait(client: &mut dyn Connection, mut left: Duration) {
+    const SLICE: Duration = Duration::from_millis(200);
+    while !left.is_zero() {
+        client.pause(left.min(SLICE));
+        left = left.saturating_sub(SLICE);
+        let _ = Message::bare("").send(client);
+    }
 }

@@ -1,104 +1,84 @@
-//! What a run would do, without doing it.
+//! What is pending, without a lock and without doing it.
 
-use postgres::Client;
 use refinery::Migration;
+use time::OffsetDateTime;
 
-use crate::error::Result;
-use crate::history;
-use crate::run::lock::Scope;
-use crate::run::options::Options;
-use crate::run::{self, lock, no_transaction, patience};
-use crate::schema::statements;
-use crate::server::Connection;
+use super::options::Options;
+use super::patience::{self, Patience};
+use crate::error::{Error, Result};
+use crate::history::{self, Plan, Purpose, Record};
+use crate::server::{Connection, Limit, Message};
 
 /// The migrations that [`migrate`](crate::migrate()) would apply. It only reads.
 ///
 /// # Errors
 ///
 /// Those of [`migrate`](crate::migrate()) about the history.
-pub fn pending(client: &mut Client, options: &Options) -> Result<Vec<Migration>> {
-    read(client, options)
-}
-
-/// The same on any connection.
-pub(crate) fn read(client: &mut dyn Connection, options: &Options) -> Result<Vec<Migration>> {
-    run::check_target(options)?;
+pub fn pending(client: &mut impl Connection, options: &Options) -> Result<Vec<Migration>> {
+    client.limit(Limit::ANSWER);
+    check_target(options)?;
     patience::retry(client, options, |client, patience| {
-        let (found, _) = run::read_history(client, patience)?;
-        Ok(run::plan(&found, options)?.pending)
+        let (found, _) = read_history(client, patience)?;
+        Ok(plan(&found, options)?.pending)
     })
 }
 
-/// Others queue behind a script that waits for a table.
-const PATIENCE: &str =
-    "-- Who waits longer for a table stops all others meanwhile: then this ends, and can be run again.
-set local lock_timeout = '5s';
-";
-
-/// A script for psql that applies migrations and records them as [`migrate`](crate::migrate()) would: in one
-/// transaction, or in parts where a migration runs outside one, and under the same lock.
-#[must_use]
-pub fn script(pending: &[Migration]) -> String {
-    if pending.is_empty() {
-        return "-- Nothing is pending.\n".to_owned();
-    }
-    let begin = format!("begin;\n{}\n", run::SETTINGS.trim());
-    let mut text = "\\set ON_ERROR_STOP on\n".to_owned();
-    if no_transaction::any(pending) {
-        text += &format!("{}{begin}{PATIENCE}", wait(Scope::Session));
-    } else {
-        let wait = wait(Scope::Transaction);
-        text += &format!("{wait}{begin}select pg_advisory_xact_lock({});\n{PATIENCE}", lock::KEY);
-    }
-    text += history::ledger::BOOTSTRAP;
-    for migration in pending {
-        text += &format!("\n-- {migration}.sql\n\n");
-        if no_transaction::outside_transaction(migration) {
-            text += &format!("commit;\n\n{}\n{begin}{PATIENCE}", alone(migration));
-        } else {
-            text += "select set_config('hacs_refinery.migration_started', clock_timestamp()::text, true);\n\n";
-            text += migration.sql().unwrap_or_default();
-            text += "\n;\n";
-        }
-        let (version, name, checksum) = (migration.version(), migration.name(), migration.checksum());
-        text += &format!(
-            "insert into hacs_admin.migrations (version, name, applied_on, checksum) values\n    \
-             ({version}, '{name}', to_char(now() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), '{checksum}');\n"
-        );
-    }
-    text + "\ncommit;\n"
+/// The history without a transaction and without a lock. Also whether months of the audit trail are due.
+pub(super) fn read_history(client: &mut dyn Connection, patience: &Patience) -> Result<(Vec<Record>, bool)> {
+    let message = Message::new().then(&patience.setting());
+    let (found, answers) = history::read(client, message, Purpose::Tell, &[&months_due()])?;
+    let due = answers.is_true(answers.before_last(0));
+    Ok((found, due))
 }
 
-/// Waits for the lock as `lock::acquire` does, in a transaction for each time that it asks.
-fn wait(scope: Scope) -> String {
+/// Whether `hacs_audit.ensure_partitions()` has something to do: one of its months is not there, or the default partition
+/// holds rows. To call the function takes longer than all the rest of a run with nothing to do; and to see the size of
+/// the partition needs no right to its rows. Who may not look into the schema is told by the function.
+///
+/// The months are named here, by this machine's clock, which is a fifth of the query's time. The function goes by the
+/// server's.
+fn months_due() -> String {
+    let now = OffsetDateTime::now_utc();
+    let missing = (0..=3).map(|ahead| {
+        let month = now.year() * 12 + i32::from(u8::from(now.month())) - 1 + ahead;
+        format!(
+            "to_regclass('hacs_audit.resource_changes_{:04}_{:02}') is null or ",
+            month.div_euclid(12),
+            month.rem_euclid(12) + 1
+        )
+    });
     format!(
-        "do $$
-begin
-    while not {} loop
-        perform pg_catalog.pg_sleep(0.2);
-        commit;
-    end loop;
-end
-$$;\n",
-        lock::call(scope)
+        "select case when has_schema_privilege(to_regnamespace('hacs_audit'), 'usage')
+            then {} pg_relation_size(to_regclass('hacs_audit.resource_changes_default')) is distinct from 0
+            else true end",
+        missing.collect::<String>()
     )
 }
 
-/// The statements of a migration outside a transaction, each with what drops the invalid index that an earlier run of
-/// it may have left.
-fn alone(migration: &Migration) -> String {
-    let sql = migration.sql().unwrap_or_default();
-    let mut text = "set search_path = pg_catalog, pg_temp;\n".to_owned();
-    for statement in statements::split(sql) {
-        let statement = statement.text(sql);
-        if let Some(query) =
-            no_transaction::Step::of(statement).ok().and_then(|step| no_transaction::leftovers_of(&step))
-        {
-            text += &format!(
-                "select format('drop index concurrently if exists %s', leftover) from (\n{query}\n) as l \\gexec\n"
-            );
-        }
-        text += &format!("{statement};\n");
+pub(super) fn check_target(options: &Options) -> Result<()> {
+    let newest = newest(&options.migrations.known());
+    match options.target {
+        Some(target) if target > newest || target < 1 => Err(Error::NoSuchTarget { target, newest }),
+        _ => Ok(()),
     }
-    text
+}
+
+fn newest(migrations: &[Migration]) -> i32 {
+    migrations.iter().map(Migration::version).max().unwrap_or(0)
+}
+
+/// The plan for a history, cut at the target.
+pub(super) fn plan(found: &[Record], options: &Options) -> Result<Plan> {
+    let known = options.migrations.known();
+    let mut plan = history::compare(found, &known).map_err(Error::History)?;
+    if let Some(newer) = plan.newer.last().filter(|_| !options.allow_newer) {
+        return Err(Error::Newer { database: newer.version, known: newest(&known) });
+    }
+    plan.pending.retain(|migration| options.target.is_none_or(|target| migration.version() <= target));
+    if !plan.pending.is_empty() {
+        // What is to be run has to have its SQL.
+        let is_pending = |migration: &&Migration| plan.pending.contains(migration);
+        plan.pending = options.migrations.iter().filter(is_pending).cloned().collect();
+    }
+    Ok(plan)
 }

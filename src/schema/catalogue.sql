@@ -17,7 +17,7 @@ relations as materialized (
     join schemas as s on s.oid = c.relnamespace
     where not c.relispartition
         -- a month of the trail that was detached, and waits for its archive
-        and not (c.relkind = 'r' and s.nspname = 'hacs_audit' and c.relname ~ '^resource_changes_\d{4}_\d{2}$')
+        and not (c.relkind = 'r' and s.nspname = 'hacs_audit' and c.relname ~ '^resource_changes_[0-9]{4}_[0-9]{2}$')
         and (c.tableoid, c.oid) not in (select classid, objid from of_extensions)
 ),
 tables as materialized (
@@ -59,12 +59,12 @@ objects (kind, name, definition, classid, objid, objsubid, acl, acl_type, owner)
     -- Before PostgreSQL 16 the columns of a view on a single table are written with the table's name or alias.
     union all
     select case c.relkind when 'm' then 'materialized view' else 'view' end, c.name,
-        coalesce(regexp_replace(d.text, '\m' || coalesce(d.alone[2], d.alone[1]) || '\.(?=[a-z_"])', '', 'g'), d.text)
+        coalesce(regexp_replace(d.text, E'\\m' || coalesce(d.alone[2], d.alone[1]) || E'\\.(?=[a-z_"])', '', 'g'), d.text)
             || coalesce(' with (' || array_to_string(c.reloptions, ', ') || ')', ''),
         c.tableoid, c.oid, 0, c.relacl, 'r', c.relowner
     from relations as c
     cross join lateral (
-        select text, regexp_match(text, '\n   FROM (?:[a-z0-9_]+\.)?([a-z0-9_]+)(?: ([a-z0-9_]+))?(?=\n|;)')
+        select text, regexp_match(text, E'\n   FROM (?:[a-z0-9_]+\\.)?([a-z0-9_]+)(?: ([a-z0-9_]+))?(?=\n|;)')
         from pg_get_viewdef(c.oid) as v (text)
     ) as d (text, alone)
     where c.relkind in ('v', 'm')
@@ -195,7 +195,7 @@ objects (kind, name, definition, classid, objid, objsubid, acl, acl_type, owner)
             || case when p.prosecdef then ' security definer' else '' end
             || coalesce((select string_agg(' set ' || setting, '' order by setting) from unnest(p.proconfig) as c (setting)), '')
             || ' body ' || left(encode(sha256(convert_to(
-                coalesce(regexp_replace(pg_get_function_sqlbody(p.oid), '\s+', ' ', 'g'), p.prosrc), 'UTF8'
+                coalesce(regexp_replace(pg_get_function_sqlbody(p.oid), E'\\s+', ' ', 'g'), p.prosrc), 'UTF8'
             )), 'hex'), 16),
         p.tableoid, p.oid, 0, p.proacl, 'f', p.proowner
     from functions as p
@@ -235,8 +235,8 @@ grants (kind, object, grantee, given, usual, opens) as (
         coalesce(string_agg(distinct e.privilege, ', ') filter (where not e.given), 'nothing'),
         -- to write the trail, the seals, the history or the settings, or to act as the owner
         coalesce(bool_or(e.given and e.grantee <> o.owner and (
-            o.name ~ '^hacs_(audit|admin)(\.|$)' and e.privilege ~ '^(insert|update|delete|truncate|trigger|create|usage with)'
-            or o.name ~ '^hacs_(audit|admin)\.' and o.kind = 'sequence'
+            o.name ~ '^hacs_(audit|admin)([.]|$)' and e.privilege ~ '^(insert|update|delete|truncate|trigger|create|usage with)'
+            or o.name ~ '^hacs_(audit|admin)[.]' and o.kind = 'sequence'
             -- but to seal, and to have the seals looked at, is what a role may be there for
             or o.definition ~ ' security definer' and not (e.grantee <> 0 and o.name in ('hacs_audit.seal()', 'hacs_audit.verify_seals()'))
         )), false)

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::manifest::{Manifest, Object};
 use super::mend;
-use crate::schema::manifest::{Manifest, Object};
 use crate::server::safe_text::{safe_line, safe_lines};
 
 /// One object that is not as the migrations made it.

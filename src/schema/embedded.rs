@@ -15,10 +15,9 @@ pub const HISTORY_TABLE: &str = "hacs_admin.migrations";
 
 /// refinery's runner over the embedded migrations, with [`HISTORY_TABLE`] as its history.
 ///
-/// Run it through [`Ledger`](crate::Ledger), as [`migrate`](crate::migrate) does, to have the migrations and their
-/// history in one transaction. Refinery's own way, `runner().run(&mut client)`, takes no lock, commits a migration
-/// and its history row separately, and wants the schema `hacs_admin` to exist before. Neither can run a migration for
-/// which [`outside_transaction`](crate::outside_transaction) holds.
+/// Refinery's own way, `runner().run(&mut client)`, takes no lock, commits a migration and its history row separately,
+/// wants the schema `hacs_admin` to exist before, and cannot run a migration for which
+/// [`outside_transaction`](crate::outside_transaction) holds. [`migrate`](crate::migrate()) does all that.
 #[must_use]
 pub fn runner() -> Runner {
     runner_for(&migrations())

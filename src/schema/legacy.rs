@@ -4,13 +4,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use postgres::SimpleQueryMessage;
-
-use crate::error::{Error, Result};
-use crate::schema::names::{SCHEMAS, TABLES};
-use crate::schema::statements;
-use crate::server::answer::rows;
+use super::embedded;
+use super::names::{SCHEMAS, TABLES};
+use super::statements;
 use crate::server::safe_text::safe_line;
+use crate::server::{Row, sql};
 
 /// Tables that only the Python migrations make: where one of them is, they have been at work.
 const PYTHON_TABLES: [&str; 7] = [
@@ -52,21 +50,20 @@ impl fmt::Display for Conflict {
 fn shortened(columns: &[String]) -> String {
     const SHOWN: usize = 4;
     let more = columns.len().saturating_sub(SHOWN);
-    let shown = columns[..columns.len() - more].join(", ");
+    let shown = columns.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
     if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
 /// Asks for tables of these names and their columns, where there is no history: two facts of one moment.
 pub(crate) fn query() -> String {
-    let schemas = SCHEMAS.map(|name| format!("'{name}'")).join(", ");
-    let tables: Vec<String> = TABLES.iter().chain(&PYTHON_TABLES).map(|name| format!("'{name}'")).collect();
+    let schemas = sql::literals(SCHEMAS);
     format!(
-        "select n.nspname || '.' || c.relname as legacy_table,
+        "select n.nspname || '.' || c.relname,
              (
                  select string_agg(a.attname, ',' order by a.attnum)
                  from pg_catalog.pg_attribute as a
                  where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-             ) as legacy_columns
+             )
          from pg_catalog.pg_class as c
          join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
          where n.nspname in ({schemas}, 'public')
@@ -78,26 +75,19 @@ pub(crate) fn query() -> String {
                  join pg_catalog.pg_namespace as s on s.oid = h.relnamespace
                  where s.nspname = 'hacs_admin' and h.relname = 'migrations'
              )
-         order by 1;",
-        tables = tables.join(", "),
+         order by 1",
+        tables = sql::literals(TABLES.into_iter().chain(PYTHON_TABLES)),
     )
 }
 
 /// Refuses a database in which the answer to [`query`] names a table of the Python migrations.
-pub(crate) fn check(messages: &[SimpleQueryMessage]) -> Result<()> {
-    // The other statements of the message give rows as well.
-    let found = rows(messages).filter_map(|row| {
-        let column = |name| row.try_get(name).ok().flatten();
-        Some((column("legacy_table")?, column("legacy_columns").unwrap_or_default()))
-    });
-    let found: Vec<(&str, &str)> = found.collect();
-    if !found.iter().any(|(table, _)| PYTHON_TABLES.contains(table)) {
+pub(crate) fn check<'a>(rows: impl Iterator<Item = Row<'a>>) -> Result<(), Vec<Conflict>> {
+    let found: Vec<(String, String)> = rows.map(|row| (row.string(0), row.string(1))).collect();
+    if !found.iter().any(|(table, _)| PYTHON_TABLES.contains(&table.as_str())) {
         return Ok(());
     }
     let expected = expected_columns();
-    let conflicts: Vec<Conflict> =
-        found.iter().filter_map(|(table, columns)| compare(table, columns, &expected)).collect();
-    Err(Error::Legacy(conflicts))
+    Err(found.iter().filter_map(|(table, columns)| compare(table, columns, &expected)).collect())
 }
 
 fn compare(table: &str, columns: &str, expected: &BTreeMap<String, Vec<String>>) -> Option<Conflict> {
@@ -116,7 +106,7 @@ fn compare(table: &str, columns: &str, expected: &BTreeMap<String, Vec<String>>)
 /// in, and so does each rule of the table.
 fn expected_columns() -> BTreeMap<String, Vec<String>> {
     let mut tables = BTreeMap::new();
-    for migration in crate::migrations() {
+    for migration in embedded::migrations() {
         let script = migration.sql().unwrap_or_default();
         for statement in statements::split(script) {
             let Some(rest) = statement.text(script).strip_prefix("create table if not exists ") else { continue };

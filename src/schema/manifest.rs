@@ -4,16 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::OnceLock;
 
-use postgres::SimpleQueryMessage;
+use crate::server::Row;
 
-use crate::server::answer::rows;
-
-/// The settings that fix how PostgreSQL writes definitions, and then the question for all objects.
-pub(crate) const QUERY: &str = concat!(
-    "set local search_path = pg_catalog, pg_temp; set local quote_all_identifiers = off; set local intervalstyle = postgres; \
-     set local datestyle = iso; set local timezone = 'UTC'; set local extra_float_digits = 1;\n",
-    include_str!("catalogue.sql"),
-);
+/// The question for all objects: kind, name and definition.
+pub(crate) const QUERY: &str = include_str!("catalogue.sql");
 
 /// What the embedded migrations make; scripts/update-manifest.sh writes it.
 const SCHEMA: &str = include_str!("manifest.txt");
@@ -63,12 +57,11 @@ impl Manifest {
     }
 
     /// The answer to [`QUERY`].
-    pub(crate) fn from_answer(messages: &[SimpleQueryMessage]) -> Self {
-        let objects = rows(messages).filter_map(|row| {
-            let text = |column| row.try_get(column).ok().flatten();
+    pub(crate) fn from_rows<'a>(rows: impl Iterator<Item = Row<'a>>) -> Self {
+        let objects = rows.map(|row| {
             // One object is to stay on one line.
-            let definition = text("definition")?.split_whitespace().collect::<Vec<_>>().join(" ");
-            Some((Object { kind: text("kind")?.to_owned(), name: text("name")?.to_owned() }, definition))
+            let definition = row.string(2).split_whitespace().collect::<Vec<_>>().join(" ");
+            (Object { kind: row.string(0), name: row.string(1) }, definition)
         });
         Self { objects: objects.collect() }
     }

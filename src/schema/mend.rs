@@ -1,8 +1,11 @@
 //! The statement that would make an object what it should be.
 
 use super::difference::{Change, Difference, firing, subject};
+use super::embedded;
+use super::manifest::Manifest;
 use super::rights;
-use crate::schema::statements;
+use super::statements;
+use crate::server::sql::literal;
 
 /// The statement, where one exists.
 pub(super) fn statement(difference: &Difference) -> Option<String> {
@@ -23,7 +26,7 @@ pub(super) fn statement(difference: &Difference) -> Option<String> {
         "index" => {
             let index = format!("{}.{part}", split(parent).0);
             match difference.change {
-                Change::Invalid if expected.is_none() && !crate::Manifest::embedded().has("constraint", name) => {
+                Change::Invalid if expected.is_none() && !Manifest::embedded().has("constraint", name) => {
                     Some(format!("drop index concurrently {index}"))
                 }
                 Change::Invalid => Some(format!("reindex index {index}")),
@@ -49,7 +52,7 @@ pub(super) fn statement(difference: &Difference) -> Option<String> {
         "owner" => Some(rights::owner(name)),
         // What PostgreSQL gives to objects that are made later: alter default privileges, as the site wants it.
         "default acl" => None,
-        "partition guards" => Some(format!("select hacs_audit.guard_partition('{}')", name.replace('\'', "''"))),
+        "partition guards" => Some(format!("select hacs_audit.guard_partition({})", literal(name))),
         _ if expected.is_none() => Some(format!("drop {kind} {name}")),
         "table" if difference.change == Change::Changed => table(difference),
         "domain" if difference.change == Change::Missing => expected.map(|is| format!("create domain {name} as {is}")),
@@ -70,7 +73,7 @@ pub(super) fn split(name: &str) -> (&str, &str) {
 }
 
 fn parent_is_domain(name: &str) -> bool {
-    crate::Manifest::embedded().has("domain", name)
+    Manifest::embedded().has("domain", name)
 }
 
 /// Drop what is extra, create what is missing, and both for what has changed.
@@ -195,17 +198,13 @@ fn commented(name: &str) -> String {
     }
 }
 
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
 /// The statement of the embedded files that makes an object, else the last file that speaks of it: every file can be
 /// run again without harm.
 fn written(kind: &str, name: &str) -> Option<String> {
     let bare = name.split('(').next().unwrap_or(name);
     let mut made = None;
     let mut mentioned = None;
-    for migration in crate::migrations() {
+    for migration in embedded::migrations() {
         let (version, sql) = (migration.version(), migration.sql().unwrap_or_default());
         mentioned = if sql.contains(bare) { Some(version) } else { mentioned };
         let statement =

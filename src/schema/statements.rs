@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn the_embedded_migrations_hold_no_transaction_control() {
-        for migration in crate::migrations() {
+        for migration in crate::schema::embedded::migrations() {
             let script = migration.sql().unwrap();
             for statement in split(script) {
                 let first = statement.text(script).split_whitespace().next().unwrap().to_lowercase();

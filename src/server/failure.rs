@@ -77,6 +77,14 @@ impl Failure {
         }
     }
 
+    /// What the server said in a sentence, or what broke.
+    pub(crate) fn message(&self) -> &str {
+        match self {
+            Self::Refused(error) => &error.message,
+            Self::Broken(what) => what,
+        }
+    }
+
     /// Whether the connection is gone.
     #[must_use]
     pub fn is_disconnect(&self) -> bool {

@@ -74,22 +74,11 @@ fn a_history_table_without_its_columns_is_named() {
 }
 
 #[test]
-fn a_history_table_that_is_a_view_now_is_read_all_the_same_and_one_that_is_gone_does_not_start_a_second_history() {
+fn a_history_table_that_is_gone_does_not_start_a_second_history() {
     let database = Database::migrated();
     let expected = database.dump();
-    database
-        .client()
-        .batch_execute(
-            "alter table hacs_admin.migrations rename to real_migrations;
-             create view hacs_admin.migrations as select * from hacs_admin.real_migrations",
-        )
-        .unwrap();
-    let end = database.run(&["migrate"]);
-    assert_eq!((end.code, end.stdout.as_str()), (Some(0), "Nothing to do: the database is at V8.\n"), "{end:?}");
-
-    // Without a history every file is run again, which changes nothing, and is recorded.
-    let sql = "drop view hacs_admin.migrations; drop table hacs_admin.real_migrations";
-    database.client().batch_execute(sql).unwrap();
+    // Every file is run again, which changes nothing, and is recorded.
+    database.client().batch_execute("drop table hacs_admin.migrations").unwrap();
     let end = database.run(&["migrate"]);
     assert_eq!(end.code, Some(0), "{end:?}");
     assert!(end.stdout.contains("8 migrations applied"), "{end:?}");

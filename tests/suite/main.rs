@@ -60,6 +60,7 @@ mod surroundings;
 mod terminal;
 mod tls;
 mod troubleshooting;
+mod trust;
 mod verifying;
 mod waiting;
 mod wire;

@@ -57,74 +57,58 @@ fn a_dry_run_fails_as_the_run_would() {
 
 /// Every kind of statement of which the text tells the lock: what is told before the run is what PostgreSQL takes.
 #[test]
-fn the_locks_told_before_a_run_are_those_that_it_takes() {
-    for sql in [
-        "alter table hacs_core.patients add column ward text",
-        "alter table only hacs_core.patients validate constraint patients_age_range",
-        "alter table hacs_core.patients disable trigger patients_touch_updated_at",
-        "alter table hacs_core.patients alter column family set statistics 500",
-        "alter table hacs_core.patients add constraint mine check (family <> 'x') not valid, add column x numeric(3, 1)",
-        "alter table hacs_registry.templates add constraint mine foreign key (name) references hacs_core.patients (id)",
-        "create table hacs_core.wards (id int, p text references hacs_core.patients (id))",
-        "create unique index mine on hacs_core.patients (family)",
-        "create index if not exists mine on only hacs_core.patients using btree (family)",
-        "create or replace trigger mine before update on hacs_core.patients for each row execute function hacs_core.touch_updated_at()",
-        "drop trigger patients_touch_updated_at on hacs_core.patients",
-        "drop table hacs_registry.templates",
-        "drop index if exists hacs_core.encounters_patient_id_idx",
-        "comment on table hacs_core.patients is 'x'",
-        "comment on column hacs_core.patients.family is 'x'",
-        "insert into hacs_core.resources (resource_type, data) select 'X', '{}' where false",
-        "update hacs_core.patients set family = 'x' where false",
-        "delete from hacs_core.patients where false",
-        "set local hacs_audit.allow_truncate = 'on'; truncate hacs_registry.templates",
-        "lock table hacs_core.patients in exclusive mode",
-        "create policy mine on hacs_core.patients using (true)",
-        "create statistics hacs_core.mine on family, phone from hacs_core.patients",
-        "comment on schema hacs_core is 'x'",
+fn a_rehearsal_and_a_run_tell_the_same_locks_whatever_the_text_looks_like() {
+    let patients = |mode: &str| vec![format!("hacs_core.patients {mode}")];
+    for (sql, expected) in [
+        ("alter table hacs_core.patients add column ward text", patients("access exclusive")),
+        ("alter table hacs_core.patients validate constraint patients_age_range", patients("share update exclusive")),
+        ("do $$ begin execute 'lock table hacs_core.' || 'patients in share mode'; end $$", patients("share")),
+        ("alter index hacs_core.patients_pkey set (fillfactor = 90)", vec![]),
+        ("create unique index mine on hacs_core.patients (family)", patients("share")),
+        (
+            "comment on table hacs_core.patients is 'alter table hacs_core.encounters add'",
+            patients("share update exclusive"),
+        ),
+        ("select 'alter table hacs_core.encounters'", vec![]),
+        ("lock table hacs_core.patients in exclusive mode", patients("exclusive")),
+        ("drop table hacs_registry.templates", vec!["hacs_registry.templates access exclusive".to_owned()]),
+        (
+            "create table hacs_core.wards (id int, p text references hacs_core.patients (id))",
+            patients("share row exclusive"),
+        ),
     ] {
         let database = Database::migrated();
         let options = with_ninth(sql);
-        let taken: BTreeSet<String> =
-            rehearse(&mut database.client(), &options).unwrap_or_else(|error| panic!("{sql}: {error}")).migrations[0]
-                .locks
-                .iter()
-                .filter(|lock| !["access share", "row share"].contains(&lock.mode.as_str()))
-                // What triggers do is not in the text; those of the audit only add rows.
-                .filter(|lock| !lock.table.starts_with("hacs_audit."))
-                .map(|lock| format!("{} {}", lock.table, lock.mode))
-                .collect();
-        let told = told(&database, sql);
-        // A lock includes all weaker ones: of several modes on one table the strongest was told.
-        assert!(told.is_subset(&taken), "{sql}: told {told:?}, taken {taken:?}");
-        let tables = |locks: &BTreeSet<String>| -> BTreeSet<String> {
-            locks.iter().map(|lock| lock.split(' ').next().unwrap().to_owned()).collect()
+        let rehearsal = rehearse(&mut database.client(), &options).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let report = hacs_refinery::migrate(&mut database.client(), &options).unwrap();
+        let told = |locks: &mut dyn Iterator<Item = &hacs_refinery::Lock>| -> BTreeSet<String> {
+            locks.map(|lock| format!("{} {}", lock.table, lock.mode)).collect()
         };
-        assert_eq!(tables(&told), tables(&taken), "{sql}: told {told:?}, taken {taken:?}");
+        let locks = told(&mut report.locks.iter());
+        assert_eq!(told(&mut rehearsal.migrations[0].locks.iter()), locks, "{sql}");
+        let strong = locks.into_iter().filter(|lock| !lock.ends_with("access share") && !lock.ends_with("row share"));
+        let expected: BTreeSet<String> = expected.into_iter().collect();
+        assert!(expected.is_subset(&strong.collect()), "{sql}: {:?}", report.locks);
     }
 }
 
-/// What the embedding example logs before it applies a ninth migration, which it does.
-fn told(database: &Database, sql: &str) -> BTreeSet<String> {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("V9__mine.sql");
-    std::fs::write(&file, sql).unwrap();
-    let end = ended(
-        crate::example("embed")
-            .arg(&file)
-            .env("DATABASE_URL", database.conninfo())
-            .env("RUST_LOG", "info")
-            .output()
-            .unwrap(),
-    );
-    assert_eq!(end.code, Some(0), "{end:?}");
-    let line = |line: &str| {
-        let (_, rest) = line.split_once("V9 locks ")?;
-        let (table, rest) = rest.split_once(" (")?;
-        let (mode, _) = rest.split_once(" in mode ")?.1.split_once(':')?;
-        Some(format!("{table} {mode}"))
-    };
-    end.stderr.lines().filter_map(line).collect()
+#[test]
+fn a_migration_whose_columns_are_named_as_ours_changes_no_report() {
+    for sql in [
+        "select 9 as version, 12345 as seconds, 'x' as name, 'access exclusive' as mode, 'hacs_core.patients' as relation",
+        "select true as locked, true as stood_before, 'a' as what, 16384 as oid; select 9, 12345",
+        "create table hacs_core.mine (version int, seconds int); insert into hacs_core.mine values (9, 12345) returning *",
+    ] {
+        let database = Database::migrated();
+        let options = with_ninth(sql);
+        let rehearsal = rehearse(&mut database.client(), &options).unwrap();
+        assert_eq!(rehearsal.migrations.len(), 1, "{sql}");
+        assert!(rehearsal.migrations[0].rows <= 1 && rehearsal.migrations[0].locks.is_empty(), "{sql}: {rehearsal:?}");
+        let report = hacs_refinery::migrate(&mut database.client(), &options).unwrap();
+        let [applied] = report.applied.as_slice() else { panic!("{sql}: {report:?}") };
+        assert!(applied.version == 9 && applied.duration < std::time::Duration::from_secs(600), "{sql}: {report:?}");
+        assert!(report.locks.is_empty() && report.version == Some(9), "{sql}: {report:?}");
+    }
 }
 
 #[test]

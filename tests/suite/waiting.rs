@@ -161,12 +161,13 @@ fn a_client_and_a_link_of_this_crate_can_be_cancelled_from_another_thread() {
     });
     let mut options = Options::default();
     options.migrations.push(Migration::unapplied("V9__sleep", "select pg_sleep(60);").unwrap());
-    let error = link.migrate(&options).unwrap_err();
+    let error = hacs_refinery::migrate(&mut link, &options).unwrap_err();
     cancelling.join().unwrap();
     assert!(error.to_string().contains("57014"), "{error}");
     assert_eq!(database.text("select to_regnamespace('hacs_core')"), "null", "the run was rolled back");
     // The link goes on, and what it then says is true.
-    assert!(link.pending(&options).unwrap().len() == 9 && !link.status().unwrap().migration_complete);
+    assert_eq!(hacs_refinery::pending(&mut link, &options).unwrap().len(), 9);
+    assert!(!hacs_refinery::status(&mut link).unwrap().migration_complete);
 }
 
 /// A database before its last migration, and a session that writes into a table which that one changes.

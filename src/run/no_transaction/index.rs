@@ -1,14 +1,12 @@
 //! Whether what has the name of an index already is the index that a statement would make: `if not exists` looks at the name
 //! alone.
 //!
-//! Only the server knows what a statement would make. So it is let make it, on an empty table with the same columns, in a
-//! transaction that is rolled back; and the definitions of the two are compared as the server writes them.
+//! Only the server knows what a statement would make. So the server makes that index on an empty table with the same
+//! columns, in a transaction that is rolled back, and the two definitions are compared as the server writes them.
 
-use super::leftovers::literal;
 use super::statement::Step;
-use crate::server::Connection;
-use crate::server::answer::rows;
-use crate::server::failure::Failure;
+use crate::server::sql::literal;
+use crate::server::{Connection, Failure, Message, Transaction, sqlstate};
 
 /// Something that has the name of an index, and is not that index.
 pub(crate) struct Other {
@@ -43,9 +41,10 @@ pub(crate) fn other(client: &mut dyn Connection, step: &Step) -> Result<Option<O
         index = literal(index),
         original = literal(table),
     );
-    let expected = match client.begin()?.simple_query(&make) {
-        Ok(messages) => rows(&messages).find_map(|row| row.get(0)).unwrap_or_default().to_owned(),
-        Err(Failure::Refused(error)) if error.sqlstate.starts_with("42") => {
+    // Dropped at the end of the match, the transaction is rolled back.
+    let expected = match Message::bare(&make).send(&mut Transaction::begin(client)?) {
+        Ok(answers) => answers.value(answers.before_last(0)).unwrap_or_default().to_owned(),
+        Err(Failure::Refused(error)) if error.sqlstate.starts_with(sqlstate::SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION) => {
             format!("unknown, since an empty table with the same columns cannot have it: {}", error.message)
         }
         Err(Failure::Refused(mut error)) => {
@@ -71,6 +70,7 @@ fn standing(client: &mut dyn Connection, index: &str, table: &str) -> Result<Opt
         literal(index),
         literal(table)
     );
-    let messages = client.simple_query(&query)?;
-    Ok(rows(&messages).next().map(|row| [0, 1].map(|at| row.get(at).unwrap_or_default().to_owned())))
+    let mut message = Message::new();
+    let at = message.ask(&query);
+    Ok(message.send(client)?.rows(at).next().map(|row| [row.string(0), row.string(1)]))
 }

@@ -2,12 +2,11 @@
 //! them up, and a unique one may refuse rows.
 
 use super::statement::Step;
-use crate::server::Session;
-use crate::server::answer::rows;
-use crate::server::failure::Failure;
+use crate::server::sql::literal;
+use crate::server::{Connection, Failure, Message};
 
 /// The query for the invalid indexes that an earlier run of a statement has left, if it is one that can.
-pub(crate) fn query(step: &Step) -> Option<String> {
+pub(in crate::run) fn query(step: &Step) -> Option<String> {
     let condition = match step {
         Step::Create { index, table, .. } => {
             let (index, table) = (literal(index), literal(table));
@@ -28,19 +27,16 @@ pub(crate) fn query(step: &Step) -> Option<String> {
     ))
 }
 
-/// A text as SQL takes it.
-pub(super) fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
 /// Drops what is left of a statement. What could not be dropped is named.
-pub(crate) fn drop_all(client: &mut dyn Session, step: &Step) -> Result<(), (Vec<String>, Failure)> {
+pub(in crate::run) fn drop_all(client: &mut dyn Connection, step: &Step) -> Result<(), (Vec<String>, Failure)> {
     let Some(query) = query(step) else { return Ok(()) };
-    let messages = client.simple_query(&query).map_err(|error| (Vec::new(), error))?;
-    let mut names: Vec<String> = rows(&messages).filter_map(|row| row.get("leftover").map(str::to_owned)).collect();
+    let mut message = Message::new();
+    let at = message.ask(&query);
+    let answers = message.send(client).map_err(|error| (Vec::new(), error))?;
+    let mut names: Vec<String> = answers.rows(at).map(|row| row.string(0)).collect();
     while let Some(name) = names.last() {
         log::warn!("dropping the invalid index {name}: the statement that made it did not come to its end");
-        if let Err(error) = client.batch_execute(&format!("drop index concurrently if exists {name}")) {
+        if let Err(error) = Message::bare(&format!("drop index concurrently if exists {name}")).send(client) {
             return Err((names, error));
         }
         names.pop();

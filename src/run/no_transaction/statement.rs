@@ -27,7 +27,7 @@ fn top(migration: &Migration) -> impl Iterator<Item = &str> {
 }
 
 /// Refuses, before anything runs, what could not be run again after a crash in the middle.
-pub(crate) fn check(pending: &[Migration]) -> Result<()> {
+pub(in crate::run) fn check(pending: &[Migration]) -> Result<()> {
     for migration in pending {
         if let Some(unknown) = top(migration).find(|line| line.starts_with(MARKS) && *line != MARK) {
             let why = format!("{unknown:?} is no mark that this tool knows; the only one is {MARK:?}");
@@ -49,7 +49,7 @@ pub(crate) fn check(pending: &[Migration]) -> Result<()> {
 
 /// What a statement does, as far as its crash has to be cleaned up or its effect taken back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(in crate::run) enum Step {
     /// Makes an index: its name and table, and what follows them, as they are written.
     Create { unique: bool, index: String, table: String, columns: String },
     /// Makes the indexes of a table anew, or one index, named as it is written.
@@ -62,9 +62,9 @@ pub(crate) enum Step {
 
 impl Step {
     /// Reads a statement, or tells why it may not stand outside a transaction.
-    pub(crate) fn of(statement: &str) -> std::result::Result<Self, &'static str> {
+    pub(in crate::run) fn of(statement: &str) -> std::result::Result<Self, &'static str> {
         let places = words(statement);
-        let written: Vec<&str> = places.iter().map(|place| &statement[place.clone()]).collect();
+        let written: Vec<&str> = places.iter().filter_map(|place| statement.get(place.clone())).collect();
         let lower: Vec<String> = written.iter().map(|word| word.to_lowercase()).collect();
         let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
         let word = |at: usize| written.get(at).copied().unwrap_or_default().to_owned();
@@ -74,10 +74,15 @@ impl Step {
                 let on = lower.len() - rest.len();
                 let table = on + usize::from(rest.first() == Some(&"only"));
                 let columns = match (places.get(table), lower.get(table + 1)) {
-                    (Some(place), Some(&("(" | "using"))) => statement[place.end..].to_owned(),
+                    (Some(place), Some(&("(" | "using"))) => statement.get(place.end..).unwrap_or_default().to_owned(),
                     _ => return Err("write the table without blanks and comments, and then its columns"),
                 };
-                Ok(Self::Create { unique: lower[1] == "unique", index: word(on - 2), table: word(table), columns })
+                Ok(Self::Create {
+                    unique: lower.get(1) == Some(&"unique"),
+                    index: word(on - 2),
+                    table: word(table),
+                    columns,
+                })
             }
             ["create", "unique", "index", "concurrently", ..] | ["create", "index", "concurrently", ..] => {
                 Err("it would fail the second time: write CREATE INDEX CONCURRENTLY IF NOT EXISTS, and a name")

@@ -1,0 +1,147 @@
+//! Whether the history table can be trusted, before it is read or written.
+//!
+//! Whoever may create schemas could have made `hacs_admin.migrations` before the first run: a view, or a table with a
+//! trigger, whose code would then run as the role that migrates. So the catalogue is asked first, which runs nothing of
+//! anybody else. The table is locked before that, so that it stays what it was found to be.
+
+use super::Failed;
+use crate::schema::names::SCHEMAS;
+use crate::server::{Connection, Failure, Message, sql};
+
+/// What the history is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To tell what is there. Reading a plain table runs nobody's code, whoever owns it.
+    Tell,
+    /// To run what is pending: then code of whoever owns the schemas may run, as triggers do.
+    Run,
+}
+
+impl Purpose {
+    /// The lock that keeps the table as it is: nobody can replace it, and in a run nobody can give it a trigger.
+    pub(super) fn lock(self) -> &'static str {
+        match self {
+            Self::Tell => "lock table only hacs_admin.migrations in access share mode",
+            Self::Run => "lock table only hacs_admin.migrations in row exclusive mode",
+        }
+    }
+}
+
+/// Those who may own the schemas and the history: this role and those that it may act as, whose rights it has anyway;
+/// superusers, who can do everything; the owner of the database, who decides what is in it. That a superuser may act as
+/// anybody is no reason to trust everybody.
+const TRUSTED: &str = "with recursive mine (oid) as (
+        select oid from pg_roles where rolname = current_user
+        union
+        select m.roleid
+        from pg_auth_members as m
+        join mine on mine.oid = m.member
+        -- Who creates a role in PostgreSQL 16 becomes a member that can neither use nor become it.
+        where coalesce((to_jsonb(m) ->> 'inherit_option')::boolean or (to_jsonb(m) ->> 'set_option')::boolean, true)
+    ),
+    trusted (oid) as (
+        select oid from mine
+        union all select oid from pg_roles where rolsuper or rolname = 'pg_database_owner'
+        union all select datdba from pg_database where datname = current_database()
+    )";
+
+/// Defaults that the history's columns have; any other could call something.
+const DEFAULTS: [&str; 4] = [
+    "clock_timestamp()",
+    "SESSION_USER",
+    "(clock_timestamp() - (NULLIF(current_setting('hacs_refinery.migration_started'::text, true), ''::text))::timestamp with time zone)",
+    "NULLIF(current_setting('hacs_refinery.tool_version'::text, true), ''::text)",
+];
+
+/// Asks what cannot be trusted: a sentence a row.
+pub(crate) fn query(purpose: Purpose) -> String {
+    let schemas = sql::literals(SCHEMAS);
+    let history = "(
+            select c.oid from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = 'hacs_admin' and c.relname = 'migrations'
+        )";
+    // Who cannot migrate has no rights that are worth the trouble, and reads what others own.
+    let owners_matter = match purpose {
+        Purpose::Run => "true",
+        Purpose::Tell => {
+            "(select not rolsuper and has_database_privilege(current_database(), 'create')
+              from pg_roles where rolname = current_user)"
+        }
+    };
+    let untrusted = |owner: &str| format!("{owner} not in (select oid from trusted)");
+    let defaults = sql::literals(DEFAULTS);
+    let stood_before = if purpose == Purpose::Run { stood_before(&schemas, history) } else { String::new() };
+    format!(
+        "{TRUSTED}
+        select format('the schema %I belongs to the role %I', nspname, pg_get_userbyid(nspowner))
+        from pg_namespace
+        where nspname in ({schemas}) and {owners_matter} and {schema_owner}
+        {stood_before}
+        union all
+        select 'hacs_admin.migrations ' || is_so.what
+        from pg_class as c
+        cross join lateral (values
+            (c.relkind <> 'r', 'is no ordinary table but a ' || case c.relkind
+                when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table'
+                when 'p' then 'partitioned table' else 'relation of another kind' end),
+            ({owners_matter} and {table_owner}, format('belongs to the role %I', pg_get_userbyid(c.relowner))),
+            (c.relrowsecurity or c.relforcerowsecurity or exists (select from pg_policy where polrelid = c.oid),
+                'has row-level security'),
+            (exists (select from pg_trigger where tgrelid = c.oid and not tgisinternal), 'has a trigger'),
+            (c.relkind = 'r' and exists (select from pg_rewrite where ev_class = c.oid), 'has a rule'),
+            (c.relispartition or exists (select from pg_inherits where c.oid in (inhparent, inhrelid)),
+                'is part of an inheritance'),
+            (c.relkind = 'r' and exists (
+                select from pg_constraint where conrelid = c.oid and contype not in ('p', 'u', 'n')
+            ), 'has a constraint of its own'),
+            (exists (select from pg_index where indrelid = c.oid and (indexprs is not null or indpred is not null)),
+                'has an index of its own on an expression'),
+            (exists (
+                select from pg_attribute as a
+                join pg_type as t on t.oid = a.atttypid
+                left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+                where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and (
+                    a.attgenerated <> '' or t.typnamespace <> 'pg_catalog'::regnamespace
+                    or pg_get_expr(d.adbin, d.adrelid) not in ({defaults})
+                )
+            ), 'has a column with a type or a default of its own')
+        ) as is_so (yes, what)
+        where c.oid = {history} and is_so.yes",
+        schema_owner = untrusted("nspowner"),
+        table_owner = untrusted("c.relowner"),
+    )
+}
+
+/// Before the first run: what others have made where its objects are to be.
+fn stood_before(schemas: &str, history: &str) -> String {
+    format!(
+        "union all
+        select format('%s belongs to the role %I', pg_describe_object(classid, id, 0), pg_get_userbyid(owner))
+        from (
+            select tableoid, oid, relnamespace, relowner from pg_class where relkind not in ('i', 'I', 't')
+            union all select tableoid, oid, pronamespace, proowner from pg_proc
+            union all select tableoid, oid, typnamespace, typowner from pg_type where typtype <> 'c' and typelem = 0
+        ) as o (classid, id, namespace, owner)
+        where {history} is null and namespace in (select oid from pg_namespace where nspname in ({schemas}))
+            and owner not in (select oid from trusted)"
+    )
+}
+
+/// A statement that fails where something cannot be trusted, and with it the rest of its message.
+pub(super) fn raising(purpose: Purpose) -> String {
+    format!("select 1 / case when exists ({}) then 0 else 1 end", query(purpose))
+}
+
+/// Why a message was refused in which [`raising`] stood.
+pub(super) fn explain(connection: &mut dyn Connection, purpose: Purpose, failure: Failure) -> Failed {
+    // The transaction, where there is one, has failed.
+    let _ = Message::bare("rollback").send(connection);
+    let mut message = Message::new();
+    let at = message.ask(&query(purpose));
+    match message.send(connection) {
+        Ok(answers) if answers.rows(at).next().is_some() => {
+            Failed::Untrusted(answers.rows(at).map(|row| row.string(0)).collect())
+        }
+        Ok(_) | Err(_) => Failed::Server(failure),
+    }
+}
