@@ -71,7 +71,7 @@ pub(super) fn acquire(client: &mut dyn Connection, scope: Scope, options: &Optio
 }
 
 fn try_lock(client: &mut dyn Connection, scope: Scope) -> Result<bool> {
-    let mut message = Message::new();
+    let mut message = Message::about("asks for the advisory lock of migrations");
     let at = message.ask(&query(scope));
     Ok(message.send(client).map_err(Error::during("taking the migration lock"))?.is_true(at))
 }

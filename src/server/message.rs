@@ -25,6 +25,11 @@ impl Message {
         Self::default().settings()
     }
 
+    /// The same with a remark in front: who looks into `pg_stat_activity` sees the beginning of a message.
+    pub(crate) fn about(remark: &str) -> Self {
+        Self { text: format!("/* {remark} */ "), statements: 0 }.settings()
+    }
+
     /// Starts a transaction, in which the settings hold until its end.
     pub(crate) fn start(start: &str) -> Self {
         Self::default().then(start).settings()
