@@ -77,7 +77,7 @@ fn try_lock(client: &mut dyn Connection, scope: Scope) -> Result<bool> {
 }
 
 fn who_holds_it(client: &mut dyn Connection) -> Result<Option<Holder>> {
-    let mut message = Message::new();
+    let mut message = Message::about("asks who holds the advisory lock of migrations");
     let at = message.ask(&holder::query(&condition()));
     let answers = message.send(client).map_err(Error::during("asking who holds the migration lock"))?;
     Ok(answers.rows(at).next().map(Holder::from))
