@@ -1,6 +1,8 @@
 //! Reckons the checksums of the migrations, so that a run with nothing to do need not; and makes cargo notice a migration
 //! that was added or removed.
 
+#![allow(clippy::print_stdout)]
+
 use std::error::Error;
 use std::fmt::Write;
 use std::path::Path;

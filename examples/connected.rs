@@ -2,6 +2,14 @@
 //!
 //!     cargo run --example connected -- postgresql://localhost/hacs
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
 use std::process::ExitCode;
 
 use hacs_refinery::Database;

@@ -2,6 +2,8 @@
 //!
 //!     DATABASE_URL=postgresql://localhost/hacs cargo run --example embed -- migrations-of-mine/V9__wards.sql
 
+#![allow(clippy::print_stdout)]
+
 use std::error::Error;
 use std::path::Path;
 

@@ -6,6 +6,8 @@
 //! With sqlx, whose connections are of another kind, migrate over a `tokio_postgres::connect` of its own, as in
 //! examples/tokio_postgres.rs, and make the pool afterwards.
 
+#![allow(clippy::print_stdout)]
+
 use std::error::Error;
 
 use deadpool_postgres::{Manager, Pool};

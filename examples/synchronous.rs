@@ -2,6 +2,8 @@
 //!
 //!     DATABASE_URL=postgresql://localhost/hacs cargo run --example synchronous
 
+#![allow(clippy::print_stdout)]
+
 use std::error::Error;
 
 use hacs_refinery::{Database, Options};

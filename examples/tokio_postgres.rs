@@ -2,6 +2,8 @@
 //!
 //!     DATABASE_URL=postgresql://localhost/hacs cargo run --features tokio-postgres --example tokio_postgres
 
+#![allow(clippy::print_stderr, clippy::print_stdout)]
+
 use std::error::Error;
 
 use hacs_refinery::{Options, migrate_async, status_async};

@@ -3,6 +3,14 @@
 //!
 //!     cargo run --example wire -- /var/run/postgresql/.s.PGSQL.5432 20 psql -h 127.0.0.1 -p '{port}' -c 'select 1'
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
 #[path = "../tests/suite/wire.rs"]
 mod wire;
 

@@ -10,7 +10,9 @@ use crate::schema::difference::Difference;
 use crate::schema::legacy::Conflict;
 use crate::schema::location::Location;
 use crate::server::Failure;
+use crate::server::failure::human;
 use crate::server::holder::Holder;
+use crate::server::safe_text::safe_line;
 
 /// Result of the functions of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -34,7 +36,7 @@ pub enum Error {
     #[error(
         "another migration of this database did not finish within {waited}{holder}\n\
          Nothing was changed. Wait for it, or raise --lock-timeout.",
-        waited = humantime::format_duration(*waited),
+        waited = human(*waited),
         holder = holder.as_ref().map(|holder| format!(": {holder}")).unwrap_or_default()
     )]
     Locked {
@@ -47,7 +49,7 @@ pub enum Error {
     #[error(
         "another session held what this run needs, for {waited}{holder}\n{failure}\n\
          Nothing was changed. End that session's transaction, or raise --lock-timeout.",
-        waited = humantime::format_duration(*waited),
+        waited = human(*waited),
         holder = holder.as_ref().map(|holder| format!(": {holder}")).unwrap_or_default()
     )]
     Blocked {
@@ -73,7 +75,7 @@ pub enum Error {
         "what stands in this database cannot be trusted, since somebody else's code in it would run as this role:\n{}\n\
          Nothing was changed. See who made it. If it is yours, give it to this role or to the owner of the database, or \
          run this as its owner; else drop it.",
-        list(.0)
+        list(&.0.iter().map(|found| safe_line(found)).collect::<Vec<_>>())
     )]
     Untrusted(Vec<String>),
     /// The history of the database does not fit to the migrations at hand.

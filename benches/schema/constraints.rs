@@ -6,6 +6,15 @@
 //!
 //!     cargo bench --bench constraints
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
 #[allow(dead_code)]
 #[path = "../../tests/suite/database.rs"]
 mod database;

@@ -77,34 +77,38 @@ pub enum LogFormat {
     Json,
 }
 
+// Arguments of `migrate`; a doc comment would become its help.
+#[derive(ClapArgs, Debug)]
+pub struct Migrate {
+    /// Stop after this version
+    #[arg(long, value_name = "N", value_parser = number)]
+    pub target: Option<i32>,
+
+    /// Take a database that is newer than this binary as a success
+    #[arg(long)]
+    pub allow_newer: bool,
+
+    /// How long to wait for another migration to finish and for tables that others hold, such as 30s or 5m
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub lock_timeout: Duration,
+
+    /// How long one statement may take; 0s sets no limit
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = server_side)]
+    pub statement_timeout: Duration,
+
+    /// Run everything in the database, report times, rows and locks, and roll it back
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Print a JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Apply what is pending, all of it or nothing
-    Migrate {
-        /// Stop after this version
-        #[arg(long, value_name = "N", value_parser = number)]
-        target: Option<i32>,
-
-        /// Take a database that is newer than this binary as a success
-        #[arg(long)]
-        allow_newer: bool,
-
-        /// How long to wait for another migration to finish and for tables that others hold, such as 30s or 5m
-        #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
-        lock_timeout: Duration,
-
-        /// How long one statement may take; 0s sets no limit
-        #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = server_side)]
-        statement_timeout: Duration,
-
-        /// Run everything in the database, report times, rows and locks, and roll it back
-        #[arg(long)]
-        dry_run: bool,
-
-        /// Print a JSON object
-        #[arg(long)]
-        json: bool,
-    },
+    Migrate(Migrate),
     /// Show what the database has, without touching it
     Status {
         /// Print the documented JSON object

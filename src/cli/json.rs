@@ -13,6 +13,6 @@ struct Versioned<T> {
 /// A report as an object with `version` first.
 pub fn versioned(report: impl Serialize) -> String {
     let object = Versioned { version: 1, report };
-    let json = serde_json::to_string_pretty(&object).unwrap_or_else(|error| unreachable!("{error}"));
+    let json = serde_json::to_string_pretty(&object).unwrap_or_else(|error| error.to_string());
     hacs_refinery::safe_json(&json).into_owned() + "\n"
 }

@@ -19,15 +19,19 @@ pub fn start(quiet: bool) -> Progress {
         let mut shown = false;
         while ended.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
             shown = true;
-            eprint!("\rmigrating: {} s ", started.elapsed().as_secs());
-            let _ = std::io::stderr().flush();
+            show(&format!("\rmigrating: {} s ", started.elapsed().as_secs()));
         }
         if shown {
             // to the start of the line, and blank to its end
-            eprint!("\r\x1b[K");
+            show("\r\x1b[K");
         }
     });
     Progress(Some((end, thread)))
+}
+
+fn show(text: &str) {
+    let mut out = std::io::stderr().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 impl Drop for Progress {

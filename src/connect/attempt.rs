@@ -11,6 +11,7 @@ use tokio_postgres::Config;
 use super::target::Target;
 use super::tls::{self, Connector, SslMode};
 use super::{ConnectError, Database};
+use crate::server::failure::human;
 use crate::server::{Connection, Failure};
 
 /// How long a host may take to let us in, unless `connect_timeout` says otherwise.
@@ -113,7 +114,7 @@ impl Database {
                 Some(Ok(connection)) => return Ok(connection),
                 Some(Err(unmet)) => unmet,
                 None => {
-                    let limit = humantime::format_duration(limit.unwrap_or_default());
+                    let limit = human(limit.unwrap_or_default());
                     let failure = Failure::Broken(format!("the server did not let us in within {limit}"));
                     return Err(self.failed(Unmet { failure, heals: true }));
                 }

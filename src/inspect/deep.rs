@@ -20,7 +20,9 @@ pub(super) fn try_all(client: &mut dyn Connection) -> Result<BTreeMap<&'static s
         serde_json::from_str(DOCUMENTS).map_err(|error| doing(Failure::Broken(format!("minimal.json: {error}"))))?;
     let mut transaction = Transaction::begin(client).map_err(&doing)?;
     // References of the documents lead nowhere; nothing is committed, so that nobody asks.
-    let mut message = Message::default().then("set transaction read write").then("set constraints all deferred")
+    let mut message = Message::default()
+        .then("set transaction read write")
+        .then("set constraints all deferred")
         // Where every write needs an actor, this is one.
         .then("set local hacs_audit.actor_id = 'hacs-refinery'")
         .then("set local hacs_audit.purpose = 'verify'");

@@ -204,3 +204,18 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     }
     safe_line(&line).into_owned()
 }
+
+/// A time for people, such as `1m 30s` or `700ms`.
+pub(crate) fn human(duration: std::time::Duration) -> String {
+    let millis = duration.as_millis();
+    let parts = [
+        (millis / 86_400_000, "d"),
+        (millis / 3_600_000 % 24, "h"),
+        (millis / 60_000 % 60, "m"),
+        (millis / 1000 % 60, "s"),
+        (millis % 1000, "ms"),
+    ];
+    let parts: Vec<String> =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
+    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
+}

@@ -27,7 +27,7 @@ impl Message {
 
     /// The same with a remark in front: who looks into `pg_stat_activity` sees the beginning of a message.
     pub(crate) fn about(remark: &str) -> Self {
-        Self { text: format!("/* {remark} */ "), statements: 0 }.settings()
+        Self { text: format!("/* {remark} */ "), ..Self::default() }.settings()
     }
 
     /// Starts a transaction, in which the settings hold until its end.
@@ -49,7 +49,7 @@ impl Message {
     /// Without settings: transaction control, in which no name is looked for; and what has to stand alone or is
     /// executed as it is, in a session or a transaction that has its settings.
     pub(crate) fn bare(text: &str) -> Self {
-        Self { text: text.to_owned(), statements: 0, settings: 0 }
+        Self { text: text.to_owned(), ..Self::default() }
     }
 
     fn settings(self) -> Self {
@@ -82,7 +82,7 @@ impl Message {
 
     /// How many statements it has besides settings; what stands between semicolons is taken for one.
     pub(crate) fn statements(&self) -> usize {
-        let all = self.text.trim_end_matches(&[';', '\n']).matches(';').count() + 1;
+        let all = self.text.trim_end_matches([';', '\n']).matches(';').count() + 1;
         all.saturating_sub(self.settings).max(1)
     }
 

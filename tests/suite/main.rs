@@ -1,5 +1,14 @@
 //! The tests against a real PostgreSQL. They are one program, so that they share one server.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
 #[cfg(feature = "tokio-postgres")]
 mod asynchronous;
 mod audit;

@@ -1,14 +1,25 @@
-//! What `verify` says.
+//! `verify`.
 
 use std::fmt::Write;
 
-use hacs_refinery::{Difference, SCHEMAS, Status, Supported, TABLES, Verification, safe_line, safe_lines};
+use hacs_refinery::{
+    Difference, Result, SCHEMAS, Status, Supported, TABLES, Verification, safe_line, safe_lines, verify,
+};
 use serde::Serialize;
 
-use super::exit_code::ExitCode;
+use super::args::Args;
+use super::json::versioned;
 use super::style::{BAD, GOOD, WARNING, paint};
+use super::{Done, ExitCode, connect};
 
-pub fn code(found: &Verification) -> ExitCode {
+/// Carries it out.
+pub fn run(args: &Args, json: bool, deep: bool) -> Result<Done> {
+    let found = verify(&mut connect(args)?, deep)?;
+    let text = if json { versioned(Json::from(&found)) } else { lines(&found, args.global.quiet) };
+    Ok(Done { text, code: code(&found) })
+}
+
+fn code(found: &Verification) -> ExitCode {
     if !found.status.problems.is_empty() || !found.status.newer.is_empty() {
         ExitCode::History
     } else if found.is_pending() {
@@ -22,7 +33,7 @@ pub fn code(found: &Verification) -> ExitCode {
 
 /// The JSON object; docs/command-line.md describes it.
 #[derive(Serialize)]
-pub struct Json<'a> {
+struct Json<'a> {
     result: &'static str,
     status: &'a Status,
     differences: &'a [Difference],
@@ -56,7 +67,7 @@ impl<'a> From<&'a Verification> for Json<'a> {
 }
 
 /// With `quiet`, nothing where all is well, and no warnings.
-pub fn text(found: &Verification, quiet: bool) -> String {
+fn lines(found: &Verification, quiet: bool) -> String {
     let mut text = String::new();
     if quiet && code(found) == ExitCode::Success {
         return text;

@@ -1,12 +1,38 @@
-//! What people read on standard output.
+//! `migrate`, and its `--dry-run`.
 
 use std::fmt::Write;
 use std::time::Duration;
 
-use hacs_refinery::{Rehearsal, Report, SCHEMAS, Status, TABLES};
+use hacs_refinery::{Options, Rehearsal, Report, Result, migrate, rehearse};
+
+use super::args::{Args, Migrate};
+use super::json::versioned;
+use super::{Done, connect, progress, signals};
+
+/// Carries it out.
+pub fn run(args: &Args, of: &Migrate) -> Result<Done> {
+    let mut options = Options::default();
+    options.target = of.target;
+    options.allow_newer = of.allow_newer;
+    options.lock_timeout = of.lock_timeout;
+    options.statement_timeout = of.statement_timeout;
+    options.stop = signals::stop();
+    options.standing = signals::standing();
+    let mut link = connect(args)?;
+    let progress = progress::start(args.global.quiet);
+    let text = if of.dry_run {
+        let rehearsal = rehearse(&mut link, &options)?;
+        if of.json { versioned(&rehearsal) } else { rehearsed(&rehearsal) }
+    } else {
+        let report = migrate(&mut link, &options)?;
+        if of.json { versioned(&report) } else { applied(&report) }
+    };
+    drop(progress);
+    Ok(Done::success(if of.json || !args.global.quiet { text } else { String::new() }))
+}
 
 /// A line for each migration, then a summary; with nothing to do, one line.
-pub fn report(report: &Report) -> String {
+fn applied(report: &Report) -> String {
     let version = report.version.map_or_else(|| "empty".to_owned(), |version| format!("at V{version}"));
     if let Some(newest) = report.newer.last() {
         return format!("Nothing to do: the database is at V{newest}, newer than this binary.\n");
@@ -32,7 +58,7 @@ pub fn report(report: &Report) -> String {
 }
 
 /// A line for each migration, with its locks below.
-pub fn rehearsal(rehearsal: &Rehearsal) -> String {
+fn rehearsed(rehearsal: &Rehearsal) -> String {
     if rehearsal.migrations.is_empty() {
         return "Nothing to do: nothing is pending.\n".to_owned();
     }
@@ -54,40 +80,4 @@ pub fn rehearsal(rehearsal: &Rehearsal) -> String {
 
 fn millis(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
-}
-
-/// The facts of the JSON object, and the migrations in a table.
-pub fn status(status: &Status) -> String {
-    let mut text = String::new();
-    let yes_no = |yes| if yes { "yes" } else { "no" };
-    let _ = writeln!(text, "Schemas          {} of {}", status.total_schemas, SCHEMAS.len());
-    for schema in SCHEMAS {
-        let found = status.schemas_found.iter().any(|found| found == schema);
-        let _ = writeln!(text, "  {schema:14} {}", if found { "found" } else { "missing" });
-    }
-    let _ = writeln!(text, "Tables           {} ({} expected)", status.total_tables, TABLES.len());
-    let _ = writeln!(text, "Migration table  {}", yes_no(status.migration_table_exists));
-    let _ = writeln!(text, "Complete         {}", yes_no(status.migration_complete));
-    let _ = writeln!(text);
-    let width = status.migrations.iter().map(|m| m.name.len()).max().unwrap_or(0);
-    for migration in &status.migrations {
-        let state = migration
-            .applied_on
-            .as_deref()
-            .map_or("pending".to_owned(), |on| format!("applied {}", hacs_refinery::safe_line(on)));
-        let _ = writeln!(text, "V{:<3} {:width$}  {state}", migration.version, migration.name);
-    }
-    for table in status.missing_tables.iter().filter(|_| status.migration_table_exists) {
-        let _ = writeln!(text, "Missing table: {table}");
-    }
-    for constraint in &status.unmet_constraints {
-        let _ = writeln!(text, "Constraint missing or not validated: {constraint}");
-    }
-    for problem in &status.problems {
-        let _ = writeln!(text, "History: {problem}");
-    }
-    if let Some(newest) = status.newer.last() {
-        let _ = writeln!(text, "The database is at V{newest}, newer than this binary.");
-    }
-    text
 }

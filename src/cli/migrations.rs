@@ -1,15 +1,14 @@
-//! What the binary itself holds: migrations, completions, the manual page.
+//! `list`, `plan` and `show`: the migrations in this binary.
 
 use std::fmt::Write;
 
-use clap::CommandFactory;
-use clap_complete::Shell;
-use hacs_refinery::{Error, Result, migrations, outside_transaction};
+use hacs_refinery::{Error, Options, Result, migrations, outside_transaction, pending, script};
 use refinery::Migration;
 use serde::Serialize;
 
 use super::args::Args;
 use super::json::versioned;
+use super::{Done, connect};
 
 #[derive(Serialize)]
 struct Listed {
@@ -36,14 +35,19 @@ impl From<&Migration> for Listed {
     }
 }
 
-/// All migrations.
-pub fn list(json: bool) -> String {
+/// `list`: all migrations.
+pub fn list(json: bool) -> Done {
     let listed: Vec<Listed> = migrations().iter().map(Listed::from).collect();
-    if json { versioned(serde_json::json!({ "migrations": listed })) } else { lines(&listed) }
+    Done::success(if json { versioned(serde_json::json!({ "migrations": listed })) } else { lines(&listed) })
 }
 
-/// What is pending.
-pub fn plan(pending: &[Migration], json: bool) -> String {
+/// `plan`: what is pending, or the script that applies it.
+pub fn plan(args: &Args, json: bool, sql: bool) -> Result<Done> {
+    let pending = pending(&mut connect(args)?, &Options::default())?;
+    Ok(Done::success(if sql { script(&pending) } else { planned(&pending, json) }))
+}
+
+fn planned(pending: &[Migration], json: bool) -> String {
     let listed: Vec<Listed> = pending.iter().map(Listed::from).collect();
     if json {
         versioned(serde_json::json!({ "pending": listed }))
@@ -65,27 +69,13 @@ fn lines(listed: &[Listed]) -> String {
     text
 }
 
-/// The SQL of a migration.
-pub fn show(version: i32) -> Result<String> {
+/// `show`: the SQL of a migration.
+pub fn show(version: i32) -> Result<Done> {
     let all = migrations();
     let newest = all.last().map_or(0, |m| m.version());
     let found = all.into_iter().find(|m| m.version() == version);
     let found = found.ok_or(Error::NoSuchTarget { target: version, newest })?;
-    Ok(found.sql().unwrap_or_default().to_owned())
-}
-
-/// The completions for a shell.
-pub fn completions(shell: Shell) -> String {
-    let mut out = Vec::new();
-    clap_complete::generate(shell, &mut Args::command(), "hacs-refinery", &mut out);
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-/// The manual page, in roff.
-pub fn man() -> String {
-    let mut out = Vec::new();
-    clap_mangen::Man::new(Args::command()).render(&mut out).unwrap_or_else(|error| unreachable!("{error}"));
-    String::from_utf8_lossy(&out).into_owned()
+    Ok(Done::success(found.sql().unwrap_or_default().to_owned()))
 }
 
 #[cfg(test)]
@@ -96,12 +86,12 @@ mod tests {
     fn a_migration_outside_a_transaction_is_listed_as_such() {
         let inside = Migration::unapplied("V9__a.sql", "select 1").unwrap();
         let outside = Migration::unapplied("V10__b.sql", "-- hacs-refinery: no transaction\nvacuum").unwrap();
-        let text = plan(&[inside.clone(), outside.clone()], false);
+        let text = planned(&[inside.clone(), outside.clone()], false);
         assert_eq!(
             text.lines().map(|line| line.ends_with("  outside a transaction")).collect::<Vec<_>>(),
             [false, true]
         );
-        let json: serde_json::Value = serde_json::from_str(&plan(&[inside, outside], true)).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&planned(&[inside, outside], true)).unwrap();
         assert_eq!(
             (&json["pending"][0]["transaction"], &json["pending"][1]["transaction"]),
             (&true.into(), &false.into())

@@ -1,0 +1,59 @@
+//! `status`.
+
+use std::fmt::Write;
+
+use hacs_refinery::{Result, SCHEMAS, Status, TABLES, safe_json, safe_line, status};
+
+use super::args::Args;
+use super::{Done, ExitCode, connect};
+
+/// Carries it out.
+pub fn run(args: &Args, json: bool, check: bool) -> Result<Done> {
+    let found = status(&mut connect(args)?)?;
+    let text = if json { safe_json(&found.to_json()).into_owned() + "\n" } else { lines(&found) };
+    Ok(Done { text, code: if check { code(&found) } else { ExitCode::Success } })
+}
+
+fn code(status: &Status) -> ExitCode {
+    if !status.problems.is_empty() || !status.newer.is_empty() {
+        ExitCode::History
+    } else if status.migration_complete {
+        ExitCode::Success
+    } else {
+        ExitCode::Pending
+    }
+}
+
+/// The facts of the JSON object, and the migrations in a table.
+fn lines(status: &Status) -> String {
+    let mut text = String::new();
+    let yes_no = |yes| if yes { "yes" } else { "no" };
+    let _ = writeln!(text, "Schemas          {} of {}", status.total_schemas, SCHEMAS.len());
+    for schema in SCHEMAS {
+        let found = status.schemas_found.iter().any(|found| found == schema);
+        let _ = writeln!(text, "  {schema:14} {}", if found { "found" } else { "missing" });
+    }
+    let _ = writeln!(text, "Tables           {} ({} expected)", status.total_tables, TABLES.len());
+    let _ = writeln!(text, "Migration table  {}", yes_no(status.migration_table_exists));
+    let _ = writeln!(text, "Complete         {}", yes_no(status.migration_complete));
+    let _ = writeln!(text);
+    let width = status.migrations.iter().map(|m| m.name.len()).max().unwrap_or(0);
+    for migration in &status.migrations {
+        let state =
+            migration.applied_on.as_deref().map_or("pending".to_owned(), |on| format!("applied {}", safe_line(on)));
+        let _ = writeln!(text, "V{:<3} {:width$}  {state}", migration.version, migration.name);
+    }
+    for table in status.missing_tables.iter().filter(|_| status.migration_table_exists) {
+        let _ = writeln!(text, "Missing table: {table}");
+    }
+    for constraint in &status.unmet_constraints {
+        let _ = writeln!(text, "Constraint missing or not validated: {constraint}");
+    }
+    for problem in &status.problems {
+        let _ = writeln!(text, "History: {problem}");
+    }
+    if let Some(newest) = status.newer.last() {
+        let _ = writeln!(text, "The database is at V{newest}, newer than this binary.");
+    }
+    text
+}
