@@ -22,6 +22,8 @@ say "lints"
 cargo clippy --locked --quiet --all-features --all-targets -- -D warnings
 # And what most programs link: no feature.
 cargo clippy --locked --quiet --lib --bins -- -D warnings
+# And the library alone, as a service links it.
+cargo clippy --locked --quiet --no-default-features --lib -- -D warnings
 if command -v shellcheck >/dev/null; then shellcheck -x scripts/*.sh benches/*.sh benches/*/*.sh .ci/run; fi
 if command -v npm >/dev/null || as_root true 2>/dev/null; then
     say "locks of the migrations after V8"
