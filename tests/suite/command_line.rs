@@ -206,3 +206,22 @@ fn settings_of_other_programs_are_left_out_by_name_and_those_not_supported_are_r
         );
     }
 }
+
+#[test]
+fn output_that_cannot_be_written_is_exit_code_1_and_never_an_abort() {
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let run = |args: &[&str], out: bool| {
+        let mut command = crate::database::tool(args);
+        if out { command.stdout(full()) } else { command.stderr(full()) };
+        command.status().unwrap().code()
+    };
+    for args in [&["list"][..], &["show", "V1"], &["man"], &["--help"]] {
+        assert_eq!(run(args, true), Some(1), "{args:?}");
+        assert_eq!(run(args, false), Some(0), "{args:?}");
+    }
+    // What failed anyway has its own code.
+    assert_eq!(run(&["status", "-d", "mysql://x"], false), Some(2));
+    assert_eq!(run(&["nonsense"], false), Some(2));
+    let ages = run(&["status", "--wait", "18446744073709551615s", "-d", "mysql://x"], false);
+    assert_eq!(ages, Some(2));
+}

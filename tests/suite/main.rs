@@ -37,6 +37,7 @@ mod examples;
 mod fake_server;
 mod growth;
 mod history;
+mod house;
 mod kills;
 mod legacy;
 mod locales;

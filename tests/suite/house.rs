@@ -1,0 +1,69 @@
+//! The law of src/: imports run down. A room knows those below it, and none above or beside it.
+
+use std::fs;
+use std::path::Path;
+
+/// From the bottom to the top; rooms in one line do not know each other.
+const ROOMS: [&[&str]; 7] =
+    [&["server"], &["schema", "connect"], &["history"], &["error"], &["run", "inspect", "data"], &["tokio"], &["lib"]];
+
+fn level(room: &str) -> Option<usize> {
+    ROOMS.iter().position(|rooms| rooms.contains(&room))
+}
+
+fn files(dir: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn imports_run_down() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut all = Vec::new();
+    files(&src, &mut all);
+    let mut looked_at = 0;
+    for file in all {
+        let place = file.strip_prefix(&src).unwrap().to_string_lossy().replace('\\', "/");
+        let room = place.split(['/', '.']).next().unwrap();
+        let Some(own) = level(room).filter(|_| room != "lib") else { continue };
+        for line in fs::read_to_string(&file).unwrap().lines().filter(|line| !line.trim_start().starts_with("//")) {
+            for (at, _) in line.match_indices("crate::") {
+                let name: String = line[at + 7..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                looked_at += 1;
+                let of = level(&name).unwrap_or_else(|| panic!("{place}: crate::{name} is no room: {line}"));
+                assert!(name == room || of < own, "{place} knows crate::{name}: {line}");
+            }
+        }
+    }
+    assert!(looked_at > 100, "{looked_at}");
+}
+
+#[test]
+fn no_file_is_long_and_no_function() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut all = Vec::new();
+    files(&src, &mut all);
+    for file in all {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.lines().count() <= 350, "{} is longer than 350 lines", file.display());
+        let mut begun: Option<(usize, usize)> = None;
+        for (at, line) in text.lines().enumerate() {
+            let indent = line.len() - line.trim_start().len();
+            let words = line.trim_start().trim_start_matches("pub").trim_start_matches("(crate)").trim_start();
+            if words.starts_with("fn ") && line.ends_with('{') {
+                begun = Some((indent, at));
+            }
+            if let Some((of, start)) = begun.filter(|(of, _)| line == format!("{}}}", " ".repeat(*of))) {
+                let _ = of;
+                assert!(at - start <= 50, "{}: a function of {} lines ends at {}", file.display(), at - start, at + 1);
+                begun = None;
+            }
+        }
+    }
+}
