@@ -21,19 +21,20 @@ pub fn script(pending: &[Migration]) -> String {
     if pending.is_empty() {
         return "-- Nothing is pending.\n".to_owned();
     }
-    let begin = format!("begin;\n{}{PATIENCE}", Message::of_run().text());
+    let begin = format!("begin;\n{}", Message::of_run().text());
     let mut text = "\\set ON_ERROR_STOP on\n".to_owned();
     if no_transaction::any(pending) {
-        text += &format!("{}{begin}", wait(Scope::Session));
+        text += &format!("{}{begin}{PATIENCE}", wait(Scope::Session));
     } else {
-        text += &format!("{}{begin}select pg_advisory_xact_lock({});\n", wait(Scope::Transaction), lock::KEY);
+        let wait = wait(Scope::Transaction);
+        text += &format!("{wait}{begin}select pg_advisory_xact_lock({});\n{PATIENCE}", lock::KEY);
     }
     text += ledger::BOOTSTRAP;
     text += &refuse_what_cannot_be_trusted();
     for migration in pending {
         text += &format!("\n-- {migration}.sql\n\n");
         if no_transaction::outside_transaction(migration) {
-            text += &format!("commit;\n\n{}\n{begin}", alone(migration));
+            text += &format!("commit;\n\n{}\n{begin}{PATIENCE}", alone(migration));
         } else {
             text += "select set_config('hacs_refinery.migration_started', clock_timestamp()::text, true);\n\n";
             text += migration.sql().unwrap_or_default();

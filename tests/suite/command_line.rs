@@ -212,7 +212,11 @@ fn output_that_cannot_be_written_is_exit_code_1_and_never_an_abort() {
     let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let run = |args: &[&str], out: bool| {
         let mut command = crate::database::tool(args);
-        if out { command.stdout(full()) } else { command.stderr(full()) };
+        if out {
+            command.stdout(full())
+        } else {
+            command.stderr(full())
+        };
         command.status().unwrap().code()
     };
     for args in [&["list"][..], &["show", "V1"], &["man"], &["--help"]] {

@@ -282,7 +282,6 @@ fn a_right_to_write_what_protects_is_a_difference_that_nothing_hides() {
         "create trigger spy before insert on hacs_audit.resource_changes_default for each row execute function public.spy()",
         "create trigger spy before insert on hacs_audit.resource_changes for each row execute function public.spy()",
         "create rule spy as on insert to hacs_audit.seals do instead nothing",
-        "create trigger spy before insert on hacs_admin.migrations for each row execute function public.spy()",
     ] {
         database.client().batch_execute(sql).unwrap();
         let found = hacs_refinery::verify(&mut database.client(), false).unwrap();

@@ -270,7 +270,7 @@ fn settings_that_strike_or_write_otherwise_reach_no_command() {
         "statement_timeout = '1ms'",
         "lock_timeout = '1ms'",
         "idle_in_transaction_session_timeout = '1ms'",
-        "idle_session_timeout = '150ms'",
+        "idle_session_timeout = '5s'",
         "standard_conforming_strings = off",
         "bytea_output = escape",
         "quote_all_identifiers = on",
