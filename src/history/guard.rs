@@ -53,13 +53,15 @@ const DEFAULTS: [&str; 4] = [
     "NULLIF(current_setting('hacs_refinery.tool_version'::text, true), ''::text)",
 ];
 
+/// The history table, whatever it is.
+const HISTORY: &str = "(
+    select c.oid from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+    where n.nspname = 'hacs_admin' and c.relname = 'migrations'
+)";
+
 /// Asks what cannot be trusted: a sentence a row.
 pub(crate) fn query(purpose: Purpose) -> String {
     let schemas = sql::literals(SCHEMAS);
-    let history = "(
-            select c.oid from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-            where n.nspname = 'hacs_admin' and c.relname = 'migrations'
-        )";
     // Who cannot migrate has no rights that are worth the trouble, and reads what others own.
     let owners_matter = match purpose {
         Purpose::Run => "true",
@@ -68,23 +70,31 @@ pub(crate) fn query(purpose: Purpose) -> String {
               from pg_roles where rolname = current_user)"
         }
     };
-    let untrusted = |owner: &str| format!("{owner} not in (select oid from trusted)");
-    let defaults = sql::literals(DEFAULTS);
-    let stood_before = if purpose == Purpose::Run { stood_before(&schemas, history) } else { String::new() };
+    let stood_before = if purpose == Purpose::Run { stood_before(&schemas) } else { String::new() };
     format!(
         "{TRUSTED}
         select format('the schema %I belongs to the role %I', nspname, pg_get_userbyid(nspowner))
         from pg_namespace
-        where nspname in ({schemas}) and {owners_matter} and {schema_owner}
+        where nspname in ({schemas}) and {owners_matter} and nspowner not in (select oid from trusted)
         {stood_before}
-        union all
+        {}",
+        of_history(owners_matter)
+    )
+}
+
+/// What about the history table cannot be trusted.
+fn of_history(owners_matter: &str) -> String {
+    let defaults = sql::literals(DEFAULTS);
+    format!(
+        "union all
         select 'hacs_admin.migrations ' || is_so.what
         from pg_class as c
         cross join lateral (values
             (c.relkind <> 'r', 'is no ordinary table but a ' || case c.relkind
                 when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table'
                 when 'p' then 'partitioned table' else 'relation of another kind' end),
-            ({owners_matter} and {table_owner}, format('belongs to the role %I', pg_get_userbyid(c.relowner))),
+            ({owners_matter} and c.relowner not in (select oid from trusted),
+                format('belongs to the role %I', pg_get_userbyid(c.relowner))),
             (c.relrowsecurity or c.relforcerowsecurity or exists (select from pg_policy where polrelid = c.oid),
                 'has row-level security'),
             (exists (select from pg_trigger where tgrelid = c.oid and not tgisinternal), 'has a trigger'),
@@ -106,14 +116,12 @@ pub(crate) fn query(purpose: Purpose) -> String {
                 )
             ), 'has a column with a type or a default of its own')
         ) as is_so (yes, what)
-        where c.oid = {history} and is_so.yes",
-        schema_owner = untrusted("nspowner"),
-        table_owner = untrusted("c.relowner"),
+        where c.oid = {HISTORY} and is_so.yes"
     )
 }
 
 /// Before the first run: what others have made where its objects are to be.
-fn stood_before(schemas: &str, history: &str) -> String {
+fn stood_before(schemas: &str) -> String {
     format!(
         "union all
         select format('%s belongs to the role %I', pg_describe_object(classid, id, 0), pg_get_userbyid(owner))
@@ -122,7 +130,7 @@ fn stood_before(schemas: &str, history: &str) -> String {
             union all select tableoid, oid, pronamespace, proowner from pg_proc
             union all select tableoid, oid, typnamespace, typowner from pg_type where typtype <> 'c' and typelem = 0
         ) as o (classid, id, namespace, owner)
-        where {history} is null and namespace in (select oid from pg_namespace where nspname in ({schemas}))
+        where {HISTORY} is null and namespace in (select oid from pg_namespace where nspname in ({schemas}))
             and owner not in (select oid from trusted)"
     )
 }

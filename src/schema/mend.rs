@@ -14,15 +14,7 @@ pub(super) fn statement(difference: &Difference) -> Option<String> {
     let (parent, part) = split(name);
     match kind.as_str() {
         "column" => column(difference, parent, part),
-        "constraint" => {
-            let table = if parent_is_domain(parent) { "domain" } else { "table" };
-            let add = expected.map(|definition| format!("alter {table} {parent} add constraint {part} {definition}"));
-            let drop = format!("alter {table} {parent} drop constraint {part}");
-            match difference.change {
-                Change::NotValidated => Some(format!("alter {table} {parent} validate constraint {part}")),
-                _ => replace(difference, drop, add),
-            }
-        }
+        "constraint" => constraint(difference, parent, part),
         "index" => {
             let index = format!("{}.{part}", split(parent).0);
             match difference.change {
@@ -60,6 +52,17 @@ pub(super) fn statement(difference: &Difference) -> Option<String> {
         "function" | "procedure" | "view" => written(kind, name),
         _ if difference.change == Change::Missing => written(kind, name),
         _ => None,
+    }
+}
+
+fn constraint(difference: &Difference, parent: &str, part: &str) -> Option<String> {
+    let table = if parent_is_domain(parent) { "domain" } else { "table" };
+    let expected = difference.expected.as_deref();
+    let add = expected.map(|definition| format!("alter {table} {parent} add constraint {part} {definition}"));
+    let drop = format!("alter {table} {parent} drop constraint {part}");
+    match difference.change {
+        Change::NotValidated => Some(format!("alter {table} {parent} validate constraint {part}")),
+        _ => replace(difference, drop, add),
     }
 }
 

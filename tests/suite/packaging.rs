@@ -15,9 +15,15 @@ fn the_crate_holds_the_migrations_and_what_builds_it_and_nothing_else() {
     for migration in hacs_refinery::migrations() {
         assert!(files.contains(&format!("migrations/{migration}.sql").as_str()), "{migration}: {files:?}");
     }
-    for name in
-        ["Cargo.lock", "README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "build.rs", "src/bootstrap.sql"]
-    {
+    for name in [
+        "Cargo.lock",
+        "README.md",
+        "CHANGELOG.md",
+        "LICENSE-APACHE",
+        "LICENSE-MIT",
+        "build.rs",
+        "src/history/bootstrap.sql",
+    ] {
         assert!(files.contains(&name), "{name}: {files:?}");
     }
     let beside = |name: &&&str| {
