@@ -575,6 +575,26 @@ return hacs_core.reference_id(reference ->> 'reference', target, coalesce(refere
 comment on function hacs_core.reference_id(jsonb, text, boolean) is
     'As for a text; where the Reference object has a type, that says what a bare id means';
 
+-- A document says it under one of these names. A bare id there may mean another type; a patient_id may not.
+create or replace function hacs_core.patient_of(document jsonb)
+returns text
+language sql immutable parallel safe
+return coalesce(
+    hacs_core.reference_id(document ->> 'patient_id', 'Patient'),
+    case jsonb_typeof(document -> 'patient')
+        when 'string' then hacs_core.reference_id(document ->> 'patient', 'Patient', bare => false)
+        when 'object' then hacs_core.reference_id(document -> 'patient', 'Patient', bare => false)
+    end,
+    case jsonb_typeof(document -> 'subject')
+        when 'string' then hacs_core.reference_id(document ->> 'subject', 'Patient', bare => false)
+        when 'object' then hacs_core.reference_id(document -> 'subject', 'Patient', bare => false)
+    end,
+    case jsonb_typeof(document -> 'beneficiary')
+        when 'object' then hacs_core.reference_id(document -> 'beneficiary', 'Patient', bare => false)
+    end
+);
+comment on function hacs_core.patient_of(jsonb) is 'The local id of the patient to whom a document of any type belongs, by its patient_id, patient, subject or beneficiary; null where it does not say';
+
 -------------------------------------------------------------------------------------------------------------------
 -- Modification time. A document keeps its own updated_at when it is stored; an UPDATE that does not bring a new one
 -- gets the time of its transaction.
@@ -644,6 +664,8 @@ create table if not exists hacs_core.resources (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
 
+    patient_id text generated always as (hacs_core.patient_of(data)) stored,
+
     -- HACS ids are unique within a type at best
     constraint resources_pkey primary key (resource_type, id),
     constraint resources_resource_type_valid check (
@@ -675,6 +697,8 @@ comment on column hacs_core.resources.created_by is 'Person or agent who stored 
 comment on column hacs_core.resources.updated_by is 'Person or agent who stored the present version';
 comment on column hacs_core.resources.created_at is 'When the document was stored first';
 comment on column hacs_core.resources.updated_at is 'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
+
+comment on column hacs_core.resources.patient_id is 'Patient to whom the document belongs, as far as it names one of this database';
 
 comment on constraint resources_resource_type_valid on hacs_core.resources is 'A type name, and none of those that have a table of their own';
 comment on constraint resources_data_identity on hacs_core.resources is 'The document does not contradict the id and type of its row';
@@ -787,6 +811,18 @@ create index if not exists patients_identifiers_idx on hacs_core.patients using 
 -- SP-GiST: a name may be longer than what a B-tree takes, and prefixes are found whatever the collation.
 create index if not exists patients_family_idx on hacs_core.patients using spgist (lower(family));
 create index if not exists patients_birth_date_idx on hacs_core.patients (birth_date);
+
+-- Documents without a table of their own are older than patients: only now can they be tied to them.
+do $$
+begin
+    alter table hacs_core.resources
+        add constraint resources_patient_id_fkey foreign key (patient_id)
+        references hacs_core.patients deferrable initially immediate;
+exception
+    when duplicate_object then null;
+end
+$$;
+create index if not exists resources_patient_id_idx on hacs_core.resources (patient_id) where patient_id is not null;
 
 create or replace trigger patients_touch_updated_at
     before update on hacs_core.patients

@@ -1,61 +1,35 @@
 -- The audit trail: what was changed, by whom, and proof that nobody has changed the trail since.
 
 -------------------------------------------------------------------------------------------------------------------
--- One row for each change of a row, in partitions by month. It is written by triggers alone, and never changed.
+-- One row for each change of a row, and for each access that an application tells of. It is written by triggers alone
+-- (V8), and never changed.
 -------------------------------------------------------------------------------------------------------------------
-
-do $$
-begin
-    create domain hacs_audit.operation as text
-        constraint operation_valid check (value = any ('{INSERT, UPDATE, DELETE, TRUNCATE}'));
-exception
-    when duplicate_object then null;
-end
-$$;
-comment on domain hacs_audit.operation is 'What can be done to a row, and the truncation of a table';
-
-create or replace function hacs_audit.is_change(
-    operation text,
-    key text,
-    key_before text,
-    fields text[],
-    old_values jsonb,
-    new_values jsonb
-)
-returns boolean
-language plpgsql immutable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return (key is null) = (operation = 'TRUNCATE')
-        and (old_values is null) = (operation in ('INSERT', 'TRUNCATE'))
-        and (new_values is null) = (operation <> 'UPDATE')
-        and (fields is null) = (new_values is null)
-        and (key_before is null or operation = 'UPDATE');
-end
-$$;
-comment on function hacs_audit.is_change(text, text, text, text[], jsonb, jsonb) is 'Whether a row of the trail is a sentence: what each operation has and has not';
 
 -- Not an identity column: partitioned tables have them only from PostgreSQL 17 on.
 create sequence if not exists hacs_audit.change_ids as bigint;
 comment on sequence hacs_audit.change_ids is 'Numbers of changes; a change that is rolled back leaves a gap';
 
+-- No CHECK and no domain: each would be prepared anew for every statement that is written down. The triggers write
+-- sentences, and verify_seals names a row that is none.
 create table if not exists hacs_audit.resource_changes (
     change_id bigint not null default nextval('hacs_audit.change_ids'),
     changed_at timestamptz not null default clock_timestamp(),
     transaction_at timestamptz not null default now(),
     transaction_id xid8 not null default pg_current_xact_id(),
-    operation hacs_audit.operation not null,
+    operation text not null,
     schema_name text not null,
     table_name text not null,
     resource_type text not null,
-    resource_id text,
-    previous_id text,
-    patient_id text,
+    resource_id text collate "C",
+    previous_type text,
+    previous_id text collate "C",
+    patient_id text collate "C",
+    also text[] collate "C",
     changed_fields text[],
     old_values jsonb,
     new_values jsonb,
-    actor_id text,
+    erased bytea[],
+    actor_id text collate "C",
     purpose text,
     request_id text,
     session_role text not null default session_user,
@@ -63,29 +37,27 @@ create table if not exists hacs_audit.resource_changes (
     client_address inet default inet_client_addr(),
     application_name text default nullif(current_setting('application_name'), ''),
 
-    constraint resource_changes_pkey primary key (change_id, changed_at),
-    -- In a function, since a CHECK is prepared anew for every row that a trigger writes: spelled out here it cost more
-    -- than all the rest of the audit.
-    constraint resource_changes_grammar check (
-        hacs_audit.is_change(operation, resource_id, previous_id, changed_fields, old_values, new_values)
-    )
+    constraint resource_changes_pkey primary key (change_id, changed_at)
 ) partition by range (changed_at);
 
-comment on table hacs_audit.resource_changes is 'One row is one change of one row in an audited table, or one truncation of such a table';
+comment on table hacs_audit.resource_changes is 'One row is one change of one row in an audited table, one truncation of such a table, or one access to a resource';
 comment on column hacs_audit.resource_changes.change_id is 'Number of the change; within a transaction in the order of events';
 comment on column hacs_audit.resource_changes.changed_at is 'When it happened, by the clock of the server; also decides the partition';
 comment on column hacs_audit.resource_changes.transaction_at is 'When its transaction began';
 comment on column hacs_audit.resource_changes.transaction_id is 'Transaction that made it; the numbers start again when a dump is restored elsewhere';
-comment on column hacs_audit.resource_changes.operation is 'What was done: INSERT, UPDATE, DELETE or TRUNCATE';
+comment on column hacs_audit.resource_changes.operation is 'What was done: INSERT, UPDATE, DELETE, TRUNCATE, or READ where an application tells of it';
 comment on column hacs_audit.resource_changes.schema_name is 'Schema of the audited table, as it was attached';
 comment on column hacs_audit.resource_changes.table_name is 'Name of the audited table, as it was attached; the same for all its partitions';
 comment on column hacs_audit.resource_changes.resource_type is 'Type of the resource, such as Patient; for a truncation of several types, the name of the table';
 comment on column hacs_audit.resource_changes.resource_id is 'Key of the row; the new one where the key itself was changed; null for a truncation';
-comment on column hacs_audit.resource_changes.previous_id is 'Key before the change, where the key itself was changed';
-comment on column hacs_audit.resource_changes.patient_id is 'Patient to whom the row belongs, for the accounting of disclosures; the old one where that was changed';
+comment on column hacs_audit.resource_changes.previous_type is 'Type before the change, where the type itself was changed';
+comment on column hacs_audit.resource_changes.previous_id is 'Key before the change, where key or type were changed';
+comment on column hacs_audit.resource_changes.patient_id is 'Patient to whom the row belongs after the change; of a DELETE, before it';
+comment on column hacs_audit.resource_changes.also is 'Under what else it is to be found, where the change moved it: Patient/<the one before> and <type>/<key> before';
 comment on column hacs_audit.resource_changes.changed_fields is 'Columns that an UPDATE changed';
 comment on column hacs_audit.resource_changes.old_values is 'Values before: of an UPDATE those that changed, of a DELETE all';
 comment on column hacs_audit.resource_changes.new_values is 'Values after: of an UPDATE those that changed';
+comment on column hacs_audit.resource_changes.erased is 'SHA-256 of old and new values, where forget() took the values themselves away';
 comment on column hacs_audit.resource_changes.actor_id is 'Person or agent on whose behalf it was done, as the application told by set_actor';
 comment on column hacs_audit.resource_changes.purpose is 'What it was done for, such as treatment, as the application told (FHIR AuditEvent.purposeOfEvent)';
 comment on column hacs_audit.resource_changes.request_id is 'Request of the application, to find its other traces';
@@ -94,492 +66,24 @@ comment on column hacs_audit.resource_changes.acting_role is 'Role that the sess
 comment on column hacs_audit.resource_changes.client_address is 'Address from which the session came; null for a unix socket';
 comment on column hacs_audit.resource_changes.application_name is 'Name that the application gave itself';
 
-comment on constraint resource_changes_grammar on hacs_audit.resource_changes is
-    'A DELETE has old values, an UPDATE old and new ones and the names of its fields, an INSERT none, a TRUNCATE not even a key';
-
--- The questions: what happened to this resource, to the records of this patient, and by this actor. None is partial,
--- although most actors and previous keys are null: a predicate is prepared anew for every row as well.
+-- The questions: what happened to this resource, to the records of this patient, by this actor in that time, and under
+-- what was it known before. A statement writes all its rows at once, so that a condition costs next to nothing.
 create index if not exists resource_changes_resource_idx on hacs_audit.resource_changes (resource_id);
-create index if not exists resource_changes_previous_idx on hacs_audit.resource_changes (previous_id);
-create index if not exists resource_changes_patient_idx on hacs_audit.resource_changes (patient_id);
-create index if not exists resource_changes_actor_idx on hacs_audit.resource_changes (actor_id);
+create index if not exists resource_changes_patient_idx on hacs_audit.resource_changes (patient_id) where patient_id is not null;
+create index if not exists resource_changes_actor_idx on hacs_audit.resource_changes (actor_id, changed_at) where actor_id is not null;
+create index if not exists resource_changes_also_idx on hacs_audit.resource_changes using gin (also) where also is not null;
 
--------------------------------------------------------------------------------------------------------------------
--- Append-only. The triggers fire for everybody, the owner and replication included; only who may alter the table can
--- take them away, and the seals show what is done then.
--------------------------------------------------------------------------------------------------------------------
+create or replace function hacs_audit.value_digests(change hacs_audit.resource_changes)
+returns bytea[]
+language sql immutable parallel safe
+return array[
+    sha256(convert_to((change).old_values::text, 'UTF8')),
+    sha256(convert_to((change).new_values::text, 'UTF8'))
+];
+comment on function hacs_audit.value_digests(hacs_audit.resource_changes) is 'SHA-256 of the old and of the new values of a change';
 
-create or replace function hacs_audit.refuse_change()
-returns trigger
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    raise exception '% of hacs_audit.% is refused: the audit trail is append-only', tg_op, tg_argv[0]
-        using errcode = 'insufficient_privilege',
-            hint = 'To let old months go, detach their partitions: hacs_audit.detach_month.';
-end
-$$;
-comment on function hacs_audit.refuse_change() is 'Trigger: refuses UPDATE, DELETE and TRUNCATE; argument: the logical table';
-
--- A TRUNCATE of a partition does not fire the trigger of its parent: ensure_partitions gives each its own.
-create or replace trigger append_only
-    before update or delete on hacs_audit.resource_changes
-    for each row execute function hacs_audit.refuse_change('resource_changes');
-create or replace trigger append_only_truncate
-    before truncate on hacs_audit.resource_changes
-    for each statement execute function hacs_audit.refuse_change('resource_changes');
-alter table hacs_audit.resource_changes enable always trigger append_only;
-alter table hacs_audit.resource_changes enable always trigger append_only_truncate;
-
--------------------------------------------------------------------------------------------------------------------
--- Partitions, one a month, and a default one that loses nothing when nobody has made them in time.
--------------------------------------------------------------------------------------------------------------------
-
-create or replace function hacs_audit.guard_partition(partition regclass)
-returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    undo text;
-begin
-    -- What somebody else put there, and what default privileges gave away.
-    for undo in
-        select format('drop trigger %I on %s', t.tgname, partition)
-        from pg_trigger as t
-        where t.tgrelid = partition and not t.tgisinternal and t.tgparentid = 0 and t.tgname <> 'append_only_truncate'
-        union all
-        select format('drop rule %I on %s', r.rulename, partition) from pg_rewrite as r where r.ev_class = partition
-        union all
-        select format(
-            'revoke all on %s from %s', partition,
-            case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end
-        )
-        from pg_class as c
-        cross join lateral aclexplode(c.relacl) as a
-        where c.oid = partition and a.grantee <> c.relowner
-    loop
-        execute undo;
-    end loop;
-    execute format(
-        'create or replace trigger append_only_truncate before truncate on %s '
-        'for each statement execute function hacs_audit.refuse_change(%L)',
-        partition, 'resource_changes'
-    );
-    -- A partition inherits the guard of its rows, but not that it is always on.
-    execute format('alter table %s enable always trigger append_only', partition);
-    execute format('alter table %s enable always trigger append_only_truncate', partition);
-end
-$$;
-comment on function hacs_audit.guard_partition(regclass) is
-    'Makes a partition of resource_changes append-only, also where its guards were dropped or turned off';
-
-create or replace function hacs_audit.add_partition(name text, bounds text)
-returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    execute format('create table hacs_audit.%I partition of hacs_audit.resource_changes %s', name, bounds);
-    perform hacs_audit.guard_partition(format('hacs_audit.%I', name)::regclass);
-end
-$$;
-comment on function hacs_audit.add_partition(text, text) is 'Makes a partition of resource_changes with its guards';
-
-create or replace function hacs_audit.ensure_partitions(months_ahead integer default 3)
-returns integer
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
-as $$
-declare
-    wanted date[];
-    first_day date;
-    stray boolean;
-begin
-    if months_ahead not between 0 and 120 then
-        raise exception 'months_ahead must be from 0 to 120, not %', months_ahead
-            using errcode = 'invalid_parameter_value';
-    end if;
-    wanted := array(
-        select month::date
-        from generate_series(date_trunc('month', now()), now() + make_interval(months => months_ahead), '1 month') as s (month)
-        where to_regclass('hacs_audit.' || to_char(month, '"resource_changes_"YYYY_MM')) is null
-    );
-    if to_regclass('hacs_audit.resource_changes_default') is not null then
-        execute 'select exists (select from hacs_audit.resource_changes_default)' into stray;
-        if cardinality(wanted) = 0 and not stray then
-            return 0;
-        end if;
-    end if;
-    -- Two callers at once would both make the same month.
-    perform pg_advisory_xact_lock(hashtextextended('hacs_audit.ensure_partitions', 0));
-    if to_regclass('hacs_audit.resource_changes_default') is null then
-        perform hacs_audit.add_partition('resource_changes_default', 'default');
-    end if;
-    -- Rows of a month that was late lie in the default partition, and PostgreSQL does not make a month over them.
-    -- They cannot be deleted there, so the default partition itself is replaced.
-    execute 'select exists (select from hacs_audit.resource_changes_default)' into stray;
-    if stray then
-        lock table hacs_audit.resource_changes in access exclusive mode;
-        wanted := wanted || array(
-            select distinct date_trunc('month', changed_at)::date from hacs_audit.resource_changes_default
-        );
-        alter table hacs_audit.resource_changes detach partition hacs_audit.resource_changes_default;
-        alter table hacs_audit.resource_changes_default rename to resource_changes_stray;
-        alter index hacs_audit.resource_changes_default_pkey rename to resource_changes_stray_pkey;
-        perform hacs_audit.add_partition('resource_changes_default', 'default');
-    end if;
-    foreach first_day in array wanted loop
-        if to_regclass('hacs_audit.' || to_char(first_day, '"resource_changes_"YYYY_MM')) is null then
-            perform hacs_audit.add_partition(
-                to_char(first_day, '"resource_changes_"YYYY_MM'),
-                format('for values from (%L) to (%L)', first_day::timestamptz, (first_day + interval '1 month')::timestamptz)
-            );
-        end if;
-    end loop;
-    if stray then
-        insert into hacs_audit.resource_changes select * from hacs_audit.resource_changes_stray;
-        drop table hacs_audit.resource_changes_stray;
-    end if;
-    return cardinality(wanted);
-end
-$$;
-comment on function hacs_audit.ensure_partitions(integer) is
-    'Makes the partitions of this month and the next ones, and empties the default partition into its months; gives their number';
-
-select hacs_audit.ensure_partitions();
-
--------------------------------------------------------------------------------------------------------------------
--- Who acts. The application says it at the beginning of each transaction; it is gone at its end, so that a connection
--- from a pool never carries the actor of somebody else.
--------------------------------------------------------------------------------------------------------------------
-
-create or replace function hacs_audit.set_actor(actor_id text, purpose text default null, request_id text default null)
-returns void
-language sql
-begin atomic
-    select
-        set_config('hacs_audit.actor_id', coalesce(actor_id, ''), true),
-        set_config('hacs_audit.purpose', coalesce(purpose, ''), true),
-        set_config('hacs_audit.request_id', coalesce(request_id, ''), true);
-end;
-comment on function hacs_audit.set_actor(text, text, text) is
-    'Names the person or agent who acts in this transaction, what for, and in which request';
-
-create or replace function hacs_audit.require_actor()
-returns void
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if exists (select from hacs_admin.system_config where key = 'audit.require_actor' and value = 'true') then
-        raise exception 'this transaction has no actor, and audit.require_actor is set'
-            using errcode = 'insufficient_privilege',
-                hint = 'Begin the transaction with: select hacs_audit.set_actor(''practitioner/42'', purpose => ''treatment'').';
-    end if;
-end
-$$;
-comment on function hacs_audit.require_actor() is 'Refuses to go on without an actor, where system_config asks for one';
-
--------------------------------------------------------------------------------------------------------------------
--- The triggers. Their arguments carry the logical table, so that partitions and copies are recorded under its name.
--- Each table has a function of its own, which attach writes: to compare the columns by name costs a tenth of turning
--- both rows into JSON.
---
--- An INSERT keeps no image: the row itself is one, and when it goes, the DELETE keeps it. So every past state can be
--- rebuilt backwards, and the most frequent change costs the least.
--------------------------------------------------------------------------------------------------------------------
-
-create or replace function hacs_audit.trigger_source(audited regclass, key_column text, patient_column text)
-returns text
-language sql stable
--- so that the text, with which coverage compares, is the same for everybody
-set quote_all_identifiers = off
-begin atomic
-    select format(
-        $source$
-declare
-    actor constant text := nullif(btrim(current_setting('hacs_audit.actor_id', true)), '');
-    key text;
-    key_before text;
-    patient text;
-    type text := tg_argv[2];
-    fields text[];
-    old_values jsonb;
-    new_values jsonb;
-begin
-    if actor is null then
-        perform hacs_audit.require_actor();
-    end if;
-    if tg_op = 'INSERT' then
-        key := new.%1$I;
-        patient := %2$s;
-        %4$s
-    elsif tg_op = 'DELETE' then
-        key := old.%1$I;
-        patient := %3$s;
-        %5$s
-        old_values := to_jsonb(old);
-    else
-        old_values := '{}';
-        new_values := '{}';
-%6$s        if fields is null or fields = '{updated_at}' then
-            return null;
-        end if;
-        key := new.%1$I;
-        if old.%1$I <> key then
-            key_before := old.%1$I;
-        end if;
-        patient := coalesce(%3$s, %2$s);
-        %5$s
-    end if;
-    insert into hacs_audit.resource_changes (
-        operation, schema_name, table_name, resource_type, resource_id, previous_id, patient_id,
-        changed_fields, old_values, new_values, actor_id, purpose, request_id
-    )
-    values (
-        tg_op, tg_argv[0], tg_argv[1], type, key, key_before, patient,
-        fields, old_values, new_values, actor,
-        nullif(current_setting('hacs_audit.purpose', true), ''), nullif(current_setting('hacs_audit.request_id', true), '')
-    );
-    return null;
-end
-$source$,
-        key_column,
-        case patient_column when '' then 'null' else format('new.%I', patient_column) end,
-        case patient_column when '' then 'null' else format('old.%I', patient_column) end,
-        case when has_type then 'type := coalesce(nullif(type, ''''), new.resource_type);' else '' end,
-        case when has_type then 'type := coalesce(nullif(type, ''''), old.resource_type);' else '' end,
-        comparisons
-    )
-    from (
-        select
-            bool_or(a.attname = 'resource_type') as has_type,
-            string_agg(
-                format(
-                    case
-                        -- these types have no equality
-                        when t.typname in ('json', 'xml') or t.typcategory = 'G'
-                            then e'        if new.%1$I::text is distinct from old.%1$I::text then\n'
-                        else e'        if new.%1$I is distinct from old.%1$I then\n'
-                    end
-                    || e'            fields := fields || %2$L::text;\n'
-                    || e'            old_values := old_values || jsonb_build_object(%2$L, old.%1$I);\n'
-                    || e'            new_values := new_values || jsonb_build_object(%2$L, new.%1$I);\n'
-                    || e'        end if;\n',
-                    a.attname, a.attname
-                ),
-                '' order by a.attnum
-            ) as comparisons
-        from pg_catalog.pg_attribute as a
-        join pg_catalog.pg_type as t on t.oid = a.atttypid
-        -- a generated column says nothing that its source does not say
-        where a.attrelid = audited and a.attnum > 0 and not a.attisdropped
-            and a.attname <> all (hacs_core.own_columns(audited))
-    ) as c;
-end;
-comment on function hacs_audit.trigger_source(regclass, text, text) is 'The body of the audit trigger of a table, for its columns as they are now';
-
-create or replace function hacs_audit.record_truncate()
-returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if current_setting('hacs_audit.allow_truncate', true) is distinct from 'on' then
-        raise exception 'TRUNCATE of %.% is refused: it would not tell what it removes', tg_argv[0], tg_argv[1]
-            using errcode = 'insufficient_privilege',
-                hint = 'Delete the rows instead; or allow it for this transaction: set local hacs_audit.allow_truncate = ''on''.';
-    end if;
-    if coalesce(btrim(current_setting('hacs_audit.actor_id', true)), '') = '' then
-        perform hacs_audit.require_actor();
-    end if;
-    -- No row goes without its image, and then the event itself is told.
-    execute format(
-        'insert into hacs_audit.resource_changes ('
-        '    operation, schema_name, table_name, resource_type, resource_id, patient_id, old_values, actor_id, purpose, request_id'
-        ') '
-        'select ''DELETE'', $1, $2, coalesce(nullif($3, ''''), j ->> ''resource_type''), j ->> $4, j ->> $5, j, $6, $7, $8 '
-        'from %I.%I as t, to_jsonb(t) as j '
-        'union all '
-        'select ''TRUNCATE'', $1, $2, coalesce(nullif($3, ''''), $2), null, null, null, $6, $7, $8',
-        tg_table_schema, tg_table_name
-    )
-    using tg_argv[0], tg_argv[1], tg_argv[2], tg_argv[3], tg_argv[4],
-        nullif(btrim(current_setting('hacs_audit.actor_id', true)), ''),
-        nullif(current_setting('hacs_audit.purpose', true), ''),
-        nullif(current_setting('hacs_audit.request_id', true), '');
-    return null;
-end
-$$;
-comment on function hacs_audit.record_truncate() is
-    'Trigger: refuses TRUNCATE, or writes it down with all rows where the transaction allows it; arguments: schema, table, resource type, key column, patient column';
-
-create or replace function hacs_audit.attach(
-    audited regclass,
-    resource_type text default '',
-    key_column text default 'id',
-    patient_column text default ''
-)
-returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    schema_name name;
-    table_name name;
-    recorder text;
-    arguments text;
-begin
-    select n.nspname, c.relname into schema_name, table_name
-    from pg_class as c
-    join pg_namespace as n on n.oid = c.relnamespace
-    where c.oid = audited;
-    if resource_type = '' and not exists (
-        select from pg_attribute where attrelid = audited and attname = 'resource_type' and not attisdropped
-    ) then
-        raise exception '% has no column resource_type', audited
-            using hint = 'Name the type: hacs_audit.attach(''…'', resource_type => ''Ward'').';
-    end if;
-    recorder := format('hacs_audit.%I', 'record_' || schema_name || '_' || table_name);
-    arguments := format('%L, %L, %L, %L, %L', schema_name, table_name, resource_type, key_column, patient_column);
-    execute format(
-        'create or replace function %s() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as %L',
-        recorder, hacs_audit.trigger_source(audited, key_column, patient_column)
-    );
-    execute format('comment on function %s() is %L', recorder, format('Trigger: writes down the change of a row of %s.%s', schema_name, table_name));
-    execute format('revoke all on function %s() from public', recorder);
-    execute format(
-        'create or replace trigger audit after insert or update or delete on %s for each row execute function %s(%s)',
-        audited, recorder, arguments
-    );
-    execute format(
-        'create or replace trigger audit_truncate before truncate on %s '
-        'for each statement execute function hacs_audit.record_truncate(%s)',
-        audited, arguments
-    );
-    -- "always": a session that replays changes, as a subscriber does, is audited as well
-    execute format('alter table %s enable always trigger audit', audited);
-    execute format('alter table %s enable always trigger audit_truncate', audited);
-end
-$$;
-comment on function hacs_audit.attach(regclass, text, text, text) is
-    'Attaches the audit to a table, anew after its columns changed; without a resource type, each row has its own in the column resource_type';
-
--- One row for each table that holds resources or settings. A column that was added since makes its audit "altered".
-create or replace view hacs_audit.coverage as
-select
-    n.nspname::text as schema_name,
-    c.relname::text as table_name,
-    case
-        when row_trigger.tgfoid is null or truncate_trigger.tgfoid is null then 'missing'
-        when row_trigger.tgenabled <> 'A' or truncate_trigger.tgenabled <> 'A' then 'disabled'
-        -- 29: after insert, update or delete, for each row; 34: before truncate, for each statement
-        when row_trigger.tgtype <> 29 or truncate_trigger.tgtype <> 34
-            or row_trigger.tgqual is not null or row_trigger.tgattr <> ''
-            or row_trigger.tgargs <> truncate_trigger.tgargs
-            or truncate_trigger.tgfoid <> 'hacs_audit.record_truncate'::regproc
-            or arguments.list[1] <> n.nspname or arguments.list[2] <> c.relname
-            or not recorder.prosecdef
-            or recorder.proowner <> trail.relowner
-            or recorder.proconfig is distinct from '{"search_path=pg_catalog, pg_temp"}'
-            or recorder.prosrc <> hacs_audit.trigger_source(c.oid::regclass, arguments.list[4], arguments.list[5])
-            then 'altered'
-        else 'complete'
-    end as audit
-from pg_catalog.pg_class as c
-join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-left join pg_catalog.pg_trigger as row_trigger on row_trigger.tgrelid = c.oid and row_trigger.tgname = 'audit'
-left join pg_catalog.pg_proc as recorder on recorder.oid = row_trigger.tgfoid
-left join pg_catalog.pg_trigger as truncate_trigger on truncate_trigger.tgrelid = c.oid and truncate_trigger.tgname = 'audit_truncate'
-left join lateral (
-    select string_to_array(encode(row_trigger.tgargs, 'escape'), '\000') as list
-) as arguments on true
-join pg_catalog.pg_class as trail on trail.oid = 'hacs_audit.resource_changes'::regclass
-where c.relkind in ('r', 'p')
-    and not c.relispartition
-    and n.nspname in ('hacs_core', 'hacs_clinical', 'hacs_registry', 'hacs_agents', 'hacs_admin')
-    -- written by the migration tool, which has a history of its own
-    and (n.nspname, c.relname) <> ('hacs_admin', 'migrations');
-
-comment on view hacs_audit.coverage is 'One row is one table that should be audited, and whether it is';
-comment on column hacs_audit.coverage.schema_name is 'Schema of the table';
-comment on column hacs_audit.coverage.table_name is 'Name of the table';
-comment on column hacs_audit.coverage.audit is 'complete, missing, disabled, or altered';
-
--------------------------------------------------------------------------------------------------------------------
--- Seals: digests over all rows since the seal before, chained. Writers pay nothing for them. Who alters, removes or
--- adds a sealed row, with whatever rights, would have to make all later seals anew; keep a copy of the last digest
--- elsewhere, and not even that helps.
--------------------------------------------------------------------------------------------------------------------
-
-create table if not exists hacs_audit.seals (
-    seal_id bigint primary key,
-    sealed_at timestamptz not null default clock_timestamp(),
-    month date not null,
-    change_ids int8multirange not null,
-    changes bigint not null constraint seals_changes_range check (changes > 0),
-    horizon xid8 not null,
-    next_transaction xid8 not null,
-    last_change_id bigint not null,
-    system_identifier bigint not null,
-    previous_digest bytea,
-    digest bytea not null constraint seals_digest_sha256 check (length(digest) = 32),
-    detached_at timestamptz,
-
-    constraint seals_chain check ((seal_id = 1) = (previous_digest is null))
-);
-
-comment on table hacs_audit.seals is 'One row is a digest over a set of changes, chained to the seal before it';
-comment on column hacs_audit.seals.seal_id is 'Number of the seal, without gaps';
-comment on column hacs_audit.seals.sealed_at is 'When it was made';
-comment on column hacs_audit.seals.month is 'Month of its changes; a seal never spans two';
-comment on column hacs_audit.seals.change_ids is 'The changes that it covers';
-comment on column hacs_audit.seals.changes is 'How many they are';
-comment on column hacs_audit.seals.horizon is 'Every transaction before this one had ended: its changes are sealed here or before';
-comment on column hacs_audit.seals.next_transaction is 'No transaction from this one on had begun';
-comment on column hacs_audit.seals.last_change_id is 'The last number that hacs_audit.change_ids had given';
-comment on column hacs_audit.seals.system_identifier is 'Cluster in which it was made; transaction numbers mean nothing in another';
-comment on column hacs_audit.seals.previous_digest is 'Digest of the seal before; null for the first';
-comment on column hacs_audit.seals.digest is 'SHA-256 over the seal and its changes';
-comment on column hacs_audit.seals.detached_at is 'When its month was detached; the changes are no longer here';
-
-comment on constraint seals_digest_sha256 on hacs_audit.seals is 'A SHA-256 digest has 32 bytes';
-comment on constraint seals_chain on hacs_audit.seals is 'Only the first seal has none before it';
-
-create or replace function hacs_audit.refuse_seal_change()
-returns trigger
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if tg_op = 'UPDATE' then
-        -- the one change that detach_month makes
-        if old.detached_at is null and to_jsonb(new) - 'detached_at' = to_jsonb(old) - 'detached_at' then
-            return new;
-        end if;
-    end if;
-    raise exception '% of hacs_audit.seals is refused: seals are append-only', tg_op
-        using errcode = 'insufficient_privilege';
-end
-$$;
-comment on function hacs_audit.refuse_seal_change() is 'Trigger: refuses UPDATE, DELETE and TRUNCATE of seals, but for the detachment of a month';
-
-create or replace trigger append_only
-    before update or delete on hacs_audit.seals
-    for each row execute function hacs_audit.refuse_seal_change();
-create or replace trigger append_only_truncate
-    before truncate on hacs_audit.seals
-    for each statement execute function hacs_audit.refuse_seal_change();
-alter table hacs_audit.seals enable always trigger append_only;
-alter table hacs_audit.seals enable always trigger append_only_truncate;
-
--- Each value in a form that no setting of a session changes.
+-- Each value in a form that no setting of a session changes; old and new values by their digests, so that they can be
+-- erased without a trace of them, and with a trace of the erasure.
 create or replace function hacs_audit.row_digest(change hacs_audit.resource_changes)
 returns bytea
 language sql immutable parallel safe
@@ -593,11 +97,13 @@ return sha256(convert_to(jsonb_build_array(
     (change).table_name,
     (change).resource_type,
     (change).resource_id,
+    (change).previous_type,
     (change).previous_id,
     (change).patient_id,
+    (change).also,
     (change).changed_fields,
-    (change).old_values,
-    (change).new_values,
+    encode(coalesce((change).erased[1], sha256(convert_to((change).old_values::text, 'UTF8'))), 'hex'),
+    encode(coalesce((change).erased[2], sha256(convert_to((change).new_values::text, 'UTF8'))), 'hex'),
     (change).actor_id,
     (change).purpose,
     (change).request_id,
@@ -606,97 +112,485 @@ return sha256(convert_to(jsonb_build_array(
     host((change).client_address),
     (change).application_name
 )::text, 'UTF8'));
-comment on function hacs_audit.row_digest(hacs_audit.resource_changes) is 'SHA-256 over one change';
+comment on function hacs_audit.row_digest(hacs_audit.resource_changes) is 'SHA-256 over one change, the same before and after its values were erased';
 
-create or replace function hacs_audit.seal_digest(seal hacs_audit.seals, row_digests bytea)
+-------------------------------------------------------------------------------------------------------------------
+-- Append-only. The triggers fire for everybody, the owner and replication included; only who may alter the table can
+-- take them away, and the seals show what is done then.
+-------------------------------------------------------------------------------------------------------------------
+
+create or replace function hacs_audit.refuse_change()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- The one exception leaves the digest of the row as it is. Only forget() tells of it in the chain of seals, and
+    -- verify_seals names what it does not tell of.
+    if tg_op = 'UPDATE' and tg_argv[0] = 'resource_changes' then
+        if old.erased is null and new.old_values is null and new.new_values is null
+            and new.erased = hacs_audit.value_digests(old) and hacs_audit.row_digest(new) = hacs_audit.row_digest(old)
+        then
+            return new;
+        end if;
+    end if;
+    raise exception '% of hacs_audit.% is refused: it is append-only', tg_op, tg_argv[0]
+        using errcode = 'insufficient_privilege',
+            hint = 'To let old quarters go: hacs_audit.detach_quarter; to erase the values of a patient: hacs_audit.forget.';
+end
+$$;
+comment on function hacs_audit.refuse_change() is 'Trigger: refuses UPDATE, DELETE and TRUNCATE, but for the erasure of values; argument: the logical table';
+
+create or replace function hacs_audit.last_number()
+returns bigint
+language sql volatile
+begin atomic
+    select case when q.is_called then q.last_value else 0 end from hacs_audit.change_ids as q;
+end;
+comment on function hacs_audit.last_number() is 'The last number of a change that was drawn; 0 before the first';
+
+create or replace function hacs_audit.refuse_number()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise exception 'change % is refused: hacs_audit.change_ids has given no number after %', new.change_id, hacs_audit.last_number()
+        using errcode = 'insufficient_privilege',
+            hint = 'To carry a trail over from another database, set the sequence first: scripts/carry-over.sh does it.';
+end
+$$;
+comment on function hacs_audit.refuse_number() is 'Trigger: refuses a change whose number was never drawn; it would meet its twin one day';
+
+-- A subscriber to whom the trail itself is replicated receives numbers that his sequence never gave: this one does not
+-- fire always.
+create or replace trigger number_was_drawn
+    before insert on hacs_audit.resource_changes
+    for each row when (new.change_id > coalesce(pg_sequence_last_value('hacs_audit.change_ids'::regclass), 0) or new.change_id <= 0)
+    execute function hacs_audit.refuse_number();
+
+-- A partition inherits what fires for its rows, but not that it fires always, and no trigger for TRUNCATE.
+create or replace function hacs_audit.guard(guarded regclass, logical text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    is_partition constant boolean := (select c.relispartition from pg_class as c where c.oid = guarded);
+    undo text;
+begin
+    -- What somebody else put there, and what default privileges gave away.
+    for undo in
+        select format('drop trigger %I on %s', t.tgname, guarded)
+        from pg_trigger as t
+        where t.tgrelid = guarded and not t.tgisinternal and t.tgparentid = 0 and is_partition and t.tgname <> 'append_only_truncate'
+        union all
+        select format('drop rule %I on %s', r.rulename, guarded)
+        from pg_rewrite as r
+        where r.ev_class = guarded and is_partition
+        union all
+        select format('alter table %s disable row level security, no force row level security', guarded)
+        from pg_class as c
+        where c.oid = guarded and is_partition and (c.relrowsecurity or c.relforcerowsecurity)
+        union all
+        select distinct format(
+            'revoke all on %s from %s', guarded,
+            case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end
+        )
+        from pg_class as c
+        cross join lateral aclexplode(c.relacl) as a
+        where c.oid = guarded and a.grantee <> c.relowner and is_partition
+    loop
+        execute undo;
+    end loop;
+    if not is_partition then
+        execute format(
+            'create or replace trigger append_only before update or delete on %s '
+            'for each row execute function hacs_audit.refuse_change(%L)', guarded, logical
+        );
+    end if;
+    execute format(
+        'create or replace trigger append_only_truncate before truncate on %s '
+        'for each statement execute function hacs_audit.refuse_change(%L)', guarded, logical
+    );
+    execute format('alter table %s enable always trigger append_only, enable always trigger append_only_truncate', guarded);
+end
+$$;
+comment on function hacs_audit.guard(regclass, text) is
+    'Makes the trail, one of its partitions or the seals append-only, also where the guards were dropped or turned off; from a partition it takes what others put there';
+
+select hacs_audit.guard('hacs_audit.resource_changes', 'resource_changes');
+
+-------------------------------------------------------------------------------------------------------------------
+-- Partitions, one a quarter, and a default one that loses nothing when nobody has made them in time. Whoever asks
+-- something of the trail locks each partition and each of its indexes: ten years are 720 locks by month, 240 by
+-- quarter. Fifty sessions at once get along with the second on a server as it comes, and not with the first; and a
+-- quarter is soon enough to let go.
+-------------------------------------------------------------------------------------------------------------------
+
+create or replace function hacs_audit.quarter_of(moment timestamptz)
+returns date
+language sql immutable parallel safe
+return date_trunc('quarter', moment at time zone 'UTC')::date;
+comment on function hacs_audit.quarter_of(timestamptz) is 'First day of the quarter (UTC) in which a moment lies';
+
+-- By bounds, not by name.
+create or replace function hacs_audit.quarters()
+returns table (partition regclass, since timestamptz, until timestamptz)
+language sql stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO, YMD'
+as $$
+    select c.oid::regclass, b.bounds[1]::timestamptz, b.bounds[2]::timestamptz
+    from pg_inherits as i
+    join pg_class as c on c.oid = i.inhrelid
+    cross join lateral regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''(.*?)''\) TO \(''(.*?)''\)') as b (bounds)
+    where i.inhparent = 'hacs_audit.resource_changes'::regclass and b.bounds is not null
+$$;
+comment on function hacs_audit.quarters() is 'The partitions of the trail, but for the default one, and the time that each holds';
+
+-- Nobody waits for it: tables are made aside and attached under a lock for which it waits 0.1 s. Where somebody reads the
+-- trail just now, it warns, and the next call tries again; until then the rows go to the default partition. Rows that
+-- are there are not copied: the default partition becomes that of their quarters, and an empty one takes its place.
+create or replace function hacs_audit.ensure_partitions(ahead integer default 4, since timestamptz default now())
+returns integer
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set lock_timeout = '100ms'
+as $$
+declare
+    spare regclass := to_regclass('hacs_audit.resource_changes_default');
+    stray tstzrange;
+    quarter timestamptz;
+    name text;
+    fresh text[] := '{}';
+    attached integer := 0;
+begin
+    if ahead not between 0 and 40 then
+        raise exception 'ahead must be from 0 to 40 quarters, not %', ahead using errcode = 'invalid_parameter_value';
+    end if;
+    -- Two at once would make the same quarters.
+    if not pg_try_advisory_xact_lock(hashtextextended('hacs_audit.ensure_partitions', 0)) then
+        return 0;
+    end if;
+    begin
+        if spare is not null then
+            execute format('select tstzrange(date_trunc(''quarter'', min(changed_at)), date_trunc(''quarter'', max(changed_at)) + interval ''3 months'') from %s having count(*) > 0', spare)
+            into stray;
+        end if;
+        for quarter in
+            select q
+            from generate_series(date_trunc('quarter', least(since, now())), now() + ahead * interval '3 months', interval '3 months') as q
+            where not coalesce(stray @> q, false)
+                and not exists (select from hacs_audit.quarters() as h where tstzrange(h.since, h.until) @> q)
+            order by q
+        loop
+            -- a table that was let go and was not dropped may have the name
+            name := to_char(quarter, '"resource_changes_"YYYY"q"Q');
+            if to_regclass('hacs_audit.' || name) is not null then
+                name := name || to_char(clock_timestamp(), '"_"YYYYMMDDHH24MISSUS');
+            end if;
+            execute format('create table hacs_audit.%I (like hacs_audit.resource_changes including all)', name);
+            fresh := fresh || name || quarter::text;
+        end loop;
+        -- Nothing is locked until here. From here on it takes some milliseconds.
+        if stray is not null then
+            -- What has the parent already may be in the way.
+            if exists (select from hacs_audit.quarters() as h where tstzrange(h.since, h.until) && stray) then
+                raise warning 'rows of % wait in the default partition, beside a partition of that time: move them by hand', lower(stray)::date;
+            else
+                name := to_char(lower(stray), '"resource_changes_"YYYY"q"Q');
+                if to_regclass('hacs_audit.' || name) is not null then
+                    name := name || to_char(clock_timestamp(), '"_"YYYYMMDDHH24MISSUS');
+                end if;
+                execute format('alter table hacs_audit.resource_changes detach partition %s', spare);
+                execute format('alter table %s rename to %I', spare, name);
+                execute format('alter index hacs_audit.resource_changes_default_pkey rename to %I', name || '_pkey');
+                execute format(
+                    'alter table hacs_audit.resource_changes attach partition hacs_audit.%I for values from (%L) to (%L)',
+                    name, lower(stray), upper(stray)
+                );
+                perform hacs_audit.guard(format('hacs_audit.%I', name)::regclass, 'resource_changes');
+                spare := null;
+                attached := attached + 1;
+            end if;
+        elsif spare is not null and fresh <> '{}' then
+            execute format('lock table %s in access exclusive mode', spare);
+        end if;
+        for at in 1 .. cardinality(fresh) by 2 loop
+            execute format(
+                'alter table hacs_audit.resource_changes attach partition hacs_audit.%I for values from (%L) to (%L)',
+                fresh[at], fresh[at + 1], fresh[at + 1]::timestamptz + interval '3 months'
+            );
+            perform hacs_audit.guard(format('hacs_audit.%I', fresh[at])::regclass, 'resource_changes');
+            attached := attached + 1;
+        end loop;
+        if spare is null then
+            create table hacs_audit.resource_changes_default partition of hacs_audit.resource_changes default;
+            perform hacs_audit.guard('hacs_audit.resource_changes_default', 'resource_changes');
+        end if;
+    exception
+        -- or a row of another quarter came meanwhile
+        when lock_not_available or check_violation then
+            raise warning 'quarters of the trail are due, and were not made: somebody is using the trail'
+                using hint = 'Nothing is lost: hacs_audit.seal() and migrate try again.';
+            return 0;
+    end;
+    return attached;
+end
+$$;
+comment on function hacs_audit.ensure_partitions(integer, timestamptz) is
+    'Makes the partitions of this quarter and the next ones, or from another one on, without waiting for anybody; gives the number of those made';
+
+select hacs_audit.ensure_partitions();
+
+-------------------------------------------------------------------------------------------------------------------
+-- Seals. One row is a link of a chain: changes sealed, quarters let go, values erased. Writers pay nothing for them. Who
+-- alters, removes or adds a sealed row, with whatever rights, would have to make all later seals anew; keep a copy of
+-- the last digest elsewhere, and not even that helps.
+-------------------------------------------------------------------------------------------------------------------
+
+create table if not exists hacs_audit.seals (
+    seal_id bigint primary key,
+    kind text not null constraint seals_kind_valid check (kind = any ('{changes, detached, erased}')),
+    sealed_at timestamptz not null,
+    from_id bigint not null,
+    to_id bigint not null,
+    to_at timestamptz not null,
+    mark_id bigint not null,
+    mark_at timestamptz not null,
+    mark_writers text[] not null,
+    quarters date[] not null,
+    counts bigint[] not null,
+    digests bytea[] not null,
+    details jsonb not null default '{}',
+    system_identifier bigint not null,
+    previous_digest bytea,
+    digest bytea not null constraint seals_digest_sha256 check (length(digest) = 32),
+
+    constraint seals_chain check ((seal_id = 1) = (previous_digest is null))
+);
+
+comment on table hacs_audit.seals is 'One row is a link of the chain: a span of changes with their digests, quarters that were let go, or values that were erased';
+comment on column hacs_audit.seals.seal_id is 'Number of the seal, without gaps';
+comment on column hacs_audit.seals.kind is 'changes, detached (quarters were let go) or erased (values were taken away)';
+comment on column hacs_audit.seals.sealed_at is 'When it was made';
+comment on column hacs_audit.seals.from_id is 'It covers every number of a change after this one';
+comment on column hacs_audit.seals.to_id is 'Up to this one, also those that were rolled back';
+comment on column hacs_audit.seals.to_at is 'No number after to_id was drawn before this moment';
+comment on column hacs_audit.seals.mark_id is 'The last number that was drawn at mark_at';
+comment on column hacs_audit.seals.mark_at is 'When that was looked at';
+comment on column hacs_audit.seals.mark_writers is 'Virtual transactions that were writing then; as soon as each has ended, no change up to mark_id can turn up';
+comment on column hacs_audit.seals.quarters is 'First days of the quarters in which its changes lie';
+comment on column hacs_audit.seals.counts is 'How many changes lie in each of them';
+comment on column hacs_audit.seals.digests is 'SHA-256 over the digests of those changes, in the order of their numbers';
+comment on column hacs_audit.seals.details is 'Of quarters let go: which, and in which table; of an erasure: which changes, why, and by whom';
+comment on column hacs_audit.seals.system_identifier is 'Cluster in which it was made';
+comment on column hacs_audit.seals.previous_digest is 'Digest of the seal before; null for the first';
+comment on column hacs_audit.seals.digest is 'SHA-256 over the whole seal, and so over all before it';
+
+comment on constraint seals_digest_sha256 on hacs_audit.seals is 'A SHA-256 digest has 32 bytes';
+comment on constraint seals_chain on hacs_audit.seals is 'Only the first seal has none before it';
+
+select hacs_audit.guard('hacs_audit.seals', 'seals');
+
+create or replace function hacs_audit.seal_digest(seal hacs_audit.seals)
 returns bytea
 language sql immutable parallel safe
 return sha256(
     coalesce((seal).previous_digest, '')
     || convert_to(jsonb_build_array(
         (seal).seal_id,
+        (seal).kind,
         extract(epoch from (seal).sealed_at),
-        extract(epoch from (seal).month::timestamp),
-        (seal).change_ids::text,
-        (seal).changes,
-        (seal).horizon::text,
-        (seal).next_transaction::text,
-        (seal).last_change_id,
+        (seal).from_id,
+        (seal).to_id,
+        extract(epoch from (seal).to_at),
+        (seal).mark_id,
+        extract(epoch from (seal).mark_at),
+        (seal).mark_writers,
+        (select jsonb_agg(q - date '2000-01-01') from unnest((seal).quarters) as q),
+        (seal).counts,
+        (select jsonb_agg(encode(d, 'hex')) from unnest((seal).digests) as d),
+        (seal).details,
         (seal).system_identifier
     )::text, 'UTF8')
-    || row_digests
 );
-comment on function hacs_audit.seal_digest(hacs_audit.seals, bytea) is 'SHA-256 over a seal and the digests of its changes';
+comment on function hacs_audit.seal_digest(hacs_audit.seals) is 'SHA-256 over a seal';
 
-create or replace function hacs_audit.seal()
+-- Whoever draws a number holds the trail's lock for writing from before until his transaction has ended. A snapshot would
+-- not tell: its xmax is one more than the last transaction that has ENDED, and its xmin waits for other databases.
+create or replace function hacs_audit.writers()
+returns text[]
+language sql volatile
+begin atomic
+    select coalesce(array_agg(distinct l.virtualtransaction order by l.virtualtransaction), '{}')
+    from pg_catalog.pg_locks as l
+    join pg_catalog.pg_database as d on d.oid = l.database
+    where d.datname = current_database() and l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted
+        and l.relation = 'hacs_audit.resource_changes'::regclass;
+end;
+comment on function hacs_audit.writers() is
+    'Who may be writing changes just now. Read the clock first, then last_number(), then this: once none of them is left, no change up to that number can turn up';
+
+create or replace function hacs_audit.append_seal(seal hacs_audit.seals)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    before hacs_audit.seals;
+begin
+    select * into before from hacs_audit.seals order by seal_id desc limit 1;
+    seal.seal_id := coalesce(before.seal_id, 0) + 1;
+    seal.sealed_at := clock_timestamp();
+    seal.from_id := coalesce(before.to_id, 0);
+    if seal.kind <> 'changes' then
+        -- these cover no numbers, and hand on the mark of the seal before
+        seal.to_id := coalesce(before.to_id, 0);
+        seal.to_at := coalesce(before.to_at, '-infinity');
+        seal.mark_id := coalesce(before.mark_id, 0);
+        seal.mark_at := coalesce(before.mark_at, '-infinity');
+        seal.mark_writers := coalesce(before.mark_writers, '{}');
+    end if;
+    seal.quarters := coalesce(seal.quarters, '{}');
+    seal.counts := coalesce(seal.counts, '{}');
+    seal.digests := coalesce(seal.digests, '{}');
+    seal.details := coalesce(seal.details, '{}');
+    select c.system_identifier into seal.system_identifier from pg_control_system() as c;
+    seal.previous_digest := before.digest;
+    seal.digest := hacs_audit.seal_digest(seal);
+    insert into hacs_audit.seals select seal.*;
+end
+$$;
+comment on function hacs_audit.append_seal(hacs_audit.seals) is 'Adds a link to the chain, under the lock of the caller';
+
+create or replace function hacs_audit.parts(source regclass, from_id bigint, to_id bigint, out quarters date[], out counts bigint[], out digests bytea[])
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    execute format(
+        'select array_agg(p.q), array_agg(p.n), array_agg(p.d) from ('
+        '    select hacs_audit.quarter_of(c.changed_at) as q, count(*) as n,'
+        '        sha256(string_agg(hacs_audit.row_digest(c.r), '''' order by c.change_id, c.changed_at)) as d'
+        '    from ('
+        '        select t.change_id, t.changed_at, row(t.*)::hacs_audit.resource_changes as r'
+        '        from %s as t where t.change_id > $1 and t.change_id <= $2'
+        '    ) as c'
+        '    group by 1 order by 1'
+        ') as p', source
+    )
+    into quarters, counts, digests using from_id, to_id;
+end
+$$;
+comment on function hacs_audit.parts(regclass, bigint, bigint) is 'The changes of a span in the trail or in a table of its shape: quarters, counts and digests';
+
+create or replace function hacs_audit.refuse_old_snapshot()
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if current_setting('transaction_isolation') <> 'read committed' or pg_is_in_recovery() then
+        raise exception 'this is to be asked in READ COMMITTED, and not on a standby'
+            using errcode = 'object_not_in_prerequisite_state',
+                detail = 'Each of its statements has to see the changes that were committed before it.';
+    end if;
+end
+$$;
+comment on function hacs_audit.refuse_old_snapshot() is 'Refuses to go on where a statement would not see what was committed before it';
+
+create or replace function hacs_audit.seal(most integer default 10)
 returns integer
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
+set lock_timeout = '100ms'
 as $$
 declare
-    most constant integer := 100000;
     before hacs_audit.seals;
     seal hacs_audit.seals;
-    sealed int8multirange;
-    since bigint;
-    digests bytea;
+    final bigint;
+    final_at timestamptz;
     made integer := 0;
 begin
+    perform hacs_audit.refuse_old_snapshot();
     -- One at a time: each needs the digest of the one before.
-    lock table hacs_audit.seals in share row exclusive mode;
-    select s.* into before from hacs_audit.seals as s order by s.seal_id desc limit 1;
-
-    seal.sealed_at := clock_timestamp();
-    seal.horizon := pg_snapshot_xmin(pg_current_snapshot());
-    seal.next_transaction := pg_snapshot_xmax(pg_current_snapshot());
-    select s.system_identifier into seal.system_identifier from pg_control_system() as s;
-    select q.last_value into seal.last_change_id from hacs_audit.change_ids as q;
-
-    -- What the last seal left open belongs to transactions at or after its horizon. None of them had drawn a number
-    -- before the last seal at which they had not even begun.
-    select coalesce(max(s.last_change_id), 0) into since
-    from hacs_audit.seals as s
-    where s.system_identifier = seal.system_identifier and s.next_transaction <= before.horizon;
-    select coalesce(range_agg(r.range), '{}') into sealed
-    from hacs_audit.seals as s, unnest(s.change_ids) as r (range)
-    where upper(r.range) > since;
-
-    loop
-        select min(date_trunc('month', c.changed_at))::date into seal.month
-        from hacs_audit.resource_changes as c
-        where c.change_id > since
-            and not c.change_id <@ sealed
-            -- numbers from the future are those of another cluster, from which this one was restored
-            and (c.transaction_id < seal.horizon or c.transaction_id >= seal.next_transaction);
-        exit when seal.month is null;
-
-        select range_agg(int8range(c.change_id, c.change_id + 1)), count(*), string_agg(hacs_audit.row_digest(c), '' order by c.change_id)
-        into seal.change_ids, seal.changes, digests
-        from (
-            select r.*
-            from hacs_audit.resource_changes as r
-            where r.change_id > since
-                and not r.change_id <@ sealed
-                and (r.transaction_id < seal.horizon or r.transaction_id >= seal.next_transaction)
-                and r.changed_at >= seal.month
-                and r.changed_at < seal.month + interval '1 month'
-            order by r.change_id
-            limit most
-        ) as c;
-        seal.seal_id := coalesce(before.seal_id, 0) + 1;
-        seal.previous_digest := before.digest;
-        seal.digest := hacs_audit.seal_digest(seal, digests);
-        insert into hacs_audit.seals select seal.*;
-        sealed := sealed + seal.change_ids;
-        before := seal;
+    begin
+        lock table hacs_audit.seals in share row exclusive mode;
+    exception
+        when lock_not_available then
+            raise warning 'nothing was sealed: somebody else is sealing';
+            return 0;
+    end;
+    select * into before from hacs_audit.seals order by seal_id desc limit 1;
+    -- In this order: the clock, the sequence, the writers.
+    seal.kind := 'changes';
+    seal.mark_at := clock_timestamp();
+    seal.mark_id := hacs_audit.last_number();
+    seal.mark_writers := hacs_audit.writers();
+    if seal.mark_writers = '{}' then
+        final := seal.mark_id;
+        final_at := seal.mark_at;
+    else
+        -- the newest mark whose writers have all ended
+        select s.mark_id, s.mark_at into final, final_at
+        from hacs_audit.seals as s
+        where not s.mark_writers && seal.mark_writers
+        order by s.seal_id desc
+        limit 1;
+    end if;
+    -- A hundred thousand numbers a seal; at the mark alone it is known when the next number was drawn.
+    while made < most and coalesce(before.to_id, 0) < final loop
+        seal.to_id := least(final, coalesce(before.to_id, 0) + 100000);
+        seal.to_at := case when seal.to_id = final then final_at else coalesce(before.to_at, '-infinity') end;
+        select * into seal.quarters, seal.counts, seal.digests
+        from hacs_audit.parts('hacs_audit.resource_changes', coalesce(before.to_id, 0), seal.to_id);
+        perform hacs_audit.append_seal(seal);
+        select * into before from hacs_audit.seals order by seal_id desc limit 1;
         made := made + 1;
     end loop;
+    -- Somebody is still at work: an empty seal carries the mark to the next call.
+    if made = 0 and seal.mark_id > coalesce(before.mark_id, 0) then
+        seal.to_id := coalesce(before.to_id, 0);
+        seal.to_at := coalesce(before.to_at, '-infinity');
+        seal.quarters := null;
+        seal.counts := null;
+        seal.digests := null;
+        perform hacs_audit.append_seal(seal);
+    end if;
+    -- Last, since it holds a lock until the end of the transaction.
+    perform hacs_audit.ensure_partitions();
     return made;
 end
 $$;
-comment on function hacs_audit.seal() is 'Seals every change of ended transactions that is not sealed yet; gives the number of seals made';
+comment on function hacs_audit.seal(integer) is
+    'Seals the changes of ended transactions that are not sealed yet, at most a hundred thousand numbers a seal and so many seals a call; gives the number of seals made';
+
+create or replace view hacs_audit.sealing as
+select
+    s.sealed_at,
+    s.to_at as complete_until,
+    hacs_audit.last_number() - coalesce(s.to_id, 0) as numbers_not_sealed,
+    (
+        select min(a.xact_start)
+        from pg_catalog.pg_locks as l
+        join pg_catalog.pg_stat_activity as a on a.pid = l.pid
+        where l.virtualtransaction = any (s.mark_writers) and l.relation = 'hacs_audit.resource_changes'::regclass
+            and l.mode = 'RowExclusiveLock' and a.datname = current_database()
+    ) as waits_for_transaction_of
+from (values (true)) as one (row)
+left join lateral (select * from hacs_audit.seals order by seal_id desc limit 1) as s on true;
+comment on view hacs_audit.sealing is 'One row: how far the seals reach, and what holds them back';
+comment on column hacs_audit.sealing.sealed_at is 'When the last seal was made; null before the first';
+comment on column hacs_audit.sealing.complete_until is 'Since when nothing is sealed: every change before this moment is';
+comment on column hacs_audit.sealing.numbers_not_sealed is 'How many numbers of changes were drawn since, those included that were rolled back';
+comment on column hacs_audit.sealing.waits_for_transaction_of is 'Start of the oldest open transaction with changes of its own for which the seals wait; null where they wait for none';
 
 create or replace function hacs_audit.verify_seals()
 returns table (seal_id bigint, sealed_at timestamptz, problem text)
@@ -706,103 +600,305 @@ set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
 declare
+    slack constant interval := '2 seconds';  -- what a clock may be set back
     seal hacs_audit.seals;
-    expected_id bigint := 1;
-    before bytea;
-    found_changes bigint;
-    digests bytea;
-    added bigint;
-    system bigint;
-    all_sealed int8multirange;
+    before hacs_audit.seals;
+    found record;
+    gone date[];
+    taken int8multirange;
 begin
-    for seal in select s.* from hacs_audit.seals as s order by s.seal_id loop
-        seal_id := expected_id;
-        sealed_at := seal.sealed_at;
-        if seal.seal_id <> expected_id then
-            problem := 'the seal itself was removed';
-            sealed_at := null;
-            return next;
-            return;
-        end if;
-        if seal.previous_digest is distinct from before then
-            problem := 'it does not continue the seal before it';
-            return next;
-            return;
-        end if;
-        if seal.detached_at is null then
-            select count(*), coalesce(string_agg(hacs_audit.row_digest(c), '' order by c.change_id), '')
-            into found_changes, digests
-            from hacs_audit.resource_changes as c
-            -- the bounds let the planner use the index and skip months
-            where c.change_id <@ seal.change_ids
-                and c.change_id between lower(seal.change_ids) and upper(seal.change_ids)
-                and c.changed_at >= seal.month and c.changed_at < seal.month + interval '1 month';
-            problem := case
-                when found_changes < seal.changes then format('%s of its changes were removed or moved to another time', seal.changes - found_changes)
-                when found_changes > seal.changes then format('%s changes were added to it', found_changes - seal.changes)
-                when hacs_audit.seal_digest(seal, digests) <> seal.digest then 'its changes, or the seal itself, were altered'
-            end;
-            if problem is not null then
-                return next;
-                return;
-            end if;
-        end if;
-        before := seal.digest;
-        expected_id := expected_id + 1;
-    end loop;
+    -- What the chain itself says of quarters that were let go, and of values that were erased.
+    select coalesce(array_agg(q::date), '{}') into gone
+    from hacs_audit.seals as s
+    cross join lateral jsonb_array_elements_text(s.details -> 'quarters') as q
+    where s.kind = 'detached';
+    select coalesce(range_agg(r.range), '{}') into taken
+    from hacs_audit.seals as s, unnest((s.details ->> 'changes')::int8multirange) as r (range)
+    where s.kind = 'erased';
 
-    -- What claims to be older than the last horizon would have been sealed.
-    select s.system_identifier into system from pg_control_system() as s;
-    select range_agg(r.range) into all_sealed from hacs_audit.seals as s, unnest(s.change_ids) as r (range);
-    select s.* into seal from hacs_audit.seals as s where s.system_identifier = system order by s.seal_id desc limit 1;
-    select count(*) into added
-    from hacs_audit.resource_changes as c
-    where not c.change_id <@ all_sealed and c.transaction_id < seal.horizon;
-    if added > 0 then
+    for seal in select * from hacs_audit.seals as s order by s.seal_id loop
         seal_id := seal.seal_id;
         sealed_at := seal.sealed_at;
-        problem := format('%s changes were added that claim to be older than it', added);
+        for problem in
+            select p.problem
+            from (
+                values
+                    (seal.seal_id <> coalesce(before.seal_id, 0) + 1, 'a seal before it was removed'),
+                    (seal.previous_digest is distinct from before.digest, 'it does not continue the seal before it'),
+                    (seal.digest <> hacs_audit.seal_digest(seal), 'the seal itself was altered'),
+                    (seal.from_id <> coalesce(before.to_id, 0) or seal.to_id < seal.from_id, 'numbers were left out between it and the seal before'),
+                    (seal.sealed_at < before.sealed_at - slack, 'it is older than the seal before it'),
+                    (seal.kind = 'detached' and seal.sealed_at < (seal.details ->> 'until')::timestamptz, 'it lets a quarter go that was not over')
+            ) as p (wrong, problem)
+            where p.wrong
+        loop
+            return next;
+        end loop;
+        if seal.kind = 'changes' then
+            for problem in
+                select format(
+                    case
+                        -- verify_archive looks at these
+                        when q.quarter = any (gone) and l.count is null then null
+                        when q.quarter = any (gone) then '%2$s of its changes lie in %1$s, which was let go'
+                        when s.count is null then '%2$s changes of %1$s were added to it'
+                        when l.count is null or l.count < s.count then '%3$s of its changes of %1$s were removed or moved to another time'
+                        when l.count > s.count then '%4$s changes of %1$s were added to it'
+                        when l.digest <> s.digest then 'its changes of %1$s were altered'
+                    end,
+                    to_char(q.quarter, 'YYYY"Q"Q'), l.count, s.count - coalesce(l.count, 0), l.count - coalesce(s.count, 0)
+                )
+                from hacs_audit.parts('hacs_audit.resource_changes', seal.from_id, seal.to_id) as live
+                cross join lateral (select unnest(seal.quarters) union select unnest(live.quarters)) as q (quarter)
+                left join lateral unnest(seal.quarters, seal.counts, seal.digests) as s (quarter, count, digest) on s.quarter = q.quarter
+                left join lateral unnest(live.quarters, live.counts, live.digests) as l (quarter, count, digest) on l.quarter = q.quarter
+                order by q.quarter
+            loop
+                if problem <> '' then
+                    return next;
+                end if;
+            end loop;
+            select
+                count(*) filter (where c.changed_at < before.to_at - slack or c.changed_at > seal.sealed_at + slack) as dated,
+                count(*) filter (where c.erased is not null and not c.change_id <@ taken) as hidden,
+                count(*) filter (where c.erased is null and c.change_id <@ taken and num_nonnulls(c.old_values, c.new_values) > 0) as restored,
+                count(*) filter (where not hacs_audit.is_sentence(c)) as nonsense
+            into found
+            from hacs_audit.resource_changes as c
+            where c.change_id > seal.from_id and c.change_id <= seal.to_id;
+            for problem in
+                select format(p.problem, p.number)
+                from (
+                    values
+                        (found.dated, '%s of its changes are dated before the seal that was there before them, or after their own'),
+                        (found.hidden, 'the values of %s of its changes were taken away, and no erasure tells of it'),
+                        (found.restored, '%s of its changes have values that an erasure took away'),
+                        (found.nonsense, '%s of its changes are none that the triggers write')
+                ) as p (number, problem)
+                where p.number > 0
+            loop
+                return next;
+            end loop;
+        end if;
+        before := seal;
+    end loop;
+
+    -- What is in no seal yet has to be newer than the last one, and to have a number that was drawn.
+    seal_id := before.seal_id;
+    sealed_at := before.sealed_at;
+    for problem in
+        select format(p.problem, p.number)
+        from (
+            select
+                count(*) filter (where c.change_id <= 0 or c.change_id > q.last_number) as never,
+                count(*) filter (where c.change_id > before.to_id and c.changed_at < before.to_at - slack) as dated,
+                count(*) filter (where hacs_audit.quarter_of(c.changed_at) = any (gone)) as gone,
+                count(*) filter (where c.changed_at > clock_timestamp() + slack) as ahead,
+                count(*) filter (where c.erased is not null and not c.change_id <@ taken) as hidden,
+                count(*) filter (where c.change_id is not null and not hacs_audit.is_sentence(c)) as nonsense,
+                max(q.last_number) as last_number
+            from (select hacs_audit.last_number()) as q (last_number)
+            left join hacs_audit.resource_changes as c on c.change_id <= 0 or c.change_id > coalesce(before.to_id, 0)
+        ) as f
+        cross join lateral (
+            values
+                (f.never, '%s changes have numbers that were never drawn'),
+                (f.dated, '%s changes after it are dated before it'),
+                (f.gone, '%s changes after it lie in a quarter that was let go'),
+                (f.ahead, '%s changes after it are dated in the future'),
+                (f.hidden, 'the values of %s changes after it were taken away, and no erasure tells of it'),
+                (f.nonsense, '%s changes after it are none that the triggers write'),
+                (before.mark_id - f.last_number, 'the sequence of the numbers was set back by %s')
+        ) as p (number, problem)
+        where p.number > 0
+    loop
         return next;
-    end if;
+    end loop;
 end
 $$;
-comment on function hacs_audit.verify_seals() is 'The first seal whose changes were altered, removed or added, and how; no row where all are intact';
+comment on function hacs_audit.verify_seals() is 'Every problem of the chain of seals and of the changes that it covers; no row where all are intact';
 
-create or replace function hacs_audit.detach_month(month date)
+create or replace function hacs_audit.is_sentence(change hacs_audit.resource_changes)
+returns boolean
+language sql immutable parallel safe
+return coalesce(
+    ((change).resource_id is null) = ((change).operation = 'TRUNCATE')
+    and ((change).previous_id is null or (change).operation = 'UPDATE')
+    and ((change).changed_fields is null) = ((change).operation <> 'UPDATE')
+    and case (change).operation
+        when 'UPDATE' then num_nonnulls((change).old_values, (change).new_values) = case when (change).erased is null then 2 else 0 end
+        when 'DELETE' then (change).new_values is null and ((change).old_values is null) = ((change).erased is not null)
+        else num_nonnulls((change).old_values, (change).new_values, (change).erased) = 0 and (change).operation = any ('{INSERT, TRUNCATE, READ}')
+    end,
+    false
+);
+comment on function hacs_audit.is_sentence(hacs_audit.resource_changes) is
+    'Whether a change has what its operation has: a DELETE the values before, an UPDATE those and the values after, others none';
+
+-------------------------------------------------------------------------------------------------------------------
+-- Quarters that are let go, and values that the law wants erased. Either is a seal of its own.
+-------------------------------------------------------------------------------------------------------------------
+
+create or replace function hacs_audit.verify_archive(archive regclass, quarter date default null)
+returns table (seal_id bigint, problem text)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+    wanted date[];
+begin
+    -- Which quarters it has to hold is known by the seal that let them go.
+    if quarter is null then
+        execute format('select hacs_audit.quarter_of(min(changed_at)) from %s', archive) into quarter;
+    end if;
+    if quarter is null then
+        raise exception '% is empty: say which quarter it should hold', archive using errcode = 'no_data_found';
+    end if;
+    select array_agg(q::date) into wanted
+    from (
+        select s.details -> 'quarters' as quarters
+        from hacs_audit.seals as s
+        where s.kind = 'detached' and s.details -> 'quarters' ? date_trunc('quarter', quarter)::date::text
+        order by s.seal_id desc
+        limit 1
+    ) as d
+    cross join lateral jsonb_array_elements_text(d.quarters) as q;
+    wanted := coalesce(wanted, array[date_trunc('quarter', quarter)::date]);
+    return query
+    select
+        s.seal_id,
+        case
+            when l.count is distinct from e.count then format('%s changes of %s in place of %s', coalesce(l.count, 0), to_char(q.quarter, 'YYYY"Q"Q'), coalesce(e.count, 0))
+            else format('its changes of %s were altered', to_char(q.quarter, 'YYYY"Q"Q'))
+        end
+    from hacs_audit.seals as s
+    cross join lateral hacs_audit.parts(archive, s.from_id, s.to_id) as p
+    cross join lateral (
+        select unnest(p.quarters) union select w from unnest(s.quarters) as w where w = any (wanted)
+    ) as q (quarter)
+    left join lateral unnest(s.quarters, s.counts, s.digests) as e (quarter, count, digest) on e.quarter = q.quarter
+    left join lateral unnest(p.quarters, p.counts, p.digests) as l (quarter, count, digest) on l.quarter = q.quarter
+    where s.kind = 'changes' and (l.count is distinct from e.count or l.digest <> e.digest)
+    order by s.seal_id, q.quarter;
+end
+$$;
+comment on function hacs_audit.verify_archive(regclass, date) is
+    'Every seal whose changes a table that was let go does not hold as they were sealed; no row where it is intact. It may have come from a dump';
+
+create or replace function hacs_audit.detach_quarter(quarter date)
 returns text
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
+set lock_timeout = '100ms'
 as $$
 declare
-    partition constant text := to_char(month, '"resource_changes_"YYYY_MM');
+    held record;
+    seal hacs_audit.seals;
+    sealed bigint;
     unsealed bigint;
-    sealed int8multirange;
+    wrong record;
 begin
-    if to_regclass('hacs_audit.' || partition) is null then
-        raise exception 'there is no partition for %', to_char(month, 'YYYY-MM') using errcode = 'undefined_table';
+    perform hacs_audit.refuse_old_snapshot();
+    select * into held from hacs_audit.quarters() as h where tstzrange(h.since, h.until) @> quarter::timestamptz;
+    if held.partition is null or held.until > now() then
+        raise exception 'no quarter with % is attached and over', quarter using errcode = 'object_not_in_prerequisite_state';
     end if;
     lock table hacs_audit.seals in share row exclusive mode;
-    select coalesce(range_agg(r.range), '{}') into sealed
-    from hacs_audit.seals as s, unnest(s.change_ids) as r (range)
-    where s.month = date_trunc('month', detach_month.month);
-    execute format('select count(*) from hacs_audit.%I where not change_id <@ $1', partition) into unsealed using sealed;
+    -- What is counted below can be changed by nobody any more, since nobody else gets at the table: it is looked at before
+    -- the trail itself is locked, so that nobody waits for the counting.
+    execute format('lock table %s in share row exclusive mode', held.partition);
+    select coalesce(max(s.to_id), 0) into sealed from hacs_audit.seals as s;
+    execute format('select count(*) from %s where change_id > $1', held.partition) into unsealed using sealed;
     if unsealed > 0 then
-        raise exception '% changes of % are not sealed yet', unsealed, to_char(month, 'YYYY-MM')
+        raise exception '% changes of % are not sealed yet', unsealed, to_char(held.since, 'YYYY"Q"Q')
             using errcode = 'object_not_in_prerequisite_state', hint = 'Run hacs_audit.seal() first.';
     end if;
-    execute format('alter table hacs_audit.resource_changes detach partition hacs_audit.%I', partition);
-    update hacs_audit.seals as s set detached_at = now()
-    where s.month = date_trunc('month', detach_month.month) and s.detached_at is null;
-    return 'hacs_audit.' || partition;
+    seal.details := jsonb_build_object(
+        'quarters', (
+            select jsonb_agg(q::date order by q)
+            from generate_series(held.since, held.until - interval '1 day', interval '3 months') as q
+        ),
+        'until', held.until, 'table', held.partition::text, 'by', session_user
+    );
+    for wrong in
+        select v.*
+        from jsonb_array_elements_text(seal.details -> 'quarters') as q
+        cross join lateral hacs_audit.verify_archive(held.partition, q::date) as v
+        limit 1
+    loop
+        raise exception 'seal % does not hold: %', wrong.seal_id, wrong.problem
+            using errcode = 'object_not_in_prerequisite_state', hint = 'See hacs_audit.verify_seals().';
+    end loop;
+    execute format('alter table hacs_audit.resource_changes detach partition %s', held.partition);
+    seal.kind := 'detached';
+    perform hacs_audit.append_seal(seal);
+    return held.partition::text;
 end
 $$;
-comment on function hacs_audit.detach_month(date) is
-    'Detaches a sealed month and marks its seals; gives the name of the table, which is then yours to archive and drop';
+comment on function hacs_audit.detach_quarter(date) is
+    'Lets a sealed quarter go that is over, and says so in a seal; gives the name of the table, which is then yours to archive and drop. It waits for nobody: where the trail is in use, it fails, and can be called again';
+
+create or replace function hacs_audit.patient_ids(patient text)
+returns text[]
+language sql stable
+begin atomic
+    with recursive ids (id) as (
+        select patient collate "C"
+        union
+        select k.id
+        from ids
+        join hacs_audit.resource_changes as c
+            on c.resource_type = 'Patient' and c.previous_id is not null
+                and (c.resource_id = ids.id or c.also @> array['Patient/' || ids.id])
+        cross join lateral unnest(array[c.resource_id, c.previous_id]) as k (id)
+    )
+    select array_agg(id) from ids;
+end;
+comment on function hacs_audit.patient_ids(text) is 'All ids that a patient has had, the given one among them';
+
+-- For the owner alone: it runs with the rights of its caller, and nobody else may change a row.
+create or replace function hacs_audit.forget(patient text, reason text)
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set lock_timeout = '5s'
+as $$
+declare
+    ids constant text[] := hacs_audit.patient_ids(patient);
+    seal hacs_audit.seals;
+begin
+    perform hacs_audit.refuse_old_snapshot();
+    if reason is null or btrim(reason) = '' then
+        raise exception 'an erasure has to say why' using errcode = 'null_value_not_allowed';
+    end if;
+    lock table hacs_audit.seals in share row exclusive mode;
+    with gone as (
+        update hacs_audit.resource_changes as c
+        set erased = hacs_audit.value_digests(c), old_values = null, new_values = null
+        where (c.patient_id = any (ids) or c.also && array(select 'Patient/' || i from unnest(ids) as i))
+            and c.erased is null and num_nonnulls(c.old_values, c.new_values) > 0
+        returning c.change_id
+    )
+    select jsonb_build_object(
+        'changes', coalesce(range_agg(int8range(g.change_id, g.change_id, '[]'))::text, '{}'),
+        'count', count(*), 'reason', reason, 'by', session_user
+    )
+    into seal.details
+    from gone as g;
+    seal.kind := 'erased';
+    perform hacs_audit.append_seal(seal);
+    return seal.details -> 'count';
+end
+$$;
+comment on function hacs_audit.forget(text, text) is
+    'Takes the old and new values of all changes to the records of a patient away, under every id that the patient has had, and leaves their digests; gives the number of changes';
 
 -------------------------------------------------------------------------------------------------------------------
--- What people ask of the trail.
+-- What people and programs ask of the trail.
 -------------------------------------------------------------------------------------------------------------------
 
 create or replace function hacs_audit.history(resource_type text, id text)
@@ -817,87 +913,175 @@ begin atomic
         select e.*
         from life
         join hacs_audit.resource_changes as e
-            on e.resource_id = life.previous_id and e.resource_type = life.resource_type and e.change_id < life.change_id
+            on e.resource_id = life.previous_id and e.resource_type = coalesce(life.previous_type, life.resource_type)
+                and e.change_id < life.change_id
         where life.previous_id is not null
     )
     select * from life order by change_id;
 end;
 comment on function hacs_audit.history(text, text) is 'All changes of a resource, the oldest first, through changes of its key';
 
-create or replace function hacs_audit.key_column(schema_name text, table_name text)
-returns text
+-- Columns of a table that are fields of its document: a generated column says nothing that its source does not say, and
+-- some are the bookkeeping of the table itself.
+create or replace function hacs_audit.fields(audited regclass)
+returns text[]
 language sql stable
-begin atomic
-    select (string_to_array(encode(t.tgargs, 'escape'), '\000'))[4]
-    from pg_catalog.pg_trigger as t
-    where t.tgname = 'audit' and t.tgrelid = to_regclass(format('%I.%I', schema_name, table_name));
-end;
-comment on function hacs_audit.key_column(text, text) is 'The key column of an audited table';
+set search_path = pg_catalog, pg_temp
+as $$
+    select array_agg(a.attname::text order by a.attnum)
+    from pg_attribute as a
+    where a.attrelid = audited and a.attnum > 0 and not a.attisdropped and a.attname <> all (hacs_core.own_columns(audited))
+$$;
+comment on function hacs_audit.fields(regclass) is 'Columns whose changes are written down: all but those that only this database has';
 
--- Backwards: from the row as it is, or as it was when it was deleted, over each later UPDATE to the moment asked for.
+-- By the triggers, not by the trail: so it is known for a row that the trail has never seen.
+create or replace function hacs_audit.audited(resource_type text)
+returns table (audited regclass, key_column text, patient_column text)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select t.tgrelid::regclass, a.list[4], a.list[5]
+    from pg_trigger as t
+    cross join lateral (select string_to_array(encode(t.tgargs, 'escape'), '\000') as list) as a
+    left join lateral (
+        select pg_get_expr(d.adbin, d.adrelid) as type
+        from pg_attrdef as d
+        join pg_attribute as f on f.attrelid = d.adrelid and f.attnum = d.adnum
+        where d.adrelid = t.tgrelid and f.attname = 'resource_type'
+    ) as d on true
+    where t.tgname = 'audit_row' and not t.tgisinternal and t.tgparentid = 0
+        and (a.list[3] = audited.resource_type or a.list[3] = '' and coalesce(d.type = format('%L::text', audited.resource_type), true))
+    order by a.list[3] = audited.resource_type desc, d.type is not null desc
+$$;
+comment on function hacs_audit.audited(text) is 'The tables that may hold resources of a type, with the columns of key and patient';
+
+-- Backwards, from the row as it is or as it was when it was deleted, over each later UPDATE to the moment asked for. Whether
+-- it existed then is told by the last change before the moment and the first one after it; where these contradict each
+-- other, or the row, something happened that was not written down, and no answer would be the truth.
 create or replace function hacs_audit.as_of(resource_type text, id text, moment timestamptz)
 returns jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO, YMD'
+set intervalstyle = 'postgres'
+set extra_float_digits = 1
+set bytea_output = 'hex'
 as $$
 declare
-    last_change hacs_audit.resource_changes;
-    later hacs_audit.resource_changes;
+    type text := resource_type;
     key text := id;
-    row_then jsonb;
+    begins timestamptz;
+    prior hacs_audit.resource_changes;
+    later hacs_audit.resource_changes;
+    first hacs_audit.resource_changes;
+    was_there boolean;
+    is_there boolean;
+    since bigint := 0;
     undo jsonb[] := '{}';
     undone jsonb;
-    generated text[];
+    state jsonb;
+    source record;
+    home regclass;
 begin
-    -- The last thing that happened under this key; the key may have been given up since.
-    select c.* into last_change
-    from hacs_audit.resource_changes as c
-    where c.resource_type = as_of.resource_type
-        and (c.resource_id = as_of.id or c.previous_id = as_of.id)
-        and c.changed_at <= moment
-    order by c.change_id desc
-    limit 1;
-    if last_change.change_id is null or last_change.operation = 'DELETE' or last_change.resource_id <> as_of.id then
-        return null;
+    select max((s.details ->> 'until')::timestamptz) into begins from hacs_audit.seals as s where s.kind = 'detached';
+    if moment < begins then
+        raise exception 'the trail begins at %: what was before it was let go', begins using errcode = 'no_data_found';
     end if;
 
-    -- Onwards to the end of this life, through changes of the key.
+    select c.* into prior
+    from hacs_audit.resource_changes as c
+    where c.changed_at <= moment and c.operation = any ('{INSERT, UPDATE, DELETE}')
+        and (
+                c.resource_id = key and c.resource_type = type
+                or c.also @> array[type || '/' || key] and c.previous_id = key and coalesce(c.previous_type, c.resource_type) = type
+            )
+    order by c.change_id desc
+    limit 1;
+    was_there := prior.operation <> 'DELETE' and prior.resource_id = key and prior.resource_type = type;
+
     loop
         select c.* into later
         from hacs_audit.resource_changes as c
-        where c.resource_type = as_of.resource_type
-            and (c.resource_id = key and c.previous_id is null or c.previous_id = key)
-            and c.change_id > coalesce(later.change_id, last_change.change_id)
+        where c.changed_at > moment and c.change_id > since and c.operation = any ('{INSERT, UPDATE, DELETE}')
+            and (
+                c.resource_id = key and c.resource_type = type
+                or c.also @> array[type || '/' || key] and c.previous_id = key and coalesce(c.previous_type, c.resource_type) = type
+            )
         order by c.change_id
         limit 1;
-        exit when later.change_id is null or later.operation <> 'UPDATE';
-        undo := later.old_values || undo;
-        key := later.resource_id;
-    end loop;
-    if later.operation = 'DELETE' then
-        row_then := later.old_values;
-    else
-        execute format(
-            'select to_jsonb(t) from %1$I.%2$I as t where t.%3$I = $1 and coalesce(to_jsonb(t) ->> ''resource_type'', $2) = $2',
-            last_change.schema_name, last_change.table_name,
-            hacs_audit.key_column(last_change.schema_name, last_change.table_name)
-        )
-        into row_then using key, as_of.resource_type;
-        if row_then is null then
-            raise warning '%/% is gone, and the trail does not tell how', as_of.resource_type, key;
-            return null;
+        if since = 0 then
+            -- a life that begins after the moment: as a new row, or as one that takes this key
+            is_there := not (
+                later.operation = 'INSERT'
+                or later.previous_id is not null and (later.previous_id <> key or coalesce(later.previous_type, later.resource_type) <> type)
+            );
+            exit when not is_there;
+            first := later;
         end if;
-    end if;
-    foreach undone in array undo loop
-        row_then := row_then || undone;
+        exit when later.change_id is null or later.operation <> 'UPDATE';
+        if later.erased is not null then
+            raise exception 'the values of %/% were erased', type, key using errcode = 'no_data_found';
+        end if;
+        undo := later.old_values || undo;
+        type := later.resource_type;
+        key := later.resource_id;
+        since := later.change_id;
     end loop;
 
-    -- As a document: without the columns that only this database has, and with its unknown keys in their place.
-    generated := hacs_core.own_columns(to_regclass(format('%I.%I', last_change.schema_name, last_change.table_name)));
-    return (row_then - generated - 'extra') || coalesce(nullif(row_then -> 'extra', 'null'), '{}');
+    if is_there is false then
+        if was_there then
+            raise exception '%/% went away before %, and it was not written down how', type, key, later.changed_at using errcode = 'no_data_found';
+        end if;
+        return null;
+    end if;
+    if later.operation = 'DELETE' then
+        if later.erased is not null then
+            raise exception 'the values of %/% were erased', type, key using errcode = 'no_data_found';
+        end if;
+        state := later.old_values;
+        home := to_regclass(format('%I.%I', later.schema_name, later.table_name));
+    elsif later.change_id is null then
+        for source in select * from hacs_audit.audited(type) loop
+            execute format('select to_jsonb(t) from %s as t where t.%I = %L and coalesce(to_jsonb(t) ->> ''resource_type'', $1) = $1', source.audited, source.key_column, key)
+            into state using type;
+            home := source.audited;
+            exit when state is not null;
+        end loop;
+    end if;
+    if state is null then
+        if is_there is null and was_there is not true then
+            return null;  -- no such thing then, nor since
+        end if;
+        raise exception '%/% is gone, and it was not written down how', type, key using errcode = 'no_data_found';
+    end if;
+    foreach undone in array undo loop
+        state := state || undone;
+    end loop;
+    -- Evidence that the row was not there, or was another one, at the moment. An update that changes nothing gives it a new
+    -- updated_at and leaves no row; so that counts only where the triggers were altered since the change before.
+    if was_there is false
+        or was_there is null and (state ->> 'created_at')::timestamptz > moment
+        or (state ->> 'updated_at')::timestamptz > moment
+            and (state ->> 'updated_at')::timestamptz <= coalesce(first.changed_at, now())
+            and (prior.new_values -> 'updated_at') is distinct from (state -> 'updated_at')
+            and not coalesce((
+                select min(age(t.xmin)) > age((prior.transaction_id::text::numeric % 4294967296)::text::xid)
+                from pg_trigger as t
+                where t.tgrelid = home and t.tgname ~ '^audit_'
+            ), false)
+    then
+        raise exception 'the trail does not reach back to % for %/%: a change was not written down', moment, type, key using errcode = 'no_data_found';
+    end if;
+    -- As a document: its fields alone, and its unknown keys in their place.
+    select jsonb_object_agg(e.key, e.value) into state
+    from jsonb_each(state) as e
+    where home is null or e.key = any (hacs_audit.fields(home));
+    return (state - 'extra') || coalesce(nullif(state -> 'extra', 'null'), '{}');
 end
 $$;
-comment on function hacs_audit.as_of(text, text, timestamptz) is 'The document as it was at a moment; null where it did not exist';
+comment on function hacs_audit.as_of(text, text, timestamptz) is
+    'The document as it was at a moment, but for an updated_at that an update gave it which changed nothing; null where it did not exist, and an error where the trail does not tell';
 
 create or replace function hacs_audit.changed_by(actor text, since timestamptz, until timestamptz)
 returns setof hacs_audit.resource_changes
@@ -908,19 +1092,72 @@ begin atomic
     where c.actor_id = actor and c.changed_at >= since and c.changed_at < until
     order by c.change_id;
 end;
-comment on function hacs_audit.changed_by(text, timestamptz, timestamptz) is 'What an actor changed in a span of time, its end excluded';
+comment on function hacs_audit.changed_by(text, timestamptz, timestamptz) is 'What an actor changed, or told that he read, in a span of time, its end excluded';
 
-create or replace function hacs_audit.disclosures(patient text, since timestamptz, until timestamptz)
+create or replace function hacs_audit.changes_of_patient(patient text, since timestamptz, until timestamptz)
 returns setof hacs_audit.resource_changes
-language sql stable
-begin atomic
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    ids constant text[] := hacs_audit.patient_ids(patient);
+    moved constant text[] := array(select 'Patient/' || i from unnest(ids) as i);
+begin
+    return query
     select c.*
     from hacs_audit.resource_changes as c
-    where c.patient_id = patient and c.changed_at >= since and c.changed_at < until
+    where (c.patient_id = any (ids) or c.also && moved) and c.changed_at >= since and c.changed_at < until
     order by c.change_id;
-end;
-comment on function hacs_audit.disclosures(text, timestamptz, timestamptz) is
-    'Who changed the records of a patient in a span of time, its end excluded';
+end
+$$;
+comment on function hacs_audit.changes_of_patient(text, timestamptz, timestamptz) is
+    'Who changed the records of a patient in a span of time, its end excluded, under whatever id, and who told that he read them; also what was moved away to another patient';
+
+-- By number, up to the last one that is final. The cursor says how far the reader is, up to where it is safe, the mark for
+-- which he waits, and whose end. It writes nothing, so that no reader holds anybody up.
+create or replace function hacs_audit.changes_since(cursor text default null, most integer default 1000)
+returns table (next_cursor text, change hacs_audit.resource_changes)
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    part constant text[] := coalesce(string_to_array(cursor, ':'), '{0,0,0,""}');
+    done bigint := part[1];
+    safe bigint := part[2];
+    mark bigint := part[3];
+    waits text[] := string_to_array(part[4], ',');
+    drawn bigint;
+    writing text[];
+begin
+    perform hacs_audit.refuse_old_snapshot();
+    drawn := hacs_audit.last_number();
+    writing := hacs_audit.writers();
+    safe := greatest(safe, case when writing = '{}' then drawn when not waits && writing then mark end);
+    if mark <= safe then
+        mark := drawn;
+        waits := writing;
+    end if;
+    for change in
+        select c.*
+        from hacs_audit.resource_changes as c
+        where c.change_id > done and c.change_id <= safe
+        order by c.change_id
+        limit most
+    loop
+        done := change.change_id;
+        most := most - 1;
+        next_cursor := concat_ws(':', done, safe, mark, array_to_string(waits, ','));
+        return next;
+    end loop;
+    if most > 0 then
+        change := null;
+        next_cursor := concat_ws(':', greatest(done, safe), safe, mark, array_to_string(waits, ','));
+        return next;
+    end if;
+end
+$$;
+comment on function hacs_audit.changes_since(text, integer) is
+    'The changes after a cursor, and the next cursor beside each: whoever goes on from his last one misses nothing and sees nothing twice. The last row may have a cursor alone';
 
 create or replace view hacs_audit.audit_event as
 select
@@ -932,9 +1169,9 @@ select
         'type', jsonb_build_object('system', 'http://terminology.hl7.org/CodeSystem/audit-event-type', 'code', 'rest'),
         'subtype', jsonb_build_array(jsonb_build_object(
             'system', 'http://hl7.org/fhir/restful-interaction',
-            'code', case c.operation when 'INSERT' then 'create' when 'UPDATE' then 'update' else 'delete' end
+            'code', case c.operation when 'INSERT' then 'create' when 'UPDATE' then 'update' when 'READ' then 'read' else 'delete' end
         )),
-        'action', case c.operation when 'INSERT' then 'C' when 'UPDATE' then 'U' else 'D' end,
+        'action', case c.operation when 'INSERT' then 'C' when 'UPDATE' then 'U' when 'READ' then 'R' else 'D' end,
         'recorded', to_char(c.changed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
         'outcome', '0',
         'purposeOfEvent', case when c.purpose is not null then jsonb_build_array(jsonb_build_object('text', c.purpose)) end,
@@ -957,18 +1194,22 @@ select
                 'detail', case when c.request_id is not null
                     then jsonb_build_array(jsonb_build_object('type', 'request', 'valueString', c.request_id)) end
             )
-        ) || case when c.patient_id is not null
-            then jsonb_build_array(jsonb_build_object(
-                'what', jsonb_build_object('reference', format('Patient/%s', c.patient_id)),
+        ) || coalesce((
+            select jsonb_agg(jsonb_build_object(
+                'what', jsonb_build_object('reference', p.reference),
                 'type', jsonb_build_object('system', 'http://terminology.hl7.org/CodeSystem/audit-entity-type', 'code', '1'),
                 'role', jsonb_build_object('system', 'http://terminology.hl7.org/CodeSystem/object-role', 'code', '1')
             ))
-            else '[]'
-        end
+            from (
+                select 'Patient/' || c.patient_id as reference where c.patient_id is not null
+                union
+                select a.reference from unnest(c.also) as a (reference) where a.reference ~ '^Patient/'
+            ) as p
+        ), '[]')
     )) as resource
 from hacs_audit.resource_changes as c;
 
-comment on view hacs_audit.audit_event is 'Each change as a FHIR R4 AuditEvent';
+comment on view hacs_audit.audit_event is 'Each change, and each access that an application told of, as a FHIR R4 AuditEvent';
 comment on column hacs_audit.audit_event.change_id is 'Number of the change';
 comment on column hacs_audit.audit_event.changed_at is 'When it happened';
 comment on column hacs_audit.audit_event.resource is 'The AuditEvent (FHIR AuditEvent)';

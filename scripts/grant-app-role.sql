@@ -97,8 +97,11 @@ select format('grant execute on function %s to %I', p.oid::pg_catalog.regprocedu
 from pg_catalog.pg_proc as p
 where p.pronamespace = 'hacs_audit'::pg_catalog.regnamespace
     and p.prokind = 'f'
-    and (p.provolatile in ('i', 's') and not p.prosecdef or p.proname = 'verify_seals')
+    and (p.provolatile in ('i', 's') and not p.prosecdef
+        or p.proname in ('verify_seals', 'changes_since', 'last_number', 'writers', 'refuse_old_snapshot'))
 \gexec
+-- How far the trail is sealed and final is reckoned from the sequence of its numbers.
+grant select on hacs_audit.change_ids to :"auditor_role";
 alter default privileges in schema hacs_core, hacs_clinical, hacs_registry, hacs_agents, hacs_admin, hacs_audit
     grant select on tables to :"auditor_role";
 alter default privileges in schema hacs_core, hacs_clinical, hacs_registry, hacs_agents
@@ -108,7 +111,7 @@ alter default privileges in schema hacs_core, hacs_clinical, hacs_registry, hacs
 select :'sealer_role' <> '' as named \gset
 \if :named
 grant usage on schema hacs_audit to :"sealer_role";
-grant execute on function hacs_audit.seal() to :"sealer_role";
+grant execute on function hacs_audit.seal(integer) to :"sealer_role";
 \endif
 
 commit;

@@ -1,6 +1,6 @@
 -- The reference of the schema in Markdown, from the catalogue of a migrated database: docs/schema.md.
 -- Everything is in an order of its own and in the words of the catalogue, so that the same migrations make the same
--- text. The partitions of the audit trail are left out: there is one for each month.
+-- text. The partitions of the audit trail are left out: there is one for each quarter.
 
 \set ON_ERROR_STOP on
 \pset tuples_only on

@@ -71,7 +71,7 @@ select
 -- The audit of all tables off.
 -------------------------------------------------------------------------------------------------------------------
 
-select format('alter table %s disable trigger audit', tgrelid::regclass) from pg_trigger where tgname = 'audit' \gexec
+select format('alter table %s disable trigger %I', tgrelid::regclass, tgname) from pg_trigger where tgname in ('audit_insert', 'audit_update', 'audit_delete') \gexec
 
 -------------------------------------------------------------------------------------------------------------------
 -- Organizations: a tree in which each has five parts.
@@ -268,7 +268,7 @@ commit;
 -- The audit on, and the changes: half of the patients twice, the newest tasks and messages, a few corrected results.
 -------------------------------------------------------------------------------------------------------------------
 
-select format('alter table %s enable always trigger audit', tgrelid::regclass) from pg_trigger where tgname = 'audit' \gexec
+select format('alter table %s enable always trigger %I', tgrelid::regclass, tgname) from pg_trigger where tgname in ('audit_insert', 'audit_update', 'audit_delete') \gexec
 
 -- For the planner, which would scan a table of which it knows nothing once for each practitioner.
 analyze;

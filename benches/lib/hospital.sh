@@ -56,7 +56,7 @@ ask() {
         n == 9 && match($0, /Seq Scan on [a-z0-9_]+/) { used(substr($0, RSTART, RLENGTH), "*") }
         function used(text, star) {
             sub(/.* /, "", text)
-            sub(/resource_changes_(default|[0-9_]+[0-9])_/, "resource_changes_", text)
+            sub(/resource_changes_(default|[0-9]+q[0-9])_/, "resource_changes_", text)
             if (!((text star) in seen)) { seen[text star]; names = names " " text star }
         }
         function median(list,    i, j, t) {

@@ -60,7 +60,8 @@ set maintenance_work_mem = '1GB';
 alter table hacs_core.observations add primary key (id);
 select definition from public.indexes \gexec
 alter table hacs_core.observations enable trigger user;
-alter table hacs_core.observations enable always trigger audit, enable always trigger audit_truncate;
+alter table hacs_core.observations enable always trigger audit_insert, enable always trigger audit_update,
+    enable always trigger audit_delete, enable replica trigger audit_row, enable always trigger audit_truncate;
 select format('alter table hacs_core.observations add constraint %I %s not valid', conname, definition) from public.kept \gexec
 update pg_constraint set convalidated = true where conrelid = 'hacs_core.observations'::regclass;
 drop table public.kept, public.indexes;

@@ -102,7 +102,7 @@ bulk() {
 }
 
 audit() {
-    sql "$1" -c "select format('alter table %s %s trigger audit;', tgrelid::regclass, '$2') from pg_trigger where tgname = 'audit'" |
+    sql "$1" -c "select format('alter table %s %s trigger %I;', tgrelid::regclass, '$2', tgname) from pg_trigger where tgname in ('audit_insert', 'audit_update', 'audit_delete')" |
         sql "$1"
 }
 

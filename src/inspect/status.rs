@@ -19,7 +19,7 @@ pub struct Status {
     pub schemas_found: Vec<String>,
     /// How many that are.
     pub total_schemas: usize,
-    /// Tables in these schemas: ordinary and partitioned ones, not the partitions, nor detached months of the audit trail.
+    /// Tables in these schemas: ordinary and partitioned ones, not the partitions, nor quarters of the audit trail that were let go.
     pub total_tables: usize,
     /// Whether the history table exists.
     pub migration_table_exists: bool,
@@ -157,7 +157,7 @@ fn relations_query() -> String {
          join pg_namespace as n on n.nspname = s.name
          left join pg_class as c
              on c.relnamespace = n.oid and c.relkind in ('r', 'p') and not c.relispartition
-                 and c.relname !~ '^resource_changes_[0-9]{{4}}_[0-9]{{2}}$'",
+                 and c.relname !~ '^resource_changes_[0-9]{{4}}q[0-9]'",
         sql::rows(SCHEMAS)
     )
 }

@@ -48,11 +48,11 @@ pub fn migrate(client: &mut impl Connection, options: &Options) -> Result<Report
 
 /// The whole run, once.
 fn attempt(client: &mut dyn Connection, options: &Options, patience: &Patience) -> Result<Report> {
-    let (found, months_due) = pending::read_history(client, patience)?;
+    let (found, quarters_due) = pending::read_history(client, patience)?;
     let plan = pending::plan(&found, options)?;
     if plan.pending.is_empty() {
-        if months_due {
-            make_months(client, &found);
+        if quarters_due {
+            make_quarters(client, &found);
         }
         return Ok(Report::of(&found, &plan));
     }
@@ -89,10 +89,10 @@ fn apply(client: &mut dyn Connection, options: &Options, patience: &Patience) ->
     Ok(report)
 }
 
-/// Makes the months of the audit trail that are not there yet. Without them nothing is lost: their rows go to the
+/// Makes the quarters of the audit trail that are not there yet. Without them nothing is lost: their rows go to the
 /// default partition. So a role that may not make them, a standby, or somebody who holds the trail is no reason to fail;
 /// and nobody waits long behind this, because it does not wait.
-fn make_months(client: &mut dyn Connection, found: &[Record]) {
+fn make_quarters(client: &mut dyn Connection, found: &[Record]) {
     const SINCE: i32 = 7;
     if !found.iter().any(|record| record.version == SINCE) {
         return;

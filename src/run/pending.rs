@@ -23,35 +23,45 @@ pub fn pending(client: &mut impl Connection, options: &Options) -> Result<Vec<Mi
     })
 }
 
-/// The history without a transaction and without a lock. Also whether months of the audit trail are due.
+/// The history without a transaction and without a lock. Also whether quarters of the audit trail are due.
 pub(super) fn read_history(client: &mut dyn Connection, patience: &Patience) -> Result<(Vec<Record>, bool)> {
     let message = Message::new().then(&patience.setting());
-    let (found, answers) = history::read(client, message, Purpose::Tell, &[&months_due()])?;
-    let due = answers.is_true(answers.before_last(0));
+    let more = [&quarters_due(), AUDIT_OFF];
+    let (found, answers) = history::read(client, message, Purpose::Tell, &more)?;
+    if let Some(tables) = answers.rows(answers.before_last(0)).next().and_then(|row| row.text(0)) {
+        log::warn!("triggers of the audit are turned off on {tables}: `hacs-refinery verify` says how to turn them on");
+    }
+    let due = answers.is_true(answers.before_last(1));
     Ok((found, due))
 }
 
-/// Whether `hacs_audit.ensure_partitions()` has something to do: one of its months is not there, or the default partition
-/// holds rows. To call the function takes longer than all the rest of a run with nothing to do; and to see the size of
-/// the partition needs no right to its rows. Who may not look into the schema is told by the function.
+/// The tables that have triggers of the audit which somebody turned off.
+const AUDIT_OFF: &str = "select string_agg(distinct t.tgrelid::regclass::text, ', ') from pg_trigger as t
+    where t.tgname in ('audit_row', 'audit_insert', 'audit_update', 'audit_delete', 'audit_truncate')
+        and t.tgenabled not in ('A', 'R') and not t.tgisinternal";
+
+/// As many as `hacs_audit.ensure_partitions()` makes ahead of time.
+const QUARTERS_AHEAD: i32 = 4;
+
+/// Whether `hacs_audit.ensure_partitions()` has something to do: one of its quarters is not attached, or the default
+/// partition holds rows. To call the function takes longer than all the rest of a run with nothing to do; and to see the
+/// size of the partition needs no right to its rows. Who may not look into the schema is told by the function.
 ///
-/// The months are named here, by this machine's clock, which is a fifth of the query's time. The function goes by the
-/// server's.
-fn months_due() -> String {
+/// The quarters are named here, by this machine's clock. The function goes by the server's, and by what they hold.
+fn quarters_due() -> String {
     let now = OffsetDateTime::now_utc();
-    let missing = (0..=3).map(|ahead| {
-        let month = now.year() * 12 + i32::from(u8::from(now.month())) - 1 + ahead;
-        format!(
-            "to_regclass('hacs_audit.resource_changes_{:04}_{:02}') is null or ",
-            month.div_euclid(12),
-            month.rem_euclid(12) + 1
-        )
-    });
+    let first = now.year() * 4 + (i32::from(u8::from(now.month())) - 1) / 3;
+    let names: Vec<String> = (first..=first + QUARTERS_AHEAD)
+        .map(|quarter| format!("'resource_changes_{:04}q{}'", quarter.div_euclid(4), quarter.rem_euclid(4) + 1))
+        .collect();
     format!(
         "select case when has_schema_privilege(to_regnamespace('hacs_audit'), 'usage')
-            then {} pg_relation_size(to_regclass('hacs_audit.resource_changes_default')) is distinct from 0
+            then (select count(*) from pg_inherits as i join pg_class as c on c.oid = i.inhrelid
+                    join pg_class as trail on trail.oid = i.inhparent join pg_namespace as n on n.oid = trail.relnamespace
+                    where n.nspname = 'hacs_audit' and trail.relname = 'resource_changes' and c.relname in ({})) <= {QUARTERS_AHEAD}
+                or pg_relation_size(to_regclass('hacs_audit.resource_changes_default')) is distinct from 0
             else true end",
-        missing.collect::<String>()
+        names.join(", ")
     )
 }
 

@@ -16,8 +16,8 @@ relations as materialized (
     from pg_class as c
     join schemas as s on s.oid = c.relnamespace
     where not c.relispartition
-        -- a month of the trail that was detached, and waits for its archive
-        and not (c.relkind = 'r' and s.nspname = 'hacs_audit' and c.relname ~ '^resource_changes_[0-9]{4}_[0-9]{2}$')
+        -- a quarter of the trail that was let go, and waits for its archive
+        and not (c.relkind = 'r' and s.nspname = 'hacs_audit' and c.relname ~ '^resource_changes_[0-9]{4}q[0-9]')
         and (c.tableoid, c.oid) not in (select classid, objid from of_extensions)
 ),
 tables as materialized (
@@ -236,9 +236,11 @@ grants (kind, object, grantee, given, usual, opens) as (
         -- to write the trail, the seals, the history or the settings, or to act as the owner
         coalesce(bool_or(e.given and e.grantee <> o.owner and (
             o.name ~ '^hacs_(audit|admin)([.]|$)' and e.privilege ~ '^(insert|update|delete|truncate|trigger|create|usage with)'
-            or o.name ~ '^hacs_(audit|admin)[.]' and o.kind = 'sequence'
-            -- but to seal, and to have the seals looked at, is what a role may be there for
-            or o.definition ~ ' security definer' and not (e.grantee <> 0 and o.name in ('hacs_audit.seal()', 'hacs_audit.verify_seals()'))
+            or o.name ~ '^hacs_(audit|admin)[.]' and o.kind = 'sequence' and e.privilege ~ '^(usage|update)'
+            -- but what a role may be there for: to seal, to look at the seals, to tell of a read
+            or o.definition ~ ' security definer' and not (e.grantee <> 0 and o.name in (
+                'hacs_audit.seal(integer)', 'hacs_audit.verify_seals()', 'hacs_audit.record_access(text, text, text)'
+            ))
         )), false)
     from objects as o
     cross join lateral (

@@ -44,7 +44,7 @@ pub(super) fn statement(difference: &Difference) -> Option<String> {
         "owner" => Some(rights::owner(name)),
         // What PostgreSQL gives to objects that are made later: alter default privileges, as the site wants it.
         "default acl" => None,
-        "partition guards" => Some(format!("select hacs_audit.guard_partition({})", literal(name))),
+        "partition guards" => Some(format!("select hacs_audit.guard({}, 'resource_changes')", literal(name))),
         _ if expected.is_none() => Some(format!("drop {kind} {name}")),
         "table" if difference.change == Change::Changed => table(difference),
         "domain" if difference.change == Change::Missing => expected.map(|is| format!("create domain {name} as {is}")),

@@ -69,6 +69,7 @@ fn given(found: &Manifest) -> [Rights; 4] {
                     give(&[1], &what, "select");
                 }
             }
+            ("sequence", "hacs_audit.change_ids") => give(&[2], &what, "select"),
             ("function" | "aggregate", _) if of_resources => give(&[0, 1, 2], &what, "execute"),
             ("function", _) if name.starts_with("hacs_audit.set_actor(") => give(&[0], &what, "execute"),
             ("function", _) if name.starts_with("hacs_audit.seal(") => give(&[3], &what, "execute"),
@@ -87,10 +88,13 @@ fn given(found: &Manifest) -> [Rights; 4] {
     all
 }
 
-/// A function of the audit that only reads, in the name of whoever calls it; or the one that looks at the seals.
+/// A function of the audit that only reads, in the name of whoever calls it; the one that looks at the seals; and those of
+/// the feed, which have to see what is committed meanwhile.
 fn is_question(name: &str, definition: &str) -> bool {
     let reads = definition.contains(" stable") || definition.contains(" immutable");
-    reads && !definition.contains(" security definer") || name.starts_with("hacs_audit.verify_seals(")
+    let named = ["verify_seals", "changes_since", "last_number", "writers", "refuse_old_snapshot"];
+    reads && !definition.contains(" security definer")
+        || named.iter().any(|function| name.starts_with(&format!("hacs_audit.{function}(")))
 }
 
 /// One line about a role, unless it has exactly what one or several of the script's roles have.

@@ -297,7 +297,7 @@ fn whatever_runs_as_its_owner_is_called_by_nobody_else() {
         database.text("select count(*) from pg_proc where prosecdef and pronamespace = 'hacs_audit'::regnamespace"),
         "0"
     );
-    database.client().batch_execute("grant execute on function hacs_audit.seal() to public").unwrap();
+    database.client().batch_execute("grant execute on function hacs_audit.seal(integer) to public").unwrap();
     assert_ne!(database.text(query), "none");
 }
 
@@ -331,7 +331,7 @@ fn documents_of_any_type_do_not_take_the_type_of_an_audited_table() {
     let database = Database::migrated();
     let mut client = database.client();
     let query = "select distinct coalesce(nullif(a.list[3], ''), d.type) from hacs_audit.coverage as v
-        join pg_trigger as t on t.tgrelid = format('%I.%I', v.schema_name, v.table_name)::regclass and t.tgname = 'audit'
+        join pg_trigger as t on t.tgrelid = format('%I.%I', v.schema_name, v.table_name)::regclass and t.tgname = 'audit_row'
         cross join lateral (select string_to_array(encode(t.tgargs, 'escape'), '\\000') as list) as a
         left join lateral (
             select (regexp_match(pg_get_expr(d.adbin, d.adrelid), '''(.*)'''))[1] as type from pg_attrdef as d

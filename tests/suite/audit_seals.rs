@@ -1,21 +1,12 @@
 //! Seals, partitions, and what people ask of the trail.
 
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use postgres::Client;
 use serde_json::Value;
 
 use crate::database::Database;
 use crate::server::{self, Server};
-
-/// A database on a cluster on which nothing else runs meanwhile: a seal waits for the transactions of all databases.
-fn quiet_database() -> (MutexGuard<'static, ()>, Database) {
-    static ALONE: Mutex<()> = Mutex::new(());
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    (alone, Database::migrated_on(SERVER.get_or_init(|| Server::start(&[]))))
-}
 
 fn write(client: &mut Client, patients: std::ops::Range<i32>) {
     for n in patients {
@@ -35,86 +26,30 @@ fn verdict(database: &Database) -> String {
         .text("select coalesce(string_agg(seal_id || ': ' || problem, ', '), 'intact') from hacs_audit.verify_seals()")
 }
 
-fn sealed_database() -> (MutexGuard<'static, ()>, Database) {
-    let (alone, database) = quiet_database();
+fn sealed_database() -> Database {
+    let database = Database::migrated();
     let mut client = database.client();
     for round in 0..3 {
         write(&mut client, round * 10..round * 10 + 10);
         assert_eq!(seal(&database), "1");
     }
     assert_eq!(verdict(&database), "intact");
-    (alone, database)
+    database
 }
 
 #[test]
 fn each_change_is_sealed_once_and_nothing_is_left_to_seal() {
-    let (_alone, database) = sealed_database();
+    let database = sealed_database();
     assert_eq!(seal(&database), "0");
     assert_eq!(
-        database.text("select string_agg(changes::text, ' ' order by seal_id) from hacs_audit.seals"),
+        database.text("select string_agg(counts[1]::text, ' ' order by seal_id) from hacs_audit.seals"),
         "10 10 10"
     );
 }
 
 #[test]
-fn tampering_of_each_kind_is_named_with_the_first_seal_that_it_breaks() {
-    // What a superuser can do who takes the guards away first.
-    let unguard = "alter table hacs_audit.resource_changes disable trigger all; alter table hacs_audit.seals disable trigger all;
-        do $$ declare p regclass; begin
-            for p in select inhrelid::regclass from pg_inherits where inhparent = 'hacs_audit.resource_changes'::regclass loop
-                execute format('alter table %s disable trigger all', p);
-            end loop;
-        end $$;";
-    let cases = [
-        ("update hacs_audit.resource_changes set actor_id = 'somebody else' where resource_id = 'p13'", "2: its changes, or the seal itself, were altered"),
-        ("update hacs_audit.resource_changes set new_values = null, resource_id = 'x' where resource_id = 'p0'", "1: its changes, or the seal itself, were altered"),
-        ("delete from hacs_audit.resource_changes where resource_id = 'p25'", "3: 1 of its changes were removed or moved to another time"),
-        ("update hacs_audit.resource_changes set changed_at = changed_at - interval '1 month' where resource_id = 'p15'", "2: 1 of its changes were removed or moved to another time"),
-        ("insert into hacs_audit.resource_changes (change_id, changed_at, transaction_id, operation, schema_name, table_name, resource_type, resource_id)
-            select change_id, changed_at + interval '1 us', transaction_id, operation, schema_name, table_name, resource_type, 'forged'
-            from hacs_audit.resource_changes where resource_id = 'p12'", "2: 1 changes were added to it"),
-        ("insert into hacs_audit.resource_changes (transaction_id, operation, schema_name, table_name, resource_type, resource_id)
-            select min(transaction_id::text::bigint)::text::xid8, 'INSERT', 'hacs_core', 'patients', 'Patient', 'forged'
-            from hacs_audit.resource_changes", "3: 1 changes were added that claim to be older than it"),
-        ("delete from hacs_audit.seals where seal_id = 2", "2: the seal itself was removed"),
-        ("delete from hacs_audit.seals where seal_id = 1", "1: the seal itself was removed"),
-        ("update hacs_audit.seals set sealed_at = now() where seal_id = 2", "2: its changes, or the seal itself, were altered"),
-        ("update hacs_audit.seals set digest = sha256('x') where seal_id = 1", "1: its changes, or the seal itself, were altered"),
-        ("update hacs_audit.seals set previous_digest = sha256('x') where seal_id = 3", "3: it does not continue the seal before it"),
-    ];
-    for (sql, expected) in cases {
-        let (_alone, database) = sealed_database();
-        database.client().batch_execute(&format!("{unguard} {sql}")).unwrap();
-        assert_eq!(verdict(&database), expected, "{sql}");
-    }
-}
-
-#[test]
-fn a_transaction_that_ends_after_a_seal_is_sealed_by_the_next() {
-    let (_alone, database) = quiet_database();
-    let mut slow = database.client();
-    slow.batch_execute("begin; insert into hacs_core.patients (id, family) values ('slow', 'S')").unwrap();
-    write(&mut database.client(), 0..5);
-    // What began after the slow transaction waits for it.
-    assert_eq!(seal(&database), "0");
-    slow.batch_execute("commit").unwrap();
-    assert_eq!(seal(&database), "1");
-    assert_eq!(database.text("select changes from hacs_audit.seals"), "6");
-
-    let mut early = database.client();
-    write(&mut database.client(), 5..7);
-    early.batch_execute("begin; insert into hacs_core.patients (id, family) values ('early', 'E')").unwrap();
-    write(&mut database.client(), 7..9);
-    assert_eq!(seal(&database), "1");
-    early.batch_execute("commit").unwrap();
-    assert_eq!(seal(&database), "1");
-    assert_eq!(database.text("select string_agg(changes::text, ' ' order by seal_id) from hacs_audit.seals"), "6 2 3");
-    assert_eq!(verdict(&database), "intact");
-}
-
-#[test]
 fn a_restored_dump_verifies_and_goes_on() {
-    let (_alone, database) = sealed_database();
+    let database = sealed_database();
     write(&mut database.client(), 30..35);
     let dump = Command::new(server::bindir().join("pg_dump"))
         .args(["--format=custom", "--dbname", &database.conninfo()])
@@ -145,88 +80,9 @@ fn a_restored_dump_verifies_and_goes_on() {
     client.batch_execute("select hacs_audit.seal()").unwrap();
     assert_eq!(problems(&mut client), 0);
     let row = client
-        .query_one("select sum(changes)::bigint, count(distinct system_identifier) from hacs_audit.seals", &[])
+        .query_one("select sum(counts[1])::bigint, count(distinct system_identifier) from hacs_audit.seals", &[])
         .unwrap();
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (40, 2));
-}
-
-#[test]
-fn months_are_made_ahead_and_late_ones_take_their_rows_from_the_default() {
-    let database = Database::migrated();
-    let partitions = "select count(*) from pg_inherits where inhparent = 'hacs_audit.resource_changes'::regclass";
-    assert_eq!(database.text(partitions), "5");
-    assert_eq!(database.text("select hacs_audit.ensure_partitions()"), "0");
-    assert_eq!(database.text("select hacs_audit.ensure_partitions(5)"), "2");
-
-    let mut client = database.client();
-    let change = |day: &str| {
-        format!("insert into hacs_audit.resource_changes (changed_at, operation, schema_name, table_name, resource_type, resource_id)
-            values ('{day}', 'INSERT', 's', 't', 'X', '{day}')")
-    };
-    for day in ["2020-02-29", "2020-03-01", "2020-03-31 23:59:59.999999+00"] {
-        client.batch_execute(&change(day)).unwrap();
-    }
-    assert_eq!(database.text("select count(*) from hacs_audit.resource_changes_default"), "3");
-    let before =
-        database.text("select md5(string_agg(c::text, '' order by change_id)) from hacs_audit.resource_changes as c");
-    client.batch_execute("select hacs_audit.ensure_partitions(6)").unwrap();
-    assert_eq!(database.text("select count(*) from hacs_audit.resource_changes_default"), "0");
-    assert_eq!(database.text("select count(*) from hacs_audit.resource_changes_2020_03"), "2");
-    assert_eq!(
-        database.text("select md5(string_agg(c::text, '' order by change_id)) from hacs_audit.resource_changes as c"),
-        before
-    );
-    client.batch_execute("delete from hacs_audit.resource_changes_2020_03").expect_err("it is guarded");
-    client.batch_execute("truncate hacs_audit.resource_changes_2020_03").expect_err("it is guarded");
-    client.batch_execute("truncate hacs_audit.resource_changes_default").expect_err("it is guarded");
-}
-
-#[test]
-fn a_sealed_month_can_be_detached_and_the_rest_still_verifies() {
-    let (_alone, database) = quiet_database();
-    let mut client = database.client();
-    client
-        .batch_execute(
-            "insert into hacs_audit.resource_changes (changed_at, operation, schema_name, table_name, resource_type, resource_id)
-             values ('2020-02-29', 'INSERT', 's', 't', 'X', 'old');
-             select hacs_audit.ensure_partitions()",
-        )
-        .unwrap();
-    let error = client.batch_execute("select hacs_audit.detach_month('2020-02-01')").unwrap_err();
-    assert_eq!(error.as_db_error().unwrap().message(), "1 changes of 2020-02 are not sealed yet");
-    write(&mut client, 0..3);
-    assert_eq!(seal(&database), "2");
-    assert_eq!(database.text("select hacs_audit.detach_month('2020-02-15')"), "hacs_audit.resource_changes_2020_02");
-    // Until it is archived and dropped, it is the operator's.
-    assert_eq!(hacs_refinery::status(&mut client).unwrap().total_tables, 31);
-    let found = hacs_refinery::verify(&mut client, false).unwrap();
-    assert!(found.is_good() && found.warnings.is_empty(), "{:?} {:?}", found.differences, found.warnings);
-    client.batch_execute("drop table hacs_audit.resource_changes_2020_02").unwrap();
-    assert_eq!(verdict(&database), "intact");
-    write(&mut client, 3..5);
-    seal(&database);
-    assert_eq!(verdict(&database), "intact");
-}
-
-#[test]
-fn migrate_makes_the_months_that_are_missing() {
-    let database = Database::migrated();
-    let month = database.text("select to_char(now() + interval '2 months', 'YYYY_MM')");
-    database.client().batch_execute(&format!("drop table hacs_audit.resource_changes_{month}")).unwrap();
-    assert_eq!(database.run(&["migrate"]).code, Some(0));
-    assert_ne!(database.text(&format!("select to_regclass('hacs_audit.resource_changes_{month}')")), "null");
-}
-
-#[test]
-fn migrate_makes_the_months_of_rows_that_wait_in_the_default_partition() {
-    let database = Database::migrated();
-    let sql = "insert into hacs_audit.resource_changes (changed_at, operation, schema_name, table_name, resource_type, resource_id)
-        values ('2001-05-05', 'INSERT', 'hacs_core', 'patients', 'Patient', 'late')";
-    database.client().batch_execute(sql).unwrap();
-    let partition = "select tableoid::regclass from hacs_audit.resource_changes where resource_id = 'late'";
-    assert_eq!(database.text(partition), "hacs_audit.resource_changes_default");
-    assert_eq!(database.run(&["migrate"]).code, Some(0));
-    assert_eq!(database.text(partition), "hacs_audit.resource_changes_2001_05");
 }
 
 #[test]
@@ -282,8 +138,11 @@ fn the_questions_of_an_auditor_have_answers() {
     assert_eq!(operations("hacs_audit.history('Observation', 'o')"), "INSERT o");
     let span = "now() - interval '1 hour', now() + interval '1 hour'";
     assert_eq!(operations(&format!("hacs_audit.changed_by('nurse/1', {span})")), "INSERT p, INSERT o");
-    assert_eq!(operations(&format!("hacs_audit.disclosures('p', {span})")), "INSERT p, INSERT o, UPDATE o2, DELETE o2");
-    assert_eq!(operations("hacs_audit.disclosures('p', now(), now())"), "null");
+    assert_eq!(
+        operations(&format!("hacs_audit.changes_of_patient('p', {span})")),
+        "INSERT p, INSERT o, UPDATE o2, DELETE o2"
+    );
+    assert_eq!(operations("hacs_audit.changes_of_patient('p', now(), now())"), "null");
 
     let event = database
         .text("select resource - 'recorded' - 'id' from hacs_audit.audit_event order by change_id offset 1 limit 1");
@@ -294,4 +153,94 @@ fn the_questions_of_an_auditor_have_answers() {
     event["agent"][0]["altId"] = "role".into();
     event["agent"][0].as_object_mut().unwrap().remove("network");
     assert_eq!(event, expected);
+}
+
+#[test]
+fn quarters_are_made_ahead_and_late_rows_keep_the_table_in_which_they_are() {
+    let database = Database::migrated();
+    let partitions = "select count(*) from pg_inherits where inhparent = 'hacs_audit.resource_changes'::regclass";
+    assert_eq!(database.text(partitions), "6");
+    assert_eq!(database.text("select hacs_audit.ensure_partitions()"), "0");
+    assert_eq!(database.text("select hacs_audit.ensure_partitions(6)"), "2");
+
+    let mut client = database.client();
+    for day in ["2020-02-29", "2020-03-01", "2020-06-30 23:59:59.999999+00"] {
+        let sql = format!(
+            "insert into hacs_audit.resource_changes (changed_at, operation, schema_name, table_name, resource_type, resource_id)
+             values ('{day}', 'INSERT', 's', 't', 'X', '{day}')"
+        );
+        client.batch_execute(&sql).unwrap();
+    }
+    assert_eq!(database.text("select count(*) from hacs_audit.resource_changes_default"), "3");
+    let digest =
+        "select md5(string_agg(c::text || c.ctid, '' order by change_id)) from hacs_audit.resource_changes as c";
+    let before = database.text(digest);
+    assert_eq!(database.text("select hacs_audit.ensure_partitions(6)"), "1");
+    assert_eq!(database.text("select count(*) from hacs_audit.resource_changes_default"), "0");
+    assert_eq!(database.text("select count(*) from hacs_audit.resource_changes_2020q1"), "3");
+    // Nothing was copied.
+    assert_eq!(database.text(digest), before);
+    client.batch_execute("delete from hacs_audit.resource_changes_2020q1").expect_err("it is guarded");
+    client.batch_execute("truncate hacs_audit.resource_changes_2020q1").expect_err("it is guarded");
+    client.batch_execute("truncate hacs_audit.resource_changes_default").expect_err("it is guarded");
+    let found = hacs_refinery::verify(&mut client, false).unwrap();
+    assert!(found.is_good(), "{:?}", found.differences);
+
+    // By what is attached, not by names: a table that was let go and kept is in nobody's way.
+    client.batch_execute("select hacs_audit.seal()").unwrap();
+    assert_eq!(database.text("select hacs_audit.detach_quarter('2020-05-15')"), "hacs_audit.resource_changes_2020q1");
+    assert_eq!(hacs_refinery::status(&mut client).unwrap().total_tables, 31);
+    let found = hacs_refinery::verify(&mut client, false).unwrap();
+    assert!(found.is_good() && found.warnings.is_empty(), "{:?} {:?}", found.differences, found.warnings);
+    let quarter = database.text("select partition from hacs_audit.quarters() order by since desc limit 1");
+    client.batch_execute(&format!("alter table hacs_audit.resource_changes detach partition {quarter}")).unwrap();
+    assert_eq!(database.text("select hacs_audit.ensure_partitions(6)"), "1");
+}
+
+#[test]
+fn migrate_makes_the_quarters_that_are_missing_and_those_of_rows_that_wait() {
+    let database = Database::migrated();
+    let quarter = database.text("select partition from hacs_audit.quarters() order by since desc limit 1");
+    let sql = "insert into hacs_audit.resource_changes (changed_at, operation, schema_name, table_name, resource_type, resource_id)
+        values ('2001-05-05', 'INSERT', 'hacs_core', 'patients', 'Patient', 'late')";
+    database.client().batch_execute(&format!("drop table {quarter}; {sql}")).unwrap();
+    let partition = "select tableoid::regclass from hacs_audit.resource_changes where resource_id = 'late'";
+    assert_eq!(database.text(partition), "hacs_audit.resource_changes_default");
+    assert_eq!(database.run(&["migrate"]).code, Some(0));
+    assert_eq!(database.text(partition), "hacs_audit.resource_changes_2001q2");
+    assert_ne!(database.text(&format!("select to_regclass('{quarter}')")), "null");
+}
+
+#[test]
+fn migrate_warns_where_the_audit_is_turned_off() {
+    let database = Database::migrated();
+    assert_eq!(database.run(&["migrate"]).stderr, "");
+    database.client().batch_execute("alter table hacs_core.patients disable trigger audit_update").unwrap();
+    let end = database.run(&["migrate"]);
+    assert!(end.code == Some(0) && end.stderr.contains("turned off on hacs_core.patients"), "{end:?}");
+}
+
+#[test]
+fn a_number_that_was_never_drawn_is_refused() {
+    let database = Database::migrated();
+    let mut client = database.client();
+    let insert = |id: &str| {
+        format!(
+        "insert into hacs_audit.resource_changes (change_id, operation, schema_name, table_name, resource_type, resource_id)
+         values ({id}, 'INSERT', 'hacs_core', 'patients', 'Patient', 'x')"
+    )
+    };
+    for id in ["1", "17", "0", "-1"] {
+        let error = client.batch_execute(&insert(id)).unwrap_err();
+        assert!(
+            error
+                .as_db_error()
+                .unwrap()
+                .message()
+                .contains("is refused: hacs_audit.change_ids has given no number after"),
+            "{id}"
+        );
+    }
+    client.batch_execute("select nextval('hacs_audit.change_ids')").unwrap();
+    client.batch_execute(&insert("1")).unwrap();
 }

@@ -204,8 +204,11 @@ fn changes_of_triggers_functions_and_rules_are_named_and_mended() {
              alter table hacs_core.organization_contacts enable trigger user",
             &[
                 "disabled foreign keys hacs_core.organization_contacts",
-                "disabled trigger hacs_core.organization_contacts.audit",
+                "disabled trigger hacs_core.organization_contacts.audit_delete",
+                "disabled trigger hacs_core.organization_contacts.audit_insert",
+                "disabled trigger hacs_core.organization_contacts.audit_row",
                 "disabled trigger hacs_core.organization_contacts.audit_truncate",
+                "disabled trigger hacs_core.organization_contacts.audit_update",
             ],
         ),
         (

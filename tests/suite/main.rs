@@ -13,8 +13,14 @@
 mod asynchronous;
 mod audit;
 mod audit_attacks;
+mod audit_carry;
+mod audit_feed;
 mod audit_guards;
+mod audit_recorders;
 mod audit_seals;
+mod audit_tampering;
+mod audit_truth;
+mod audit_waiting;
 mod catalogue;
 mod command_line;
 mod concurrently;

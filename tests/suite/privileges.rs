@@ -254,7 +254,7 @@ fn a_right_to_write_what_protects_is_a_difference_that_nothing_hides() {
         ("update on hacs_admin.system_config to public", "table hacs_admin.system_config to public"),
         ("usage on sequence hacs_audit.change_ids to public", "sequence hacs_audit.change_ids to public"),
         ("create on schema hacs_audit to public", "schema hacs_audit to public"),
-        ("execute on function hacs_audit.seal() to public", "function hacs_audit.seal() to public"),
+        ("execute on function hacs_audit.seal(integer) to public", "function hacs_audit.seal(integer) to public"),
         (
             "execute on function hacs_audit.record_truncate() to pg_monitor",
             "function hacs_audit.record_truncate() to pg_monitor",

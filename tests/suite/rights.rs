@@ -126,7 +126,8 @@ fn the_auditor_reads_the_trail_and_changes_nothing() {
         "select from hacs_audit.audit_event; select from hacs_admin.migrations; select from hacs_admin.system_config",
         "select * from hacs_audit.history('Patient', 'p1')",
         "select * from hacs_audit.changed_by('practitioner/1', '2020-01-01', '2030-01-01')",
-        "select * from hacs_audit.verify_seals()",
+        "select * from hacs_audit.verify_seals(); select * from hacs_audit.sealing; select * from hacs_audit.changes_since()",
+        "select * from hacs_audit.changes_of_patient('p1', '2020-01-01', '2030-01-01')",
         "select family from hacs_core.patients; select hacs_core.is_blank('x')",
     ] {
         hospital.may("auditor", sql);
@@ -141,14 +142,14 @@ fn the_auditor_reads_the_trail_and_changes_nothing() {
         "delete from hacs_audit.resource_changes",
         "update hacs_audit.seals set digest = digest",
         "select hacs_audit.seal()",
-        "select hacs_audit.detach_month('2020-01-01')",
+        "select hacs_audit.detach_quarter('2020-01-01')",
         "select hacs_audit.ensure_partitions()",
         "update hacs_admin.system_config set value = 'true'",
         "create table hacs_audit.mine (a int)",
     ] {
         hospital.may_not("auditor", sql);
     }
-    // Months that come later are included.
+    // Quarters that come later are included.
     hospital.may("migrator", "create table hacs_audit.later (a int)");
     hospital.may("auditor", "select from hacs_audit.later");
 }
@@ -165,7 +166,7 @@ fn the_sealer_seals_and_sees_nothing() {
         "select from hacs_core.patients",
         "select from hacs_admin.migrations",
         "delete from hacs_audit.seals",
-        "select hacs_audit.detach_month('2020-01-01')",
+        "select hacs_audit.detach_quarter('2020-01-01')",
         "select * from hacs_audit.verify_seals()",
     ] {
         hospital.may_not("sealer", sql);
