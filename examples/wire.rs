@@ -11,7 +11,7 @@
     clippy::unwrap_used
 )]
 
-#[path = "../tests/suite/wire.rs"]
+#[path = "../tests/suite/support/wire.rs"]
 mod wire;
 
 use std::path::Path;

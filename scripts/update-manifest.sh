@@ -11,6 +11,6 @@ cd "$(dirname "$0")/.."
 
 PG_BINDIR=$(need_postgres)
 export PG_BINDIR
-UPDATE_MANIFEST=1 cargo test --locked --quiet --all-features --test suite -- --exact manifest::the_committed_manifest_is_what_the_migrations_make
+UPDATE_MANIFEST=1 cargo test --locked --quiet --all-features --test suite -- --exact schema::manifest::the_committed_manifest_is_what_the_migrations_make
 INSTA_UPDATE=always cargo test --locked --quiet --all-features --test suite -- snapshots:: manifest::
 git --no-pager diff --stat -- src/schema/manifest.txt tests/suite/snapshots

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Round trips of the program, of psql and of other migration tools, and what they mean where a round trip takes 20 ms.
-# A proxy (tests/suite/wire.rs) counts the turns of the traffic: a client has spoken, and the server answers. Each TCP
+# A proxy (tests/suite/support/wire.rs) counts the turns of the traffic: a client has spoken, and the server answers. Each TCP
 # connection costs another round trip, which the time holds and the count of turns does not. The server asks for
 # a password by md5, which is one turn of each connection, and speaks no TLS: SCRAM takes two turns, TLS one or two more.
 #

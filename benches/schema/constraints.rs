@@ -16,13 +16,13 @@
 )]
 
 #[allow(dead_code)]
-#[path = "../../tests/suite/database.rs"]
+#[path = "../../tests/suite/support/database.rs"]
 mod database;
 #[allow(dead_code)]
-#[path = "../../tests/suite/documents.rs"]
+#[path = "../../tests/suite/support/documents.rs"]
 mod documents;
 #[allow(dead_code)]
-#[path = "../../tests/suite/server.rs"]
+#[path = "../../tests/suite/support/server.rs"]
 mod server;
 
 use std::collections::BTreeSet;

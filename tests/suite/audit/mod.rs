@@ -1,0 +1,12 @@
+//! The trail: what it records, who may touch it, and what shows that somebody did.
+
+mod attacks;
+mod carry;
+mod feed;
+mod guards;
+mod recorders;
+pub mod recording;
+mod seals;
+mod tampering;
+mod truth;
+mod waiting;

@@ -1,0 +1,7 @@
+//! The program as people meet it: its words, its signals, its terminal.
+
+mod command_line;
+mod escapes;
+mod snapshots;
+mod stopping;
+mod terminal;

@@ -1,0 +1,290 @@
+//! The program ends within 6 s of a signal, whatever server, proxy, resolver, disk or terminal do.
+
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+
+use crate::database::{Database, Ended, ended, tool};
+use crate::proxy::{Proxy, Sender};
+use crate::run::kills::holds;
+use crate::server::{self, Server};
+
+/// From the signal to the end. It is the clock alone that counts there, so that a busy machine is no excuse.
+const END: Duration = Duration::from_secs(6);
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}");
+        sleep(Duration::from_millis(10));
+    }
+}
+
+fn start(command: &mut Command) -> Child {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Sends a signal and waits for the end, with nobody reading what is written meanwhile.
+fn told(mut child: Child, name: &str, what: &str) -> Ended {
+    until("the program does not catch signals", || catches_signals(child.id()));
+    let start = Instant::now();
+    server::signal(child.id(), name);
+    while child.try_wait().unwrap().is_none() {
+        if start.elapsed() > END {
+            let _ = child.kill();
+            panic!("{what}: still there {:?} after SIG{name}", start.elapsed());
+        }
+        sleep(Duration::from_millis(10));
+    }
+    let end = ended(child.wait_with_output().unwrap());
+    let code = if name == "INT" { 130 } else { 143 };
+    assert_eq!(end.code, Some(code), "{what}: {end:?}");
+    end
+}
+
+/// Whether a process has its own answer to SIGTERM; before that the system's ends it, without a word.
+fn catches_signals(process: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0").trim();
+    u64::from_str_radix(caught, 16).is_ok_and(|signals| signals & (1 << 14) != 0)
+}
+
+/// Whether the last line says what became of the database.
+fn says_the_outcome(end: &Ended, what: &str) {
+    let known = ["Nothing was changed", "either as before or complete", "A part of the run is done", "is complete"];
+    assert!(known.iter().any(|words| end.stderr.contains(words)), "{what}: {end:?}");
+    assert!(end.stderr.contains("error: ") && !end.stderr.contains("panicked"), "{what}: {end:?}");
+}
+
+const COMMANDS: [&[&str]; 6] =
+    [&["migrate"], &["migrate", "--dry-run"], &["status"], &["verify"], &["verify", "--deep"], &["plan"]];
+
+#[test]
+fn silence_after_any_message_is_ended_by_a_signal() {
+    let server = Server::start(&[]);
+    let mut cases = Vec::new();
+    for command in COMMANDS {
+        let database = Database::migrated_on(&server);
+        let database = if command[0] == "migrate" { Database::on(&server) } else { database };
+        let proxy = Proxy::start(&server, None);
+        let end = ended(through(&proxy, &database, command).output().unwrap());
+        assert_eq!(end.code, Some(0), "{end:?}");
+        let total = proxy.count(Sender::Server);
+        assert!(total > 10, "{command:?}: {total} messages");
+        // The first are those of the log-in, the last ones those of a commit.
+        let some = [0, 1, 14, total / 3, total / 2, total - 2, total - 1];
+        let numbers = if command == ["migrate"] { &some[..] } else { &some[2..] };
+        cases.extend(numbers.iter().map(|number| (command, *number)));
+    }
+    let cases = Mutex::new(cases);
+    thread::scope(|scope| {
+        for _ in 0..12 {
+            scope.spawn(|| {
+                while let Some((command, number)) = { cases.lock().unwrap().pop() } {
+                    silence(&server, command, number);
+                }
+            });
+        }
+    });
+}
+
+fn through(proxy: &Proxy, database: &Database, command: &[&str]) -> Command {
+    let url = format!("postgresql://postgres@127.0.0.1:{}/{}?sslmode=disable", proxy.port, database.name);
+    tool(&[command, &["-d", &url]].concat())
+}
+
+fn silence(server: &Server, command: &[&str], number: usize) {
+    let what = format!("{command:?}, silence after {number} messages");
+    let writes = command == ["migrate"];
+    let database = if command[0] == "migrate" { Database::on(server) } else { Database::migrated_on(server) };
+    let proxy = Proxy::silent_after(server, number);
+    let child = start(&mut through(&proxy, &database, command));
+    until(&what, || proxy.count(Sender::Client) > 0 && proxy.count(Sender::Server) >= number);
+    let end = told(child, if number.is_multiple_of(2) { "TERM" } else { "INT" }, &what);
+    says_the_outcome(&end, &what);
+    let complete = holds(&database, &what);
+    if writes && complete {
+        assert!(!end.stderr.contains("Nothing was changed"), "{what}: {end:?}");
+    }
+}
+
+#[test]
+fn a_server_that_is_frozen_from_the_first_process_to_ours_is_not_waited_for() {
+    let server = Server::start(&[]);
+    let database = Database::on(&server);
+    let slow =
+        "create function public.slow() returns event_trigger language plpgsql as 'begin perform pg_sleep(60); end';
+        create event trigger slow on ddl_command_end when tag in ('CREATE TABLE') execute function public.slow()";
+    database.client().batch_execute(slow).unwrap();
+    let args = ["migrate", "--statement-timeout", "40s", "-d", &database.conninfo()];
+    let child = start(&mut tool(&args));
+    let ours = "select coalesce(max(pid), 0) from pg_stat_activity where application_name = 'hacs-refinery'
+        and wait_event = 'PgSleep'";
+    let mut process = 0;
+    until("the run does not come to its first table", || {
+        process = database.text(ours).parse().unwrap();
+        process != 0
+    });
+    server::signal(process, "STOP");
+    server.signal("STOP");
+    let end = told(child, "TERM", "all is frozen");
+    server.signal("CONT");
+    server::signal(process, "CONT");
+    assert!(end.stderr.contains("error: stopped by signal 15\nNothing was changed"), "{end:?}");
+    let gone = format!("select count(*) from pg_stat_activity where pid = {process}");
+    until("the session of the run stays", || database.text(&gone) == "0");
+    assert_eq!(database.text("select to_regnamespace('hacs_core')"), "null");
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let server = Server::start(&[]);
+    let database = Database::migrated_on(&server);
+    let proxy = Proxy::silent_after(&server, 20);
+    let child = start(&mut through(&proxy, &database, &["status"]));
+    until("status does not begin", || proxy.count(Sender::Server) >= 20);
+    let first = Instant::now();
+    server::signal(child.id(), "INT");
+    sleep(Duration::from_millis(300));
+    let end = told(child, "TERM", "twice");
+    // The first alone would have taken 4.5 s.
+    assert!(first.elapsed() < Duration::from_secs(4), "{end:?}");
+}
+
+/// A listener that takes a connection, says so much, and then nothing.
+fn mute(says: &'static [u8]) -> (u16, std::sync::mpsc::Receiver<()>) {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (heard, hears) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut buffer = [0; 1024];
+        let _ = client.read(&mut buffer);
+        let _ = client.write_all(says);
+        let _ = heard.send(());
+        // Holds both until the client is gone.
+        while client.read(&mut buffer).is_ok_and(|read| read > 0) {}
+        drop(listener);
+    });
+    (port, hears)
+}
+
+#[test]
+fn a_handshake_that_is_never_answered_is_ended_by_a_signal() {
+    for (says, sslmode) in [(&b"S"[..], "require"), (b"", "require"), (b"", "disable"), (b"R\0\0", "disable")] {
+        let (port, hears) = mute(says);
+        let url = format!("host=127.0.0.1 port={port} user=me dbname=x sslmode={sslmode}");
+        for command in [&["migrate"][..], &["status", "--wait", "5m"]] {
+            let child = start(&mut tool(&[command, &["--connect-timeout", "5m", "-d", &url]].concat()));
+            if command.len() == 1 {
+                hears.recv_timeout(Duration::from_secs(60)).expect("the tool connects");
+            }
+            let end = told(child, "TERM", sslmode);
+            assert!(end.stderr.contains("Nothing was changed."), "{end:?}");
+        }
+    }
+}
+
+#[test]
+fn a_host_that_takes_no_connection_is_ended_by_a_signal() {
+    // One waits to be accepted; whoever comes then is not answered by the system either.
+    let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    listener.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap().as_socket().unwrap();
+    let mut full = Vec::new();
+    while let Ok(taken) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(500)) {
+        full.push(taken);
+        assert!(full.len() < 100, "there is always room");
+    }
+    let url = format!("host=127.0.0.1 port={} user=me dbname=x sslmode=disable", address.port());
+    let child = start(&mut tool(&["migrate", "--connect-timeout", "5m", "-d", &url]));
+    until("the tool does not connect", || connecting(child.id()));
+    let end = told(child, "INT", "a full backlog");
+    assert!(end.stderr.contains("Nothing was changed."), "{end:?}");
+}
+
+/// Whether a process waits with a socket of its own.
+fn connecting(process: u32) -> bool {
+    let files = std::fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
+    let is_socket = |path: std::path::PathBuf| path.to_string_lossy().starts_with("socket:");
+    // Two are those of the thread that waits for signals.
+    files.filter_map(|file| std::fs::read_link(file.path()).ok()).filter(|path| is_socket(path.clone())).count() > 2
+}
+
+#[test]
+fn a_name_that_is_never_found_out_is_ended_by_a_signal() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, library, asked) = (dir.path().join("slow.c"), dir.path().join("slow.so"), dir.path().join("asked"));
+    // What asks the system's resolver gets no answer for an hour.
+    let code = "#include <stdio.h>\n#include <stdlib.h>\n#include <unistd.h>\n
+        int getaddrinfo(const char *a, const char *b, const void *c, void **d) {
+            fclose(fopen(getenv(\"ASKED\"), \"w\")); sleep(3600); return -3; }\n";
+    std::fs::write(&source, code).unwrap();
+    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source).status().unwrap();
+    assert!(built.success(), "cc builds a library");
+    for args in [&["migrate", "--connect-timeout", "5m"][..], &["status", "--wait", "5m"], &["verify", "--wait", "1s"]]
+    {
+        let _ = std::fs::remove_file(&asked);
+        let mut command = tool(&[args, &["-d", "postgres://me@db.example.org/x"]].concat());
+        let child = start(command.env("LD_PRELOAD", &library).env("ASKED", &asked));
+        until("nobody asks for the name", || asked.exists());
+        let end = told(child, "TERM", "a silent resolver");
+        assert!(end.stderr.contains("Nothing was changed."), "{end:?}");
+    }
+    // And the time to connect is bounded all the same.
+    let mut command = tool(&["status", "--connect-timeout", "1s", "-d", "postgres://me@db.example.org/x"]);
+    let end = ended(command.env("LD_PRELOAD", &library).env("ASKED", &asked).output().unwrap());
+    assert_eq!(end.code, Some(3), "{end:?}");
+    assert!(end.stderr.contains("did not let us in within 1s"), "{end:?}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_to_its_end_is_ended_by_a_signal() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pgpass");
+    assert!(Command::new("mkfifo").args(["-m", "0600"]).arg(&pipe).status().unwrap().success());
+    let url = "host=127.0.0.1 port=1 user=me dbname=x";
+    let child = start(tool(&["status", "-d", url]).env("PGPASSFILE", &pipe));
+    until("nobody opens the file", || waits_in(child.id(), &["fifo", "wait_for_partner"]));
+    let end = told(child, "TERM", "a disk that hangs");
+    assert!(end.stderr.contains("Nothing was changed."), "{end:?}");
+}
+
+/// Whether the first thread of a process waits in one of these places of the kernel.
+fn waits_in(process: u32, places: &[&str]) -> bool {
+    let place = std::fs::read_to_string(format!("/proc/{process}/wchan")).unwrap_or_default();
+    places.iter().any(|name| place.contains(name))
+}
+
+#[test]
+fn pipes_that_nobody_reads_keep_no_signal_from_ending_the_program() {
+    let database = Database::empty();
+    let full = |args: &[&str], verbose: &str| {
+        let child = start(database.tool(args).env("RUST_LOG", verbose));
+        until("the pipe is never full", || waits_in(child.id(), &["pipe_write"]));
+        child
+    };
+    // Standard output is full, and so long that it has to be.
+    let end = told(full(&["plan", "--sql"], "error"), "TERM", "a full standard output");
+    says_the_outcome(&end, "a full standard output");
+    // Standard error is full: there is nobody to tell.
+    for name in ["TERM", "INT"] {
+        told(full(&["migrate", "-vvv"], "trace"), name, "a full standard error");
+    }
+    crate::run::kills::holds(&database, "a full standard error");
+}
+
+#[test]
+fn a_statement_timeout_bounds_the_waiting_for_a_silent_server_as_well() {
+    let server = Server::start(&[]);
+    let database = Database::on(&server);
+    let proxy = Proxy::silent_after(&server, 20);
+    let end = ended(through(&proxy, &database, &["migrate", "--statement-timeout", "100ms"]).output().unwrap());
+    assert_eq!(end.code, Some(3), "{end:?}");
+    assert!(end.stderr.contains("the server did not answer within 1"), "{end:?}");
+    assert!(end.stderr.contains("Nothing was changed."), "{end:?}");
+    assert_eq!(database.text("select to_regnamespace('hacs_core')"), "null");
+}

@@ -1,0 +1,7 @@
+//! Reaching a server: strings, passwords, certificates, poolers, and servers that lie.
+
+mod connection_strings;
+mod fake_server;
+mod passwords;
+mod pooled;
+mod tls;

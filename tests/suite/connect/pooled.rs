@@ -1,0 +1,66 @@
+//! Through PgBouncer, in each of its modes.
+
+use crate::database::{Database, Ended, ended, tool};
+use crate::pgbouncer::PgBouncer;
+use crate::server::Server;
+
+fn url(bouncer: &PgBouncer, database: &Database) -> String {
+    format!("postgresql://postgres@127.0.0.1:{}/{}?sslmode=disable", bouncer.port, database.name)
+}
+
+fn run(url: &str, args: &[&str]) -> Ended {
+    ended(tool(&[args, &["-d", url]].concat()).output().unwrap())
+}
+
+#[test]
+fn in_session_and_transaction_mode_every_command_works() {
+    let server = Server::start(&[]);
+    for mode in ["session", "transaction"] {
+        let bouncer = PgBouncer::in_mode(&server, mode, 2);
+        let database = Database::on(&server);
+        let url = url(&bouncer, &database);
+        for args in [
+            &["plan"][..],
+            &["migrate", "--dry-run"],
+            &["migrate"],
+            &["migrate"],
+            &["status", "--check"],
+            &["verify"],
+            &["verify", "--deep"],
+        ] {
+            let end = run(&url, args);
+            assert_eq!(end.code, Some(0), "{mode} {args:?}: {end:?}");
+        }
+        assert!(!database.is_locked(), "{mode}");
+    }
+}
+
+#[test]
+fn in_statement_mode_it_says_in_one_line_why_it_cannot() {
+    let server = Server::start(&[]);
+    let bouncer = PgBouncer::in_mode(&server, "statement", 2);
+    let database = Database::on(&server);
+    for args in [&["migrate"][..], &["migrate", "--dry-run"], &["status"], &["verify"], &["migrate", "--wait", "60s"]] {
+        let end = run(&url(&bouncer, &database), args);
+        assert_eq!(end.code, Some(3), "{args:?}: {end:?}");
+        assert!(end.stderr.contains("transaction blocks not allowed in statement pooling mode"), "{args:?}: {end:?}");
+        assert!(end.stderr.contains("\nNEXT: This connection goes through a pooler in statement mode"), "{end:?}");
+        assert!(end.stderr.contains("Nothing was changed."), "{args:?}: {end:?}");
+        assert!(!end.stderr.contains("connection closed"), "{args:?}: {end:?}");
+    }
+    assert_eq!(database.text("select to_regnamespace('hacs_core')"), "null");
+}
+
+#[test]
+fn a_setting_that_a_pooler_does_not_take_is_not_waited_for() {
+    let server = Server::start(&[]);
+    let bouncer = PgBouncer::in_mode(&server, "transaction", 2);
+    let database = Database::on(&server);
+    let url = url(&bouncer, &database) + "&options=-c%20work_mem%3D8MB";
+    let start = std::time::Instant::now();
+    let end = run(&url, &["status", "--wait", "10m"]);
+    assert_eq!(end.code, Some(3), "{end:?}");
+    assert!(end.stderr.contains("(SQLSTATE 08P01)\nHINT: A pooler"), "{end:?}");
+    // It would have been ten minutes.
+    assert!(start.elapsed().as_secs() < 120, "{end:?}");
+}

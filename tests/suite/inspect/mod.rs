@@ -1,0 +1,6 @@
+//! What `status` and `verify` say.
+
+mod drift;
+mod rights;
+mod status;
+mod verifying;

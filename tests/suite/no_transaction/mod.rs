@@ -1,0 +1,6 @@
+//! Migrations outside a transaction.
+
+mod concurrently;
+mod crowd;
+pub mod killed;
+mod taken;

@@ -1,0 +1,16 @@
+//! Runs that change a schema, alone and together, and what stands in their way.
+
+#[cfg(feature = "tokio-postgres")]
+mod asynchronous;
+mod crowd;
+mod growth;
+mod history;
+pub mod kills;
+mod migrating;
+mod preexisting;
+mod refusals;
+mod rehearsing;
+mod round_trips;
+mod surroundings;
+mod trust;
+mod waiting;

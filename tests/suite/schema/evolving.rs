@@ -1,0 +1,208 @@
+//! The worked example of docs/evolving.md, on a small table and with a writer: each file with the locks that it takes.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hacs_refinery::{Options, migrate, outside_transaction, rehearse};
+use refinery::Migration;
+
+use crate::database::{Database, ended};
+use crate::schema::catalogue;
+use crate::server;
+
+/// The files in order.
+const FILES: [(&str, &str); 4] = [
+    ("V9__devices.sql", include_str!("../../data/evolving/V9__devices.sql")),
+    ("V10__observation_device.sql", include_str!("../../data/evolving/V10__observation_device.sql")),
+    ("V11__observation_device_checked.sql", include_str!("../../data/evolving/V11__observation_device_checked.sql")),
+    ("V12__observation_source.sql", include_str!("../../data/evolving/V12__observation_source.sql")),
+];
+
+fn options(target: i32) -> Options {
+    let mut options = Options::default();
+    options.migrations.extend(FILES.map(|(name, sql)| Migration::unapplied(name, sql).unwrap()));
+    options.target = Some(target);
+    options
+}
+
+const INSERT: &str = "insert into hacs_core.observations (subject, code_text, source, value_string) ";
+
+/// A database with so many observations, all with a source.
+fn with_observations(rows: u32) -> Database {
+    let database = Database::migrated();
+    let insert = format!("{INSERT} select 'Patient/p1', 'Pulse', 'monitor', 'high' from generate_series(1, {rows})");
+    database
+        .client()
+        .batch_execute(&format!("insert into hacs_core.patients (id, family) values ('p1', 'F'); {insert}"))
+        .unwrap();
+    database
+}
+
+#[test]
+fn the_four_files_go_through_in_one_run_while_others_write() {
+    let database = with_observations(20_000);
+    let over = AtomicBool::new(false);
+    let (written, report) = thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut client = database.client();
+            let insert = format!("{INSERT} values ('Patient/p1', 'Pulse', 'monitor', 'low')");
+            let mut rows = 0;
+            while !over.load(Ordering::Relaxed) {
+                client.batch_execute(&insert).unwrap();
+                rows += 1;
+            }
+            rows
+        });
+        let report = migrate(&mut database.client(), &options(12));
+        over.store(true, Ordering::Relaxed);
+        (writer.join().unwrap(), report.unwrap())
+    });
+    assert_eq!(report.applied.iter().map(|applied| applied.version).collect::<Vec<_>>(), [9, 10, 11, 12]);
+    assert!(written > 20, "{written}");
+    assert_eq!(database.text("select count(*) from hacs_core.observations"), (20_000 + written).to_string());
+    let unmet = "select string_agg(name, ' ') from (
+        select conname from pg_constraint where not convalidated
+        union all select indexrelid::regclass::text from pg_index where not indisvalid
+        union all select table_name::text from hacs_audit.coverage where audit <> 'complete'
+    ) as u (name)";
+    assert_eq!(database.text(unmet), "null");
+}
+
+/// The modes in which a statement or a transaction locks a table that stops somebody.
+fn locks(database: &Database, version: i32) -> BTreeSet<String> {
+    let rehearsal = rehearse(&mut database.client(), &options(version)).unwrap();
+    let last = rehearsal.migrations.last().unwrap();
+    assert!(last.rehearsed && last.version == version, "{rehearsal:?}");
+    let harmless = ["access share", "row share", "row exclusive"];
+    let strong = last.locks.iter().filter(|lock| !harmless.contains(&lock.mode.as_str()));
+    strong.map(|lock| format!("{} {}", lock.table, lock.mode)).collect()
+}
+
+fn list(modes: &[&str]) -> BTreeSet<String> {
+    modes.iter().map(|mode| format!("hacs_core.observations {mode}")).collect()
+}
+
+#[test]
+fn each_file_takes_the_locks_of_the_guide() {
+    let database = with_observations(10);
+    assert_eq!(locks(&database, 9), list(&[]));
+    migrate(&mut database.client(), &options(9)).unwrap();
+    let all = list(&["access exclusive", "share row exclusive", "share update exclusive"]);
+    let mut new_table = locks(&database, 10);
+    new_table.retain(|lock| !lock.starts_with("hacs_core.devices "));
+    assert_eq!(new_table, all);
+    migrate(&mut database.client(), &options(10)).unwrap();
+
+    // Outside a transaction nothing can be rehearsed: another session holds the table, so that the run stops at each
+    // statement that would lock it out, and nobody is stopped by one that does not.
+    let mut writer = database.client();
+    writer.batch_execute("begin; lock table hacs_core.observations in row exclusive mode").unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    thread::scope(|scope| {
+        let run = scope.spawn(|| migrate(&mut database.client(), &options(11)).unwrap());
+        // The constraints are validated beside the writer; the first index waits for him.
+        let waits = "select coalesce(string_agg(distinct mode, ' '), '') from pg_locks as l
+            join pg_stat_activity as a using (pid)
+            where l.relation = 'hacs_core.observations'::regclass and a.query like 'create index concurrently%' and granted";
+        while database.text(waits) != "ShareUpdateExclusiveLock" {
+            assert!(Instant::now() < deadline, "the run does not come to its index: {}", database.text(waits));
+            thread::sleep(Duration::from_millis(20));
+        }
+        let validated = "select count(*) from pg_constraint where conrelid = 'hacs_core.observations'::regclass and not convalidated";
+        assert_eq!(database.text(validated), "0");
+        database
+            .client()
+            .batch_execute(&format!("set lock_timeout = '1s'; {INSERT} values ('Patient/p1', 'Pulse', 'm', 'x')"))
+            .unwrap();
+        writer.batch_execute("commit").unwrap();
+        assert_eq!(run.join().unwrap().applied.len(), 1);
+    });
+    assert_eq!(locks(&database, 12), list(&["access exclusive"]));
+}
+
+#[test]
+fn while_another_session_holds_the_table_the_run_keeps_nobody_waiting_for_long() {
+    let database = with_observations(10);
+    migrate(&mut database.client(), &options(9)).unwrap();
+    let mut long = database.client();
+    long.batch_execute(&format!("begin; {INSERT} values ('Patient/p1', 'Pulse', 'm', 'x')")).unwrap();
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let run = scope.spawn(|| migrate(&mut database.client(), &options(10)).unwrap());
+        let reader = scope.spawn(|| {
+            let mut client = database.client();
+            let mut longest = Duration::ZERO;
+            while !over.load(Ordering::Relaxed) {
+                let started = Instant::now();
+                client.batch_execute("select from hacs_core.observations limit 1").unwrap();
+                longest = longest.max(started.elapsed());
+            }
+            longest
+        });
+        thread::sleep(Duration::from_secs(2));
+        long.batch_execute("commit").unwrap();
+        assert_eq!(run.join().unwrap().applied.len(), 1);
+        over.store(true, Ordering::Relaxed);
+        let longest = reader.join().unwrap();
+        // He has waited, so the run has tried; and for far less than the two seconds that it may take without a setting.
+        assert!(longest > Duration::from_millis(50) && longest < Duration::from_millis(1000), "{longest:?}");
+    });
+}
+
+#[test]
+fn what_the_files_make_keeps_every_convention_and_does_its_work() {
+    let database = with_observations(10);
+    let mut client = database.client();
+    migrate(&mut client, &options(12)).unwrap();
+    catalogue::keeps_the_conventions(&database);
+
+    client
+        .batch_execute(
+            "insert into hacs_core.devices (id, name) values ('d1', 'Monitor');
+             update hacs_core.observations set device = 'Device/d1' where id = (select min(id) from hacs_core.observations)",
+        )
+        .unwrap();
+    assert_eq!(
+        database.text("select device_id || ' ' || priority from hacs_core.observations where device_id is not null"),
+        "d1 routine"
+    );
+    let trail = "select new_values ->> 'device' from hacs_audit.resource_changes where operation = 'UPDATE'";
+    assert_eq!(database.text(trail), "Device/d1");
+    for (wrong, rule) in [
+        ("update hacs_core.observations set priority = 'soon'", "observations_priority_valid"),
+        ("update hacs_core.observations set device = 'Device/nobody'", "observations_device_id_fkey"),
+        ("delete from hacs_core.devices", "observations_device_id_fkey"),
+    ] {
+        let error = client.batch_execute(wrong).unwrap_err();
+        assert_eq!(error.as_db_error().and_then(|db| db.constraint()), Some(rule), "{error:?}");
+    }
+    let error = client.batch_execute("update hacs_core.observations set source = null").unwrap_err();
+    assert_eq!(error.code(), Some(&postgres::error::SqlState::NOT_NULL_VIOLATION));
+}
+
+#[test]
+fn the_files_can_be_run_again_by_hand_without_changing_anything() {
+    let database = with_observations(10);
+    migrate(&mut database.client(), &options(12)).unwrap();
+    let before = database.dump();
+    for (name, _) in FILES {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/evolving").join(name);
+        let mut psql = std::process::Command::new(server::bindir().join("psql"));
+        psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &database.conninfo(), "-f"]).arg(file);
+        let end = ended(psql.output().unwrap());
+        assert_eq!(end.code, Some(0), "{name}: {end:?}");
+    }
+    assert_eq!(database.dump(), before);
+}
+
+#[test]
+fn the_guide_links_every_file_and_the_third_alone_has_the_mark() {
+    let guide = include_str!("../../../docs/evolving.md");
+    for (name, sql) in FILES {
+        assert!(guide.contains(&format!("../tests/data/evolving/{name}")), "{name} is not in the guide");
+        let migration = Migration::unapplied(name, sql).unwrap();
+        assert_eq!(outside_transaction(&migration), name.starts_with("V11"), "{name}");
+    }
+}

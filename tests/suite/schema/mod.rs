@@ -1,0 +1,7 @@
+//! What the migrations make, and what others made before.
+
+pub mod catalogue;
+mod evolving;
+mod legacy;
+mod manifest;
+mod privileges;

@@ -1,0 +1,11 @@
+//! What the tests stand on.
+
+pub mod contract;
+pub mod database;
+pub mod documents;
+pub mod example;
+pub mod pgbouncer;
+pub mod proxy;
+pub mod server;
+pub mod stages;
+pub mod wire;

@@ -1,0 +1,109 @@
+//! What the documents say, as far as a program can tell.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::database::Database;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// README.md and the other Markdown files of the root and of docs/.
+fn documents() -> Vec<PathBuf> {
+    let files = [ROOT.to_owned(), format!("{ROOT}/docs")].map(|dir| fs::read_dir(dir).unwrap());
+    let paths = files.into_iter().flatten().map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()
+}
+
+/// The targets of links and pictures: `](target)`.
+fn targets(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target)
+}
+
+/// The anchors that a forge gives to the headings of a document.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let kept = |c: &char| c.is_alphanumeric() || [' ', '-', '_'].contains(c);
+    headings
+        .map(|line| line.trim_start_matches('#').trim().to_lowercase().chars().filter(kept).collect::<String>())
+        .map(|heading| heading.replace(' ', "-"))
+        .collect()
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_every_anchor_to_a_heading() {
+    let mut checked = 0;
+    let mut broken = Vec::new();
+    for document in documents() {
+        let text = fs::read_to_string(&document).unwrap();
+        for target in targets(&text).filter(|target| !target.contains("://")) {
+            checked += 1;
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let path = if file.is_empty() { document.clone() } else { document.parent().unwrap().join(file) };
+            let found = match fs::read_to_string(&path) {
+                Ok(linked) => anchor.is_empty() || anchors(&linked).contains(anchor),
+                Err(_) => path.is_dir(),
+            };
+            if !found {
+                broken.push(format!("{}: {target}", document.strip_prefix(ROOT).unwrap_or(Path::new("")).display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+    assert!(checked > 100, "{checked}");
+}
+
+#[test]
+fn a_database_of_the_python_package_is_refused_with_the_error_that_its_users_are_told() {
+    let told = include_str!("../../../docs/for-python-users.md");
+    let (_, rest) = told.split_once("```text\n").unwrap();
+    let (expected, _) = rest.split_once("```").unwrap();
+
+    let database = Database::empty();
+    let old = "create schema hacs_core;
+        create table hacs_core.patients (id text primary key, full_name text, created_at timestamptz, updated_at timestamptz,
+            active boolean, name text)";
+    database.client().batch_execute(old).unwrap();
+    let end = database.run(&["migrate"]);
+    assert_eq!((end.code, end.stderr.as_str()), (Some(8), expected));
+}
+
+/// The text of an SVG, line by line.
+fn shown(svg: &str) -> Vec<String> {
+    let lines = svg.lines().filter(|line| line.starts_with("<text "));
+    let text = |line: &str| line.split('<').filter_map(|part| Some(part.split_once('>')?.1)).collect::<String>();
+    lines.map(|line| text(line).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")).collect()
+}
+
+/// Times are not the same in every run.
+fn without_times(line: &str) -> String {
+    if !line.contains(" ms") {
+        return line.to_owned();
+    }
+    let words = line
+        .split_whitespace()
+        .map(|word| if word.parse::<f64>().is_ok_and(|_| word.contains('.')) { "#" } else { word });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_picture_of_a_terminal_shows_what_the_program_prints() {
+    let picture = shown(include_str!("../../../docs/pictures/terminal.svg"));
+    let database = Database::empty();
+    let mut printed = Vec::new();
+    for line in picture.iter().filter_map(|line| line.strip_prefix("$ ")) {
+        printed.push(format!("$ {line}"));
+        match line.strip_prefix("hacs-refinery ") {
+            Some(command) => printed.extend(database.run(&[command]).stdout.lines().map(str::to_owned)),
+            None => {
+                let sql = line.strip_prefix("psql -qXc '").and_then(|rest| rest.strip_suffix('\'')).expect("psql");
+                database.client().batch_execute(sql).unwrap();
+            }
+        }
+        printed.push(String::new());
+    }
+    printed.pop();
+    assert!(printed.len() > 20, "{printed:#?}");
+    let compared = |lines: &[String]| lines.iter().map(|line| without_times(line)).collect::<Vec<_>>();
+    assert_eq!(compared(&picture), compared(&printed), "scripts/update-picture.sh makes it anew");
+}

@@ -1,0 +1,12 @@
+//! What is written down, in documents, scripts and packages, is so.
+
+mod contributing;
+mod deployment;
+mod documentation;
+mod examples;
+mod house;
+mod packaging;
+mod quickstart;
+mod readme;
+mod scripts;
+mod troubleshooting;
