@@ -21,19 +21,19 @@ struct Servers {
 
 impl Servers {
     fn start() -> Self {
-        let primary = Server::start_with_tcp(&[]);
+        let primary = open_server(&[]);
         let me = Command::new("id").arg("-un").output().unwrap().stdout;
         let me = String::from_utf8(me).unwrap();
-        let mut client = primary.config().connect(postgres::NoTls).unwrap();
-        for role in ["app", "we#ird", "u@h", me.trim()] {
+        let mut client = primary.config().user("landlord").connect(postgres::NoTls).unwrap();
+        for role in ["app", "we#ird", "u@h", me.trim()].into_iter().filter(|role| *role != "postgres") {
             client.batch_execute(&format!("create role \"{role}\" login")).unwrap();
         }
         let names = ["db", "d#e", "x?y", "a b", "50%", "a/b", "/db", "m@il", "päss", "q'uote", "back\\slash", "app"];
-        for name in names.into_iter().chain(["only_there", me.trim()]) {
+        for name in names.into_iter().chain(["only_there", me.trim()]).filter(|name| *name != "postgres") {
             client.batch_execute(&format!("create database \"{name}\" template template0")).unwrap();
         }
-        let read_only = Server::start_with_tcp(&["default_transaction_read_only = on"]);
-        let mut client = read_only.config().connect(postgres::NoTls).unwrap();
+        let read_only = open_server(&["default_transaction_read_only = on"]);
+        let mut client = read_only.config().user("landlord").connect(postgres::NoTls).unwrap();
         client.batch_execute("set default_transaction_read_only = off").unwrap();
         client.batch_execute("create database db template template0").unwrap();
         let home = tempfile::tempdir().unwrap();
@@ -84,13 +84,31 @@ impl Servers {
     }
 }
 
+/// A server that lets everybody in over TCP but its superusers, of whom "postgres" is none.
+fn open_server(settings: &[&str]) -> Server {
+    let mut server = Server::start_with_tcp(settings);
+    let as_user = |user, sql| {
+        let mut client = server.config().user(user).connect(postgres::NoTls).unwrap();
+        // A transaction of its own: the next ones go by it.
+        client.batch_execute("set default_transaction_read_only = off").unwrap();
+        client.batch_execute(sql).unwrap();
+    };
+    as_user("postgres", "create role landlord superuser login");
+    as_user("landlord", "alter role postgres rename to founder; create role postgres login");
+    let hba = "local all all trust\nlocal replication landlord trust\n\
+        host all landlord,founder all reject\nhost all all all trust\n";
+    server.write("data/pg_hba.conf", hba);
+    server.restart();
+    server
+}
+
 fn standby_of(primary: &Server) -> Server {
     let dir = tempfile::Builder::new().prefix("hacs-test-").tempdir().unwrap().keep();
     hand_over(&dir);
     let data = dir.join("data");
     let port = primary.port.to_string();
     let mut copy = as_server(&bindir().join("pg_basebackup"));
-    let copy = copy.args(["-U", "postgres", "-c", "fast", "-R", "-p", &port]).arg("-h").arg(&primary.dir).arg("-D");
+    let copy = copy.args(["-U", "landlord", "-c", "fast", "-R", "-p", &port]).arg("-h").arg(&primary.dir).arg("-D");
     let copied = copy.arg(&data).output().unwrap();
     assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
     let port = server::free_port();

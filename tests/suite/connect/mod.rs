@@ -4,4 +4,5 @@ mod connection_strings;
 mod fake_server;
 mod passwords;
 mod pooled;
+mod private;
 mod tls;

@@ -5,7 +5,7 @@ use crate::pgbouncer::PgBouncer;
 use crate::server::Server;
 
 fn url(bouncer: &PgBouncer, database: &Database) -> String {
-    format!("postgresql://postgres@127.0.0.1:{}/{}?sslmode=disable", bouncer.port, database.name)
+    bouncer.url(&database.name)
 }
 
 fn run(url: &str, args: &[&str]) -> Ended {

@@ -55,6 +55,8 @@ fn server(hba: &str, certificate: Option<&(String, String)>, client_authority: O
     fs::write(conf, settings).unwrap();
     fs::write(server.dir.join("data/pg_hba.conf"), format!("local all all trust\n{hba}\n")).unwrap();
     server.restart();
+    // Whom lines with trust name: nobody who may do anything.
+    server.config().connect(postgres::NoTls).unwrap().batch_execute("create role guest login").unwrap();
     server
 }
 
@@ -81,12 +83,12 @@ fn each_sslmode_connects_to_each_kind_of_server_or_not_as_libpq_does() {
     let (authority, other) = (Authority::new(), Authority::new());
     let good = authority.sign("localhost", false);
     let expired = authority.sign("localhost", true);
-    let both = "host all all 127.0.0.1/32 trust";
+    let both = "host all guest 127.0.0.1/32 trust";
     let plaintext = server(both, None, None);
     let encrypted = server(both, Some(&good), None);
-    let only_encrypted = server("hostssl all all 127.0.0.1/32 trust", Some(&good), None);
-    let only_plain = server("hostnossl all all 127.0.0.1/32 trust", Some(&good), None);
-    let out_of_date = server("hostssl all all 127.0.0.1/32 trust", Some(&expired), None);
+    let only_encrypted = server("hostssl all guest 127.0.0.1/32 trust", Some(&good), None);
+    let only_plain = server("hostnossl all guest 127.0.0.1/32 trust", Some(&good), None);
+    let out_of_date = server("hostssl all guest 127.0.0.1/32 trust", Some(&expired), None);
 
     let files = tempfile::tempdir().unwrap();
     let (right, wrong) = (files.path().join("right.crt"), files.path().join("wrong.crt"));
@@ -116,10 +118,8 @@ fn each_sslmode_connects_to_each_kind_of_server_or_not_as_libpq_does() {
         // Without a root certificate the last two modes are a wrong setting: see below.
         for (mode, expected) in MODES.into_iter().zip(expected.trim_end().chars()) {
             let address = if host == "localhost" { "hostaddr=127.0.0.1 " } else { "" };
-            let url = format!(
-                "host={host} {address}port={} user=postgres dbname=postgres sslmode={mode} {root}",
-                server.port
-            );
+            let url =
+                format!("host={host} {address}port={} user=guest dbname=postgres sslmode={mode} {root}", server.port);
             match (expected, connects(&url, files.path())) {
                 ('y', Err(error)) => wrong.push(format!("{what}, {mode}: {error}")),
                 ('n', Ok(())) => wrong.push(format!("{what}, {mode}: connected")),
@@ -130,7 +130,7 @@ fn each_sslmode_connects_to_each_kind_of_server_or_not_as_libpq_does() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 
-    let url = format!("host=localhost hostaddr=127.0.0.1 port={} user=postgres sslmode=verify-full", encrypted.port);
+    let url = format!("host=localhost hostaddr=127.0.0.1 port={} user=guest sslmode=verify-full", encrypted.port);
     let end = home(&mut tool(&["status", "-d", &url]), files.path());
     assert_eq!(end.code, Some(2), "verification without a root certificate is a setting at fault: {end:?}");
     let system = home(&mut tool(&["status", "-d", &format!("{url} sslrootcert=system")]), files.path());

@@ -125,7 +125,7 @@ fn through_pgbouncer_a_run_outside_a_transaction_is_refused_before_anything_is_d
     let server = Server::start(&[]);
     let database = Database::migrated_on(&server);
     let bouncer = PgBouncer::start(&server, 4);
-    let url = format!("postgresql://postgres@127.0.0.1:{}/{}?sslmode=disable", bouncer.port, database.name);
+    let url = bouncer.url(&database.name);
     let mut client = url.parse::<hacs_refinery::Database>().unwrap().connect().unwrap();
     for _ in 0..3 {
         let error = migrate(&mut client, &with(&strs(&three()))).unwrap_err();

@@ -38,7 +38,7 @@ fn the_same_through_pgbouncer_in_transaction_mode() {
     let server = Server::start(&[]);
     let bouncer = PgBouncer::start(&server, 4);
     let database = Database::on(&server);
-    let url = format!("postgresql://postgres@127.0.0.1:{}/{}?sslmode=disable", bouncer.port, database.name);
+    let url = bouncer.url(&database.name);
     one_applied(&run_all(&url));
     let status = ended(tool(&["status", "--check", "-d", &url]).output().unwrap());
     assert_eq!(status.code, Some(0), "{status:?}");

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::server::Server;
+use crate::wire::is_ours;
 
 /// Who sends a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub enum Sender {
     Server,
 }
 
-/// Listens on 127.0.0.1 and passes everything on to a server, message by message.
+/// Listens on 127.0.0.1 and passes everything of its user's on to a server, message by message.
 pub struct Proxy {
     pub port: u16,
     /// Messages that were passed on, of the client and of the server.
@@ -44,7 +45,7 @@ impl Proxy {
         let shared = counts.clone();
         thread::spawn(move || {
             // The tool makes one connection; a second would be the cancel of a signal.
-            let Ok((client, _)) = listener.accept() else { return };
+            let Some(client) = listener.incoming().flatten().find(is_ours) else { return };
             serve(client, socket, cut, silent, &shared);
             drop(listener);
         });

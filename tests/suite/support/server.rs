@@ -36,12 +36,14 @@ pub fn shared() -> &'static Server {
 }
 
 impl Server {
-    /// Makes a cluster and starts it on a unix socket, with further lines of `postgresql.conf`.
+    /// Makes a cluster and starts it on a unix socket, with further lines of `postgresql.conf`. Whoever comes in over the
+    /// socket is trusted, so its directory is closed to other users of this machine.
     pub fn start(settings: &[&str]) -> Self {
         Self::start_on(PORT, settings)
     }
 
-    /// The same, on a free port of 127.0.0.1 as well.
+    /// The same, on a free port of 127.0.0.1 as well, where nobody is let in before `pg_hba.conf` says whom. Anybody on
+    /// this machine reaches the port: a superuser needs a password there.
     pub fn start_with_tcp(settings: &[&str]) -> Self {
         Self::start_on(free_port(), &[settings, &["listen_addresses = '127.0.0.1'"]].concat())
     }
@@ -51,13 +53,15 @@ impl Server {
         let data = dir.join("data");
         hand_over(&dir);
         let initdb = as_server(&bindir().join("initdb"))
-            .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync", "-D"])
+            .args(["--username=postgres", "--auth-local=trust", "--auth-host=reject"])
+            .args(["--encoding=UTF8", "--no-locale", "--no-sync", "-D"])
             .arg(&data)
             .output()
             .expect("initdb runs");
         assert!(initdb.status.success(), "initdb: {}", String::from_utf8_lossy(&initdb.stderr));
         let mut conf = fs::read_to_string(data.join("postgresql.conf")).unwrap();
         conf += "\nlisten_addresses = ''\nmax_connections = 200\nfsync = off\nfull_page_writes = off\n";
+        conf += "unix_socket_permissions = 0700\n";
         conf += &format!("unix_socket_directories = '{}'\nport = {port}\n", dir.display());
         conf += &settings.join("\n");
         fs::write(data.join("postgresql.conf"), conf + "\n").unwrap();
@@ -219,9 +223,10 @@ fn unprivileged() -> Option<(u32, u32)> {
     })
 }
 
+/// Gives a directory or a file to who runs the server, and to nobody else.
 pub fn hand_over(dir: &Path) {
     use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).unwrap();
     if let Some((uid, gid)) = unprivileged() {
         std::os::unix::fs::chown(dir, Some(uid), Some(gid)).unwrap();
     }

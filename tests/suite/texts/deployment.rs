@@ -173,6 +173,20 @@ fn the_files_of_a_deployment_agree_with_each_other() {
 }
 
 #[test]
+fn the_image_builds_its_dependencies_with_a_stand_in_for_each_file_of_the_manifest() {
+    let dockerfile = read("Dockerfile.migration");
+    let (_, command) = dockerfile.split_once("\nRUN mkdir -p src").unwrap();
+    let (command, _) = command.split_once("&& cargo build").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["Cargo.toml", "Cargo.lock", "build.rs"] {
+        fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(name), dir.path().join(name)).unwrap();
+    }
+    let command = format!("mkdir -p src{command} && {} metadata --offline --no-deps --format-version 1", env!("CARGO"));
+    let end = ended(Command::new("sh").args(["-ec", &command]).current_dir(dir.path()).output().unwrap());
+    assert!(end.code == Some(0) && end.stdout.contains("\"suite\""), "{end:?}");
+}
+
+#[test]
 fn what_comes_from_elsewhere_is_pinned_by_what_it_is() {
     let hex = |text: &str, length: usize| text.len() == length && text.chars().all(|c| c.is_ascii_hexdigit());
     let mut actions = 0;

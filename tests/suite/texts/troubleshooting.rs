@@ -152,7 +152,7 @@ fn unknown(shop: &mut Workshop) {
 #[test]
 fn every_quoted_error_is_what_the_program_prints() {
     let server = Server::start_with_tcp(&[]);
-    server.write("data/pg_hba.conf", "local all hacs scram-sha-256\nlocal all all trust\nhost all all all trust\n");
+    server.write("data/pg_hba.conf", "local all hacs scram-sha-256\nlocal all all trust\nhost all all all reject\n");
     server.signal("HUP");
     let mut shop = Workshop { server, seen: BTreeMap::new() };
     for part in [connecting, waiting, refused, unknown] {
