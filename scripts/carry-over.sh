@@ -30,8 +30,8 @@ old -c "$columns" | LC_ALL=C sort >"$work/old"
 new -c "$columns" | LC_ALL=C sort >"$work/new"
 LC_ALL=C comm -12 "$work/old" "$work/new" |
     awk '{ list[$1] = list[$1] (list[$1] ? ", " : "") $2 } END { for (table in list) print table "|" list[table] }' >"$work/tables"
-missing=$(LC_ALL=C comm -23 "$work/old" "$work/new")
-[ -z "$missing" ] || die "the new database has no place for: $missing"
+lacking=$(LC_ALL=C comm -23 "$work/old" "$work/new")
+[ -z "$lacking" ] || die "the new database has no place for: $lacking"
 grep -q '^hacs_audit.seals|' "$work/tables" || die "one of the two is not migrated"
 
 {
@@ -45,7 +45,7 @@ SQL
     while IFS='|' read -r table list; do
         printf '\\echo copy %s (%s) from stdin;\n' "$table" "$list"
         printf 'copy (select %s from %s) to stdout;\n' "$list" "$table"
-        echo "\\echo '\\\\.'"
+        printf '%s\n' "\\echo '\\\\.'"
     done <"$work/tables"
     echo 'commit;'
 } >"$work/read.sql"

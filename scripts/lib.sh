@@ -56,6 +56,15 @@ need_postgres() {
     find_postgres || die "no PostgreSQL server found, although one was installed; set PG_BINDIR"
 }
 
+# Sets the array skipped to what leaves out the tests through PgBouncer, where it is missing and cannot be installed.
+# shellcheck disable=SC2034 # the scripts that call this use it
+need_pgbouncer() {
+    skipped=()
+    if command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || (install_packages pgbouncer); then return; fi
+    say "NOT RUN: the tests through PgBouncer, since it is missing"
+    skipped=(--skip pgbouncer --skip pooled::)
+}
+
 # Whether the server in a directory can make the extension of pgvector.
 has_pgvector() { [ -e "$("$1/pg_config" --sharedir 2>/dev/null)/extension/vector.control" ]; }
 

@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.."
 
 if [ $# = 0 ]; then set -- 14 15 16 17 18; fi
 need_build_tools
-command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || install_packages pgbouncer
+need_pgbouncer
 results=()
 failed=
 not_found=
@@ -29,7 +29,7 @@ for version in "$@"; do
     without=${HACS_TEST_WITHOUT_PGVECTOR:-}
     has_pgvector "$bindir" || { without=1; say "NOT TESTED: the index for embeddings, since this server has no pgvector"; }
     # shellcheck disable=SC2086 # the filter may be several words
-    if PG_BINDIR=$bindir ${without:+env HACS_TEST_WITHOUT_PGVECTOR=1} timeout 1800 cargo test --locked --quiet --all-features --test suite -- ${HACS_TEST_FILTER:-}; then
+    if PG_BINDIR=$bindir ${without:+env HACS_TEST_WITHOUT_PGVECTOR=1} timeout 1800 cargo test --locked --quiet --all-features --test suite -- ${HACS_TEST_FILTER:-} "${skipped[@]}"; then
         results+=("$version  passed  $("$bindir/postgres" --version)")
     else
         results+=("$version  FAILED  $("$bindir/postgres" --version)")

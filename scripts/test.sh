@@ -8,12 +8,7 @@ cd "$(dirname "$0")/.."
 need_build_tools
 PG_BINDIR=$(need_postgres)
 export PG_BINDIR
-# What not everybody has, and without root cannot install: the tests that need it are left out, with a word.
-skipped=()
-if ! command -v pgbouncer >/dev/null && [ ! -x /usr/sbin/pgbouncer ] && ! (install_packages pgbouncer); then
-    say "NOT RUN: the tests through PgBouncer, since it is missing"
-    skipped=(--skip pgbouncer --skip pooled::)
-fi
+need_pgbouncer
 command -v shellcheck >/dev/null || (install_packages shellcheck) || say "shellcheck is missing: scripts are not checked"
 # Not every distribution has pgvector; where it has none, the test that needs it is told not to fail.
 if ! has_pgvector "$PG_BINDIR"; then
