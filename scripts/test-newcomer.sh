@@ -28,6 +28,8 @@ leave() {
     if [ "$code" != 0 ]; then cat "$place/said" >&2 2>/dev/null || true; say "FAILED as $user"; fi
     if [ -d "$place/checkout" ]; then as_newcomer scripts/quickstart.sh stop >/dev/null 2>&1 || true; fi
     stop_cluster "$place/tmp/hacs-quickstart-another" immediate || true
+    # Whatever of his still runs, where this was interrupted.
+    pkill -KILL -u "$user" || true
     userdel "$user" 2>/dev/null || true
     rm -rf "$place"
     exit "$code"
