@@ -105,3 +105,39 @@ pub(crate) fn cancel(token: &CancelToken, way: &Way, connector: Option<&Connecto
 fn runtime() -> std::io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Lets one client in, and says nothing more as long as it is there.
+    const LET_IN: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+
+    fn silent() -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            let mut heard = [0; 4096];
+            assert!(client.read(&mut heard).unwrap() > 0);
+            client.write_all(LET_IN).unwrap();
+            while client.read(&mut heard).unwrap_or(0) > 0 {}
+        });
+        port
+    }
+
+    #[test]
+    fn no_answer_is_waited_for_without_end() {
+        let config: Config = format!("host=127.0.0.1 port={} user=me", silent()).parse().unwrap();
+        let Some(Ok(mut link)) = Link::dial(&config, None, None) else { panic!("not let in") };
+        assert_eq!(link.limit, Limit::Answer(Duration::from_secs(300)));
+        link.limit(Limit::Answer(Duration::from_millis(200)));
+        let failure = link.exchange(&Message::new().then("select 1")).unwrap_err();
+        assert_eq!(failure.to_string(), "the server did not answer within 200ms");
+        let failure = link.exchange(&Message::new()).unwrap_err();
+        assert_eq!(failure.to_string(), "the connection is closed");
+    }
+}

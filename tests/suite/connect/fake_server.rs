@@ -12,7 +12,7 @@ use crate::database::{Ended, ended, tool};
 
 /// What the fake does, one after the other. After the last it hangs up.
 #[derive(Clone, Debug)]
-enum Step {
+pub enum Step {
     /// Waits for the client to say something.
     Hear,
     /// Says so much.
@@ -67,11 +67,11 @@ fn notice(text: &[u8]) -> Vec<u8> {
 }
 
 /// What a server says once it has let a client in.
-fn logged_in() -> Vec<u8> {
+pub fn logged_in() -> Vec<u8> {
     [ok(), parameter("server_version", b"17.0"), message(b'K', &[0, 0, 0, 7, 0, 0, 0, 9]), ready()].concat()
 }
 
-fn columns(names: &[&[u8]]) -> Vec<u8> {
+pub fn columns(names: &[&[u8]]) -> Vec<u8> {
     let mut body = u16::try_from(names.len()).unwrap().to_be_bytes().to_vec();
     for name in names {
         // table, column, type text, its size, modifier, format
@@ -80,7 +80,7 @@ fn columns(names: &[&[u8]]) -> Vec<u8> {
     message(b'T', &body)
 }
 
-fn row(values: &[Option<&[u8]>]) -> Vec<u8> {
+pub fn row(values: &[Option<&[u8]>]) -> Vec<u8> {
     let mut body = u16::try_from(values.len()).unwrap().to_be_bytes().to_vec();
     for value in values {
         match value {
@@ -294,7 +294,7 @@ fn after() -> Vec<(&'static str, Vec<Step>)> {
 }
 
 /// Plays the steps to everybody who connects, until the tests end.
-fn serve(steps: Vec<Step>) -> u16 {
+pub fn serve(steps: Vec<Step>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
@@ -333,7 +333,7 @@ fn peak(process: u32) -> Option<u64> {
 }
 
 /// Waits for the end, and tells what memory it took.
-fn watched(mut child: Child) -> (Ended, u64) {
+pub fn watched(mut child: Child) -> (Ended, u64) {
     let (mut most, deadline) = (0, Instant::now() + Duration::from_secs(120));
     while child.try_wait().unwrap().is_none() {
         most = peak(child.id()).unwrap_or(0).max(most);

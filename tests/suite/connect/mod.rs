@@ -1,5 +1,6 @@
 //! Reaching a server: strings, passwords, certificates, poolers, and servers that lie.
 
+mod bounds;
 mod connection_strings;
 mod fake_server;
 mod passwords;

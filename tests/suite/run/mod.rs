@@ -11,6 +11,7 @@ mod preexisting;
 mod refusals;
 mod rehearsing;
 mod round_trips;
+mod settings;
 mod surroundings;
 mod trust;
 mod waiting;
