@@ -45,7 +45,7 @@ struct Readme;
 pub use self::tokio::{manifest_async, migrate_async, pending_async, rehearse_async, status_async, verify_async};
 pub use connect::link::Link;
 pub use connect::{Canceller, ConnectError, Database};
-pub use error::{Error, Result, Unfinished};
+pub use error::{Error, Outcome, Result, Unfinished};
 pub use history::{HistoryError, Record};
 pub use inspect::status::{MigrationState, Status, status};
 pub use inspect::verify::{IGNORE_KEY, Supported, Verification, manifest, verify};

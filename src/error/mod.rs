@@ -1,0 +1,169 @@
+//! Everything that can go wrong, each with what to do next.
+
+mod text;
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::connect::ConnectError;
+use crate::history::{self, HistoryError};
+use crate::schema::difference::Difference;
+use crate::schema::legacy::Conflict;
+use crate::schema::location::Location;
+use crate::server::Failure;
+use crate::server::holder::Holder;
+
+/// Result of the functions of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a command could not do its work.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no connection.
+    Connect(#[from] ConnectError),
+    /// The asked-for version is not among the migrations at hand.
+    NoSuchTarget {
+        /// What was asked for.
+        target: i32,
+        /// The newest version at hand.
+        newest: i32,
+    },
+    /// Another run held the lock for too long.
+    Locked {
+        /// How long this run waited.
+        waited: Duration,
+        /// Who held the lock at last, where the server could tell.
+        holder: Option<Box<Holder>>,
+    },
+    /// Another session held a table that a migration changes, for too long.
+    Blocked {
+        /// How long this run waited.
+        waited: Duration,
+        /// The session that has held a lock on HACS's tables longest, where there is one.
+        holder: Option<Box<Holder>>,
+        /// What the server said at last.
+        #[source]
+        failure: Failure,
+    },
+    /// [`Options::stop`](crate::Options::stop) was set.
+    Stopped,
+    /// Tables of the same names, but with other columns, are there already.
+    Legacy(Vec<Conflict>),
+    /// Somebody else's code could run here as the role that migrates.
+    Untrusted(Vec<String>),
+    /// The history of the database does not fit to the migrations at hand.
+    History(Vec<HistoryError>),
+    /// The database has migrations beyond those at hand.
+    Newer {
+        /// Newest version in the database.
+        database: i32,
+        /// Newest version at hand.
+        known: i32,
+    },
+    /// A migration failed; the whole run was rolled back.
+    Migration {
+        /// Where it failed.
+        location: Location,
+        /// What the server said.
+        #[source]
+        failure: Failure,
+    },
+    /// What stood in the six schemas before the first migration kept it from making what it should.
+    Drift(Vec<Difference>),
+    /// The server failed at something else.
+    Database {
+        /// What was being done.
+        doing: &'static str,
+        /// What the server said.
+        #[source]
+        failure: Failure,
+    },
+    /// A migration outside a transaction has a statement that may not be run twice, or a mark that nobody knows.
+    NotRepeatable {
+        /// The statement.
+        location: Location,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// What a migration outside a transaction calls its index is there already, and is not that index.
+    NameTaken {
+        /// The statement that would make the index.
+        location: Location,
+        /// What has the name, as PostgreSQL describes it.
+        found: String,
+        /// The index as it should be.
+        expected: String,
+    },
+    /// The connection goes through a pooler, and a migration is to run outside a transaction.
+    Pooled,
+    /// A run that goes in parts ended between them, or in the middle of a migration outside a transaction.
+    Partly {
+        /// The migrations that this run applied; they stay.
+        applied: Vec<i32>,
+        /// The migration in whose middle it ended.
+        unfinished: Option<Unfinished>,
+        /// Why it ended.
+        #[source]
+        cause: Box<Error>,
+    },
+    /// The connection broke while the run was being committed.
+    CommitUnknown(#[source] Failure),
+}
+
+/// A migration outside a transaction that did not come to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unfinished {
+    /// Number of the migration.
+    pub version: i32,
+    /// How many of its statements are done.
+    pub done: usize,
+    /// How many it has.
+    pub statements: usize,
+    /// Invalid indexes that it left and that could not be dropped at once.
+    pub invalid: Vec<String>,
+}
+
+/// What a command that failed has left in the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Everything is as it was.
+    NothingChanged,
+    /// Everything is as it was, since the transaction of the run was rolled back.
+    RolledBack,
+    /// What [`Error::Partly`] names is there and stays.
+    Parts,
+    /// Either everything or nothing, and the server did not say which.
+    Unknown,
+}
+
+impl From<history::Failed> for Error {
+    fn from(failed: history::Failed) -> Self {
+        match failed {
+            history::Failed::Untrusted(found) => Self::Untrusted(found),
+            history::Failed::Unfit(errors) => Self::History(errors),
+            history::Failed::Server(failure) => Self::Database { doing: "reading the migration history", failure },
+        }
+    }
+}
+
+impl Error {
+    /// What it has left in the database.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Migration { .. } | Self::Drift(_) | Self::Stopped => Outcome::RolledBack,
+            Self::Partly { .. } => Outcome::Parts,
+            Self::CommitUnknown(_) => Outcome::Unknown,
+            _ => Outcome::NothingChanged,
+        }
+    }
+
+    /// For `map_err`: the server failed at something.
+    pub(crate) fn during<E: Into<Failure>>(doing: &'static str) -> impl Fn(E) -> Self {
+        move |error| Self::Database { doing, failure: error.into() }
+    }
+}

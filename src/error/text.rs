@@ -1,0 +1,211 @@
+//! The text of an error: what happened, what it has left in the database, what to do next.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::{Error, Outcome, Unfinished};
+use crate::schema::location::Location;
+use crate::server::failure::human;
+use crate::server::holder::Holder;
+use crate::server::safe_text::safe_line;
+
+impl Display for Error {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        // A run in parts failed as its cause did, and left something else.
+        let cause = if let Self::Partly { cause, .. } = self { cause } else { self };
+        cause.happened(f)?;
+        let outcome = match self.outcome() {
+            Outcome::NothingChanged => "Nothing was changed.",
+            Outcome::RolledBack => "Nothing was changed: the whole run was rolled back.",
+            Outcome::Unknown => "The database is either as before or complete: hacs-refinery status tells which.",
+            Outcome::Parts => &self.parts(),
+        };
+        match cause.advice() {
+            Some(advice) => write!(f, "\n{outcome}{advice}"),
+            None if self.outcome() == Outcome::Parts => write!(f, "\n{outcome}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error {
+    fn happened(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(error) => error.fmt(f),
+            Self::NoSuchTarget { target, newest } => {
+                write!(f, "there is no migration V{target}; the newest is V{newest}")
+            }
+            Self::Locked { waited, holder } => {
+                let (waited, holder) = (human(*waited), named(holder.as_deref()));
+                write!(f, "another migration of this database did not finish within {waited}{holder}")
+            }
+            Self::Blocked { waited, holder, failure } => {
+                let (waited, holder) = (human(*waited), named(holder.as_deref()));
+                write!(f, "another session held what this run needs, for {waited}{holder}\n{failure}")
+            }
+            Self::Migration { location, failure } => {
+                write!(f, "{location}: {failure}{}{}", statement(location), failure.next_step())
+            }
+            Self::Database { doing, failure } => write!(f, "{doing} failed: {failure}{}", failure.next_step()),
+            Self::NotRepeatable { location, why } => write!(f, "{location}: {why}{}", statement(location)),
+            Self::NameTaken { location, found, expected } => {
+                write!(f, "{location}: something else has the name of this index{}", statement(location))?;
+                write!(f, "\nFOUND: {found}\nEXPECTED: {expected}")?;
+                f.write_str(
+                    "\nNEXT: Drop or rename what is there, or give the index another name, then run this again.",
+                )
+            }
+            Self::Partly { cause, .. } => cause.happened(f),
+            Self::CommitUnknown(failure) => {
+                write!(f, "the connection broke while the run was being committed: {failure}")
+            }
+            Self::Stopped => f.write_str("the run was told to stop"),
+            _ => self.found(f),
+        }
+    }
+
+    /// What stands in the database and should not.
+    fn found(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (what, list) = match self {
+            Self::Legacy(found) => ("this database was made by the original Python migrations", lines(found)),
+            Self::Untrusted(found) => (
+                "what stands in this database cannot be trusted, since somebody else's code in it would run as this role",
+                lines(&found.iter().map(|found| safe_line(found)).collect::<Vec<_>>()),
+            ),
+            Self::History(found) => {
+                ("the migration history of this database does not fit to this binary", lines(found))
+            }
+            Self::Drift(found) => (
+                "something stood here before the first migration, and the result is not what the migrations make",
+                lines(found),
+            ),
+            Self::Newer { database, known } => {
+                return write!(
+                    f,
+                    "this database is at V{database}, but this binary knows migrations up to V{known} only"
+                );
+            }
+            _ => {
+                return f.write_str(
+                    "this connection goes through a connection pooler, and a pending migration runs outside a transaction",
+                );
+            }
+        };
+        write!(f, "{what}:\n{list}")
+    }
+
+    /// What to do next, in the line of the outcome. Before anything was begun, there is no such line.
+    fn advice(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Connect(_) | Self::NoSuchTarget { .. } => return None,
+            Self::Locked { .. } => " Wait for it, or raise --lock-timeout.",
+            Self::Blocked { .. } => " End that session's transaction, or raise --lock-timeout.",
+            Self::Legacy(_) => {
+                " Migrate an empty database and copy the data over; the README tells how under \
+                 \"Coming from the Python migrations\"."
+            }
+            Self::Untrusted(_) => {
+                " See who made it. If it is yours, give it to this role or to the owner of the database, or \
+                 run this as its owner; else drop it."
+            }
+            Self::History(_) => {
+                " Use the version of hacs-refinery that this database was migrated with, \
+                 or restore the row from a backup; never edit an applied migration."
+            }
+            Self::Newer { .. } => " Use a newer hacs-refinery, or --allow-newer to take this as a success.",
+            Self::Drift(_) => " Remove or move what stands in the way, and run again.",
+            Self::NotRepeatable { .. } => {
+                " A migration outside a transaction starts again after a crash in its middle, so it holds only what can \
+                 be run again; docs/evolving.md lists it."
+            }
+            Self::Pooled => " Connect to the server itself: the lock of such a run belongs to the session.",
+            _ => "",
+        })
+    }
+
+    /// What a run in parts has left.
+    fn parts(&self) -> String {
+        let Self::Partly { applied, unfinished, cause } = self else { return String::new() };
+        let stays = match applied.as_slice() {
+            [] => String::new(),
+            [one] => format!("V{one} was applied and stays. "),
+            [first, .., last] => format!("V{first} to V{last} were applied and stay. "),
+        };
+        let Some(Unfinished { version, done, statements, invalid }) = unfinished else {
+            let rest = match cause.outcome() {
+                Outcome::Unknown => "What came next is either there or not: hacs-refinery status tells which.",
+                _ => "Nothing else was changed.",
+            };
+            return format!("{stays}{rest}");
+        };
+        let verb = if *done == 1 { "is" } else { "are" };
+        let left = if invalid.is_empty() {
+            String::new()
+        } else {
+            format!(" Invalid and used by nobody, but still there: {}.", invalid.join(", "))
+        };
+        format!(
+            "{stays}V{version} runs outside a transaction: {done} of its {statements} statements {verb} done.{left} \
+             The next run starts it again."
+        )
+    }
+}
+
+fn statement(location: &Location) -> String {
+    location.statement.as_ref().map(|words| format!("\nSTATEMENT: {words}")).unwrap_or_default()
+}
+
+fn named(holder: Option<&Holder>) -> String {
+    holder.map(|holder| format!(": {holder}")).unwrap_or_default()
+}
+
+fn lines(found: &[impl Display]) -> String {
+    found.iter().map(|found| format!("  {found}")).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+    use crate::server::Failure;
+
+    #[test]
+    fn a_run_in_parts_tells_its_own_outcome_in_place_of_its_causes() {
+        let broken = || Failure::Broken("the line went dead".to_owned());
+        let partly = |applied, cause| Error::Partly { applied, unfinished: None, cause: Box::new(cause) };
+        for (error, outcome, text) in [
+            (
+                Error::Stopped,
+                Outcome::RolledBack,
+                "the run was told to stop\nNothing was changed: the whole run was rolled back.",
+            ),
+            (
+                Error::NoSuchTarget { target: 9, newest: 8 },
+                Outcome::NothingChanged,
+                "there is no migration V9; the newest is V8",
+            ),
+            (
+                partly(vec![9], Error::Stopped),
+                Outcome::Parts,
+                "the run was told to stop\nV9 was applied and stays. Nothing else was changed.",
+            ),
+            (
+                Error::CommitUnknown(broken()),
+                Outcome::Unknown,
+                "the connection broke while the run was being committed: the line went dead\n\
+                 The database is either as before or complete: hacs-refinery status tells which.",
+            ),
+            (
+                partly(vec![8, 9], Error::CommitUnknown(broken())),
+                Outcome::Parts,
+                "the connection broke while the run was being committed: the line went dead\n\
+                 V8 to V9 were applied and stay. What came next is either there or not: hacs-refinery status tells which.",
+            ),
+        ] {
+            assert_eq!((error.outcome(), error.to_string().as_str()), (outcome, text));
+        }
+        let nested = partly(vec![9], Error::CommitUnknown(broken()));
+        let cause = nested.source().expect("a cause");
+        assert_eq!(cause.source().expect("its failure").to_string(), "the line went dead");
+    }
+}
