@@ -5,21 +5,13 @@ use std::sync::Mutex;
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use crate::database::{Database, Ended, ended, tool};
+use crate::database::{Database, Ended, ended, tool, until};
 use crate::proxy::{Proxy, Sender};
 use crate::run::kills::holds;
 use crate::server::{self, Server};
 
 /// From the signal to the end. It is the clock alone that counts there, so that a busy machine is no excuse.
 const END: Duration = Duration::from_secs(6);
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what}");
-        sleep(Duration::from_millis(10));
-    }
-}
 
 fn start(command: &mut Command) -> Child {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

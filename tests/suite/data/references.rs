@@ -1,9 +1,8 @@
 use std::thread;
-use std::time::Duration;
 
 use postgres::Client;
 
-use crate::database::Database;
+use crate::database::{Database, until};
 use crate::documents::{self, Sample};
 
 #[test]
@@ -239,7 +238,8 @@ fn two_sessions_cannot_close_a_circle_between_them() {
             let result = second.batch_execute(&set("b", "a"));
             result.and_then(|()| second.batch_execute("commit"))
         });
-        thread::sleep(Duration::from_millis(200));
+        let waits = "select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())";
+        until("the second waits or has ended", || other.is_finished() || database.text(waits) == "t");
         let committed = first.batch_execute("commit").is_ok();
         let other = other.join().unwrap().is_ok();
         assert!(committed != other, "{isolation}: {committed} {other}");

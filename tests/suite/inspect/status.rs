@@ -113,10 +113,19 @@ fn a_role_that_may_only_read_can_ask() {
 fn asking_changes_nothing_and_leaves_no_transaction_open() {
     let database = Database::empty();
     let before = database.dump();
+    assert!(!before.contains("hacs"));
     let mut client = database.client();
     hacs_refinery::status(&mut client).unwrap();
+    assert_eq!(database.dump(), before);
     let mut options = Options::default();
     options.target = Some(1);
     hacs_refinery::migrate(&mut client, &options).expect("no transaction is open");
-    assert!(before.lines().all(|line| !line.contains("hacs")));
+
+    let half = database.dump();
+    assert_ne!(half, before);
+    hacs_refinery::status(&mut client).unwrap();
+    assert_eq!(database.dump(), half);
+    let idle = "select state = 'idle' from pg_stat_activity where query not like '%pg_stat_activity%'
+        and datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()";
+    database.until(idle);
 }

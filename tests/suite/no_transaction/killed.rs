@@ -144,11 +144,7 @@ fn a_connection_cut_after_any_message_is_continued_by_the_next_run() {
 
 /// Waits until a run has come to where the query is true.
 fn until(database: &Database, query: &str) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while database.text(&format!("select exists ({query})")) != "t" {
-        assert!(Instant::now() < deadline, "the run does not come to where this is: {query}");
-        sleep(Duration::from_millis(10));
-    }
+    database.until(&format!("select exists ({query})"));
 }
 
 #[test]

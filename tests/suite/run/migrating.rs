@@ -121,16 +121,14 @@ fn eight_runs_at_once_all_succeed_and_one_of_them_applies() {
 fn a_run_killed_in_the_middle_leaves_nothing_behind_and_the_next_one_completes() {
     let database = Database::empty();
     let mut child = slow_program(&database);
-    wait_for(
-        &database,
+    database.until(
         "select exists (select from pg_stat_activity where datname = current_database()
         and pid <> pg_backend_pid() and state = 'active' and wait_event = 'PgSleep')",
     );
     child.kill().unwrap();
     child.wait().unwrap();
 
-    wait_for(
-        &database,
+    database.until(
         "select not exists (select from pg_stat_activity where datname = current_database()
         and pid <> pg_backend_pid())",
     );
@@ -146,20 +144,11 @@ fn slow_program(database: &Database) -> Child {
     std::fs::write(&file, "select pg_sleep(120);").unwrap();
     let child = crate::example("embed").arg(&file).env("DATABASE_URL", database.conninfo()).spawn().unwrap();
     // The file has to stay until the program has read it, which it has when it takes the lock.
-    wait_for(
-        database,
+    database.until(
         "select exists (select from pg_locks where locktype = 'advisory' and database =
         (select oid from pg_database where datname = current_database()))",
     );
     child
-}
-
-fn wait_for(database: &Database, query: &str) {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
-    while database.text(query) != "t" {
-        assert!(std::time::Instant::now() < deadline, "this does not become true: {query}");
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
 }
 
 #[test]
@@ -182,10 +171,18 @@ fn a_run_that_cannot_get_the_lock_says_who_has_it_and_exits_with_5() {
     assert!(end.stderr.contains("Nothing was changed"), "{end:?}");
 
     let waiting = database.start(&["migrate"]);
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    database.until(&in_use_by(2));
     transaction.rollback().unwrap();
     let end = ended(waiting.wait_with_output().unwrap());
     assert_eq!(end.code, Some(0), "{end:?}");
+}
+
+/// Whether so many sessions are there, the asking one not counted.
+fn in_use_by(sessions: usize) -> String {
+    format!(
+        "select count(*) >= {sessions} from pg_stat_activity
+        where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()"
+    )
 }
 
 fn with_ninth(sql: &str) -> Options {

@@ -20,6 +20,11 @@ pub struct Database {
 static CREATING: Mutex<()> = Mutex::new(());
 
 impl Database {
+    /// Waits until a query says true.
+    pub fn until(&self, query: &str) {
+        until(query, || self.text(query) == "t");
+    }
+
     /// An empty database.
     pub fn empty() -> Self {
         Self::from_template("template0")
@@ -181,4 +186,13 @@ pub struct Ended {
 pub fn ended(output: Output) -> Ended {
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// Waits until something holds. The deadline is for what will never hold, not for a machine that is busy.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(120);
+    while !holds() {
+        assert!(std::time::Instant::now() < deadline, "this does not become true: {what}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
 }
