@@ -1,6 +1,6 @@
 //! A program that links the HACS migrations in, and brings some of its own after them.
 //!
-//!     DATABASE_URL=postgresql://localhost/hacs cargo run --example embed -- migrations-of-mine/V9__wards.sql
+//!     DATABASE_URL=postgresql://localhost/hacs cargo run --example embed -- migrations-of-mine/V10__wards.sql
 
 #![allow(clippy::print_stdout)]
 

@@ -27,6 +27,7 @@
 use std::time::Duration;
 
 mod connect;
+mod data;
 mod error;
 mod history;
 mod inspect;
@@ -45,6 +46,8 @@ struct Readme;
 pub use self::tokio::{manifest_async, migrate_async, pending_async, rehearse_async, status_async, verify_async};
 pub use connect::link::Link;
 pub use connect::{Canceller, ConnectError, Database};
+pub use data::export::{ExportOptions, export};
+pub use data::import::{ImportOptions, Imported, ImportedType, OnConflict, import};
 pub use error::{Error, Outcome, Result, Unfinished};
 pub use history::{HistoryError, Record};
 pub use inspect::status::{MigrationState, Status, status};
@@ -65,6 +68,7 @@ pub use schema::location::Location;
 pub use schema::manifest::{Manifest, Object};
 pub use schema::names::{RESOURCES, SCHEMAS, TABLES};
 pub use server::Connection;
+pub use server::copy::Copy;
 pub use server::failure::{Failure, ServerError};
 pub use server::holder::Holder;
 pub use server::safe_text::{safe_json, safe_line, safe_lines, safe_output};

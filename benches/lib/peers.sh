@@ -36,7 +36,7 @@ stop_bench_server() {
 
 sql() { "$bin/psql" -X -q -A -t -v ON_ERROR_STOP=1 -h "$home/server" -p "$port" -U hacs "$@"; }
 
-# Installs what is missing of the tools, and gives each the eight files in the form that it wants.
+# Installs what is missing of the tools, and gives each the nine files in the form that it wants.
 need_peers() {
     command -v hyperfine >/dev/null || install_packages hyperfine
     [ -x /usr/bin/time ] || install_packages time

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# How long the program takes beside psql and other migration tools, with the same eight files: on an empty database, and
+# How long the program takes beside psql and other migration tools, with the same nine files: on an empty database, and
 # with nothing to do. In each round every tool runs once, in another order.
 #
 #   benches/runner/tools.sh [rounds]      15 rounds

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::export::Export;
+use super::import::Import;
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 const EXAMPLES: &str = "\
@@ -20,6 +22,7 @@ Exit codes:
   6  the history does not fit to this binary, the database is newer, or it is one of the Python migrations
   7  the database is not what the migrations made (verify, and migrate where something stood before)
   8  a migration failed; nothing was changed, unless the error says so
+  9  documents were refused (import); with --rejects the others are stored, else nothing was changed
   130, 143  stopped by SIGINT or SIGTERM; nothing was changed, unless the error says so
 
 Environment:
@@ -139,6 +142,10 @@ pub enum Command {
         #[arg(long)]
         sql: bool,
     },
+    /// Store documents: NDJSON, a JSON array, or FHIR Bundles, in one transaction
+    Import(Import),
+    /// Print documents, each on a line, from one snapshot, in an order in which they can be imported
+    Export(Export),
     /// List the migrations in this binary; no database is asked
     List {
         /// Print a JSON object

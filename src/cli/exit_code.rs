@@ -16,6 +16,7 @@ pub enum ExitCode {
     History = 6,
     Drift = 7,
     Failed = 8,
+    Refused = 9,
 }
 
 impl From<ExitCode> for Process {
@@ -37,6 +38,7 @@ impl From<&Error> for ExitCode {
             Error::History(_) | Error::Newer { .. } | Error::Legacy(_) | Error::Untrusted(_) => Self::History,
             Error::Drift(_) | Error::NameTaken { .. } => Self::Drift,
             Error::Migration { .. } | Error::NotRepeatable { .. } => Self::Failed,
+            Error::Refused(_) => Self::Refused,
             Error::Partly { cause, .. } => Self::from(&**cause),
             _ => Self::Unexpected,
         }
@@ -59,9 +61,10 @@ mod tests {
             ExitCode::History,
             ExitCode::Drift,
             ExitCode::Failed,
+            ExitCode::Refused,
         ]
         .map(|code| code as u8);
-        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 mod args;
 mod exit_code;
+mod export;
+mod import;
 mod json;
 mod log;
 mod migrate;
@@ -62,6 +64,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Command::Status { json, check } => status::run(args, *json, *check)?,
         Command::Verify { json, deep } => verify::run(args, *json, *deep)?,
         Command::Plan { json, sql } => migrations::plan(args, *json, *sql)?,
+        Command::Import(of) => import::run(args, of)?,
+        Command::Export(of) => return export::run(args, of),
         Command::List { json } => migrations::list(*json),
         Command::Show { version } => migrations::show(*version)?,
         Command::Completions { shell } => shell::completions(*shell),

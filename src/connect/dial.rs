@@ -1,10 +1,13 @@
 //! One connection to one host, over a guarded socket.
 
 use std::future::{Future, poll_fn};
+use std::io::{self, Write};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::{SinkExt, TryStreamExt};
 use postgres::{Error, NoTls, SimpleQueryMessage};
 use tokio_postgres::config::Host;
 use tokio_postgres::tls::TlsConnect;
@@ -31,22 +34,36 @@ impl Dialed {
     /// Sends a message and waits for its answer.
     pub(crate) async fn ask(&mut self, message: &str) -> Result<Vec<SimpleQueryMessage>, Error> {
         self.budget.set(socket::ANSWER);
-        let mut answer = pin!(self.client.simple_query(message));
-        let other_half = &mut self.other_half;
-        poll_fn(|context| {
-            let Some(running) = other_half else { return answer.as_mut().poll(context) };
-            let Poll::Ready(ended) = running.as_mut().poll(context) else { return answer.as_mut().poll(context) };
-            *other_half = None;
-            let answer = answer.as_mut().poll(context);
-            match (ended, &answer) {
-                // A server that refuses and hangs up has said why.
-                (Err(_), Poll::Ready(Err(refusal))) if refusal.as_db_error().is_some() => answer,
-                // What breaks the connection is told here; the answer would only say that there is none.
-                (Err(error), _) => Poll::Ready(Err(error)),
-                (Ok(()), _) => answer,
+        driven(&mut self.other_half, self.client.simple_query(message)).await
+    }
+
+    /// Sends rows for a COPY.
+    pub(crate) async fn copy_in(&mut self, statement: &str, rows: &[u8]) -> Result<(), Error> {
+        self.budget.set(socket::ANSWER);
+        let client = &self.client;
+        let copying = async {
+            let mut sink = pin!(client.copy_in::<_, Bytes>(statement).await?);
+            sink.send(Bytes::copy_from_slice(rows)).await?;
+            sink.finish().await
+        };
+        driven(&mut self.other_half, copying).await.map(drop)
+    }
+
+    /// Writes the rows of a COPY as they come, however many they are.
+    pub(crate) async fn copy_out(&mut self, statement: &str, writer: &mut dyn Write) -> Result<io::Result<()>, Error> {
+        self.budget.set(socket::ANSWER);
+        let Self { client, budget, .. } = self;
+        let copying = async {
+            let mut rows = pin!(client.copy_out(statement).await?);
+            while let Some(part) = rows.try_next().await? {
+                budget.set(socket::ANSWER);
+                if let Err(error) = writer.write_all(&part) {
+                    return Ok(Err(error));
+                }
             }
-        })
-        .await
+            Ok(Ok(()))
+        };
+        driven(&mut self.other_half, copying).await
     }
 
     /// Says goodbye: a server that finds a connection cut writes it to its log.
@@ -61,6 +78,28 @@ impl Dialed {
     pub(crate) fn cancel_token(&self) -> (CancelToken, Way) {
         (self.client.cancel_token(), self.way.clone())
     }
+}
+
+/// Waits for an answer while the other half carries the messages.
+async fn driven<T>(
+    other_half: &mut Option<OtherHalf>,
+    answer: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let mut answer = pin!(answer);
+    poll_fn(|context| {
+        let Some(running) = other_half else { return answer.as_mut().poll(context) };
+        let Poll::Ready(ended) = running.as_mut().poll(context) else { return answer.as_mut().poll(context) };
+        *other_half = None;
+        let answer = answer.as_mut().poll(context);
+        match (ended, &answer) {
+            // A server that refuses and hangs up has said why.
+            (Err(_), Poll::Ready(Err(refusal))) if refusal.as_db_error().is_some() => answer,
+            // What breaks the connection is told here; the answer would only say that there is none.
+            (Err(error), _) => Poll::Ready(Err(error)),
+            (Ok(()), _) => answer,
+        }
+    })
+    .await
 }
 
 /// The address that let us in, with no name to be looked up again.

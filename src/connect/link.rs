@@ -1,5 +1,6 @@
 //! A connection that the calling thread drives itself, from the first packet to the last.
 
+use std::io::{self, Write};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -7,6 +8,7 @@ use tokio::time::timeout;
 use tokio_postgres::{CancelToken, Config};
 
 use super::{Connector, Dialed, Unmet, Way, dial};
+use crate::server::copy::Copy;
 use crate::server::failure::human;
 use crate::server::{Answers, Connection, Failure, Limit, Message};
 
@@ -62,9 +64,13 @@ impl Link {
     }
 }
 
+fn closed() -> Failure {
+    Failure::Broken("the connection is closed".into())
+}
+
 impl Connection for Link {
     fn exchange(&mut self, message: &Message) -> Result<Answers, Failure> {
-        let Some(dialed) = &mut self.dialed else { return Err(Failure::Broken("the connection is closed".into())) };
+        let dialed = self.dialed.as_mut().ok_or_else(closed)?;
         let limit = self.limit.of(message.statements());
         let answer = self.runtime.block_on(async {
             match limit {
@@ -85,6 +91,19 @@ impl Connection for Link {
 
     fn limit(&mut self, limit: Limit) {
         self.limit = limit;
+    }
+}
+
+/// Without a limit: who copies much waits long.
+impl Copy for Link {
+    fn copy_in(&mut self, statement: &str, rows: &[u8]) -> Result<(), Failure> {
+        let dialed = self.dialed.as_mut().ok_or_else(closed)?;
+        Ok(self.runtime.block_on(dialed.copy_in(statement, rows))?)
+    }
+
+    fn copy_out(&mut self, statement: &str, writer: &mut dyn Write) -> Result<io::Result<()>, Failure> {
+        let dialed = self.dialed.as_mut().ok_or_else(closed)?;
+        Ok(self.runtime.block_on(dialed.copy_out(statement, writer))?)
     }
 }
 

@@ -108,6 +108,16 @@ pub enum Error {
         #[source]
         cause: Box<Error>,
     },
+    /// A document of an import was refused.
+    Refused(#[source] Failure),
+    /// Reading documents, or writing them, failed outside the database.
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// What the system said.
+        #[source]
+        error: std::io::Error,
+    },
     /// The connection broke while the run was being committed.
     CommitUnknown(#[source] Failure),
 }

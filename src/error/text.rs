@@ -58,6 +58,8 @@ impl Error {
             Self::CommitUnknown(failure) => {
                 write!(f, "the connection broke while the run was being committed: {failure}")
             }
+            Self::Refused(failure) => write!(f, "a document was refused: {failure}"),
+            Self::Io { doing, error } => write!(f, "{doing} failed: {error}"),
             Self::Stopped => f.write_str("the run was told to stop"),
             _ => self.found(f),
         }
@@ -117,6 +119,7 @@ impl Error {
                 " A migration outside a transaction starts again after a crash in its middle, so it holds only what can \
                  be run again; docs/evolving.md lists it."
             }
+            Self::Refused(_) => " Mend it, or set refused documents aside with --rejects FILE.",
             Self::Pooled => " Connect to the server itself: the lock of such a run belongs to the session.",
             _ => "",
         })

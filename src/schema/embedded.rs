@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn eight_files_are_embedded_in_order() {
+    fn nine_files_are_embedded_in_order() {
         let names: Vec<String> = migrations().iter().map(file_name).collect();
         assert_eq!(
             names,
@@ -75,6 +75,7 @@ mod tests {
                 "V6__hacs_admin.sql",
                 "V7__hacs_audit.sql",
                 "V8__audit_triggers.sql",
+                "V9__documents.sql",
             ]
         );
     }

@@ -1,6 +1,7 @@
 //! What is said to a server, and what it answers.
 
 pub(crate) mod answer;
+pub(crate) mod copy;
 pub(crate) mod failure;
 pub(crate) mod holder;
 pub(crate) mod limit;

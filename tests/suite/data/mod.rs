@@ -1,8 +1,10 @@
 //! What the tables take and refuse, and how they are asked.
 
 mod embeddings;
+mod importing;
 mod locales;
 mod properties;
+mod put;
 mod questions;
 pub mod references;
 pub mod rules;

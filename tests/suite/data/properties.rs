@@ -92,7 +92,7 @@ fn date_time() -> BoxedStrategy<Value> {
 
 /// Values for a column. A text column would turn a number into a text before any rule could see it: there, only what
 /// PostgreSQL does not convert is of use.
-fn candidate(field: &'static Field) -> BoxedStrategy<Value> {
+pub fn candidate(field: &'static Field) -> BoxedStrategy<Value> {
     let null = Just(Value::Null);
     match field.pg_type.as_str() {
         "jsonb" => {

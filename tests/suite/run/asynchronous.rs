@@ -39,7 +39,7 @@ async fn connect(conninfo: &str) -> Client {
 
 fn with_ninth(sql: &str) -> Options {
     let mut options = Options::default();
-    options.migrations.push(Migration::unapplied("V9__mine.sql", sql).unwrap());
+    options.migrations.push(Migration::unapplied("V10__mine.sql", sql).unwrap());
     options
 }
 
@@ -87,10 +87,10 @@ fn an_empty_database_becomes_complete_and_the_client_can_be_used_further() {
         let mut client = connect(&database.conninfo()).await;
         assert!(!status_async(&mut client).await.unwrap().migration_complete);
         let report = migrate_async(&mut client, &Options::default()).await.unwrap();
-        assert_eq!(report.applied.len(), 8);
+        assert_eq!(report.applied.len(), 9);
         assert!(report.applied.iter().all(|applied| !applied.duration.is_zero()));
         let again = migrate_async(&mut client, &Options::default()).await.unwrap();
-        assert_eq!((again.applied, again.version), (vec![], Some(8)));
+        assert_eq!((again.applied, again.version), (vec![], Some(9)));
         assert!(is_clean(&client).await);
         status_async(&mut client).await.unwrap()
     });
@@ -116,9 +116,9 @@ fn eight_async_runs_at_once_all_succeed_and_one_of_them_applies() {
         });
         let mut applied: Vec<usize> = reports.iter().map(|report| report.applied.len()).collect();
         applied.sort_unstable();
-        assert_eq!(applied, [0, 0, 0, 0, 0, 0, 0, 8]);
-        assert!(reports.iter().all(|report| report.version == Some(8)));
-        assert_eq!(database.text("select count(*) from hacs_admin.migrations"), "8");
+        assert_eq!(applied, [0, 0, 0, 0, 0, 0, 0, 9]);
+        assert!(reports.iter().all(|report| report.version == Some(9)));
+        assert_eq!(database.text("select count(*) from hacs_admin.migrations"), "9");
     }
 }
 
@@ -171,14 +171,14 @@ fn a_failing_migration_is_located_as_by_the_blocking_form() {
             error
         });
         assert!(matches!(error, Error::Migration { .. }), "{error:?}");
-        assert!(error.to_string().starts_with("V9__mine.sql, line "), "{error}");
+        assert!(error.to_string().starts_with("V10__mine.sql, line "), "{error}");
         assert_eq!(error.to_string(), blocking.to_string());
         assert!(is_untouched(&database));
     }
     let mut options = Options::default();
     options.target = Some(99);
     let error = wait(async { migrate_async(&mut connect(&database.conninfo()).await, &options).await.unwrap_err() });
-    assert!(matches!(error, Error::NoSuchTarget { target: 99, newest: 8 }), "{error:?}");
+    assert!(matches!(error, Error::NoSuchTarget { target: 99, newest: 9 }), "{error:?}");
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn a_run_whose_future_is_dropped_is_rolled_back_before_the_client_does_anything_
             assert!(timeout(millis(20_000), is_clean(&client)).await.unwrap());
             assert_eq!(text(&client, "select to_regnamespace('hacs_core')").await, "null");
         }
-        assert_eq!(migrate_async(&mut client, &Options::default()).await.unwrap().applied.len(), 8);
+        assert_eq!(migrate_async(&mut client, &Options::default()).await.unwrap().applied.len(), 9);
     });
     assert_eq!(database.dump(), Database::migrated().dump());
 }
@@ -301,7 +301,7 @@ fn a_run_whose_future_is_dropped_at_any_moment_leaves_all_or_nothing_and_a_clean
             assert!(is_clean(&client).await, "after {moment:?}");
             let schemas = text(&client, count).await;
             match end {
-                Ok(report) => assert_eq!((report.unwrap().applied.len(), schemas.as_str()), (8, "6")),
+                Ok(report) => assert_eq!((report.unwrap().applied.len(), schemas.as_str()), (9, "6")),
                 Err(_) => {
                     interrupted += 1;
                     // The COMMIT may have been on its way.
@@ -332,7 +332,7 @@ fn a_run_outside_a_transaction_gives_lock_and_settings_back_when_its_future_is_d
         assert!(is_clean(&client).await);
         let mut other = connect(&database.conninfo()).await;
         let report = migrate_async(&mut other, &options).await.unwrap();
-        assert_eq!(report.version, Some(9));
+        assert_eq!(report.version, Some(10));
         assert!(is_clean(&other).await);
     });
     assert_eq!(database.text("select count(*) from pg_index where not indisvalid"), "0");

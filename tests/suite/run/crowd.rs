@@ -15,8 +15,8 @@ const CROWD: usize = 32;
 /// All succeed, one of them applies.
 fn one_applied(ends: &[Ended]) {
     assert!(ends.iter().all(|end| end.code == Some(0)), "{ends:#?}");
-    assert_eq!(ends.iter().filter(|end| end.stdout.contains("8 migrations applied")).count(), 1, "{ends:#?}");
-    let idle = ends.iter().filter(|end| end.stdout.starts_with("Nothing to do: the database is at V8.")).count();
+    assert_eq!(ends.iter().filter(|end| end.stdout.contains("9 migrations applied")).count(), 1, "{ends:#?}");
+    let idle = ends.iter().filter(|end| end.stdout.starts_with("Nothing to do: the database is at V9.")).count();
     assert_eq!(idle, CROWD - 1, "{ends:#?}");
 }
 
@@ -62,8 +62,8 @@ fn sixteen_threads_of_one_program_share_the_work_as_well() {
         let threads: Vec<_> = (0..16).map(|_| scope.spawn(run)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    assert_eq!(applied.iter().filter(|count| **count == 8).count(), 1, "{applied:?}");
-    assert_eq!(applied.iter().sum::<usize>(), 8, "{applied:?}");
+    assert_eq!(applied.iter().filter(|count| **count == 9).count(), 1, "{applied:?}");
+    assert_eq!(applied.iter().sum::<usize>(), 9, "{applied:?}");
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn migrate_status_and_writers_get_along_on_a_live_database() {
                     .map(|child| ended(child.wait_with_output().unwrap()))
                     .collect();
                 assert!(ends.iter().all(|end| end.code == Some(0)), "{ends:#?}");
-                assert_eq!(ends.iter().filter(|end| end.stdout.starts_with("Applied V8")).count(), 1, "{ends:#?}");
+                assert_eq!(ends.iter().filter(|end| end.stdout.starts_with("Applied V9")).count(), 1, "{ends:#?}");
             }
         }
         writers.into_iter().map(|writer| writer.join().unwrap()).sum()

@@ -13,14 +13,14 @@ fn an_empty_database_becomes_complete_and_a_second_run_finds_nothing_to_do() {
     let first = database.run(&["migrate"]);
     assert_eq!(first.code, Some(0), "{first:?}");
     let lines: Vec<&str> = first.stdout.lines().collect();
-    assert_eq!(lines.len(), 9, "{first:?}");
+    assert_eq!(lines.len(), 10, "{first:?}");
     assert!(lines[0].starts_with("Applied V1 hacs_core "), "{first:?}");
-    assert!(lines[8].starts_with("8 migrations applied in "), "{first:?}");
-    assert!(lines[8].ends_with("the database is at V8."), "{first:?}");
+    assert!(lines[9].starts_with("9 migrations applied in "), "{first:?}");
+    assert!(lines[9].ends_with("the database is at V9."), "{first:?}");
     assert_eq!(first.stderr, "");
 
     let second = database.run(&["migrate"]);
-    assert_eq!((second.code, second.stdout.as_str()), (Some(0), "Nothing to do: the database is at V8.\n"));
+    assert_eq!((second.code, second.stdout.as_str()), (Some(0), "Nothing to do: the database is at V9.\n"));
     assert!(hacs_refinery::status(&mut database.client()).unwrap().migration_complete);
 }
 
@@ -38,7 +38,7 @@ fn the_history_tells_who_applied_what_when_and_how_long_it_took() {
             &[&env!("CARGO_PKG_VERSION")],
         )
         .unwrap();
-    assert_eq!(row.get::<_, i64>(0), 8);
+    assert_eq!(row.get::<_, i64>(0), 9);
     for column in 1..7 {
         assert!(row.get::<_, bool>(column), "column {column}");
     }
@@ -54,7 +54,7 @@ fn refinery_alone_reads_and_continues_the_same_history() {
 
     let report = hacs_refinery::runner().run(&mut client).unwrap();
     let versions: Vec<i32> = report.applied_migrations().iter().map(Migration::version).collect();
-    assert_eq!(versions, [4, 5, 6, 7, 8]);
+    assert_eq!(versions, [4, 5, 6, 7, 8, 9]);
     assert_eq!(hacs_refinery::migrate(&mut client, &Options::default()).unwrap().applied, []);
     assert!(hacs_refinery::status(&mut client).unwrap().migration_complete);
 }
@@ -98,11 +98,11 @@ fn a_target_stops_the_run_and_a_later_run_goes_on_from_there() {
 
     let second = database.run(&["migrate"]);
     assert!(second.stdout.starts_with("Applied V3 clinical_workflow"), "{second:?}");
-    assert_eq!(database.text("select count(*) from hacs_admin.migrations"), "8");
+    assert_eq!(database.text("select count(*) from hacs_admin.migrations"), "9");
 
     let beyond = database.run(&["migrate", "--target", "99"]);
     assert_eq!(beyond.code, Some(2));
-    assert_eq!(beyond.stderr, "error: there is no migration V99; the newest is V8\n");
+    assert_eq!(beyond.stderr, "error: there is no migration V99; the newest is V9\n");
 }
 
 #[test]
@@ -112,9 +112,9 @@ fn eight_runs_at_once_all_succeed_and_one_of_them_applies() {
     let ends: Vec<_> = children.into_iter().map(|child| ended(child.wait_with_output().unwrap())).collect();
 
     assert!(ends.iter().all(|end| end.code == Some(0)), "{ends:#?}");
-    assert_eq!(ends.iter().filter(|end| end.stdout.contains("8 migrations applied")).count(), 1, "{ends:#?}");
+    assert_eq!(ends.iter().filter(|end| end.stdout.contains("9 migrations applied")).count(), 1, "{ends:#?}");
     assert_eq!(ends.iter().filter(|end| end.stdout.starts_with("Nothing to do")).count(), 7, "{ends:#?}");
-    assert_eq!(database.text("select count(*) || ' ' || max(version) from hacs_admin.migrations"), "8 8");
+    assert_eq!(database.text("select count(*) || ' ' || max(version) from hacs_admin.migrations"), "9 9");
 }
 
 #[test]
@@ -137,10 +137,10 @@ fn a_run_killed_in_the_middle_leaves_nothing_behind_and_the_next_one_completes()
     assert!(hacs_refinery::status(&mut database.client()).unwrap().migration_complete);
 }
 
-/// The embedding example with the eight migrations and a ninth that sleeps.
+/// The embedding example with the embedded migrations and one more that sleeps.
 fn slow_program(database: &Database) -> Child {
     let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("V9__slow.sql");
+    let file = dir.path().join("V10__slow.sql");
     std::fs::write(&file, "select pg_sleep(120);").unwrap();
     let child = crate::example("embed").arg(&file).env("DATABASE_URL", database.conninfo()).spawn().unwrap();
     // The file has to stay until the program has read it, which it has when it takes the lock.
@@ -187,7 +187,7 @@ fn in_use_by(sessions: usize) -> String {
 
 fn with_ninth(sql: &str) -> Options {
     let mut options = Options::default();
-    options.migrations.push(Migration::unapplied("V9__mine.sql", sql).unwrap());
+    options.migrations.push(Migration::unapplied("V10__mine.sql", sql).unwrap());
     options
 }
 
@@ -215,7 +215,7 @@ fn a_failing_migration_is_reported_with_file_line_and_statement_and_changes_noth
     for (sql, line, words, state) in cases {
         let error = hacs_refinery::migrate(&mut database.client(), &with_ninth(sql)).unwrap_err();
         let Error::Migration { location, failure } = &error else { panic!("{error:?}") };
-        assert_eq!(location.to_string(), format!("V9__mine.sql, line {line}"), "{error}");
+        assert_eq!(location.to_string(), format!("V10__mine.sql, line {line}"), "{error}");
         assert_eq!(location.statement.as_deref(), Some(words), "{error}");
         assert_eq!(failure.sqlstate(), Some(state.code()), "{error}");
         assert!(error.to_string().ends_with("Nothing was changed: the whole run was rolled back."), "{error}");
@@ -228,7 +228,10 @@ fn the_error_of_a_failing_migration_carries_detail_and_hint() {
     let database = Database::empty();
     let sql = "do $$ begin raise exception 'no' using errcode = 'HX001', detail = 'so it is', hint = 'do so'; end $$";
     let error = hacs_refinery::migrate(&mut database.client(), &with_ninth(sql)).unwrap_err().to_string();
-    assert!(error.starts_with("V9__mine.sql, line 1: no (SQLSTATE HX001)\nDETAIL: so it is\nHINT: do so\n"), "{error}");
+    assert!(
+        error.starts_with("V10__mine.sql, line 1: no (SQLSTATE HX001)\nDETAIL: so it is\nHINT: do so\n"),
+        "{error}"
+    );
     assert!(error.contains("\nSTATEMENT: do $$ begin raise exception"), "{error}");
 }
 
@@ -250,7 +253,7 @@ fn an_object_that_stands_in_the_way_makes_the_tool_exit_with_8() {
 fn the_two_calls_of_the_documentation_work_with_a_url() {
     let database = Database::empty();
     let report = hacs_refinery::run_migration(&database.conninfo()).unwrap();
-    assert_eq!(report.applied.len(), 8);
+    assert_eq!(report.applied.len(), 9);
     assert!(hacs_refinery::get_migration_status(&database.conninfo()).unwrap().migration_complete);
 }
 

@@ -159,7 +159,7 @@ fn a_client_and_a_link_of_this_crate_can_be_cancelled_from_another_thread() {
     let mut link = settings.link(Duration::ZERO).unwrap();
     let canceller = settings.link_canceller(&link);
     let mut options = Options::default();
-    options.migrations.push(Migration::unapplied("V9__sleep", "select pg_sleep(600);").unwrap());
+    options.migrations.push(Migration::unapplied("V10__sleep", "select pg_sleep(600);").unwrap());
     let error = std::thread::scope(|scope| {
         scope.spawn(|| {
             database.until(asleep);
@@ -170,7 +170,7 @@ fn a_client_and_a_link_of_this_crate_can_be_cancelled_from_another_thread() {
     assert!(error.to_string().contains("57014"), "{error}");
     assert_eq!(database.text("select to_regnamespace('hacs_core')"), "null", "the run was rolled back");
     // The link goes on, and what it then says is true.
-    assert_eq!(hacs_refinery::pending(&mut link, &options).unwrap().len(), 9);
+    assert_eq!(hacs_refinery::pending(&mut link, &options).unwrap().len(), 10);
     assert!(!hacs_refinery::status(&mut link).unwrap().migration_complete);
 }
 
@@ -225,7 +225,7 @@ fn a_history_table_that_another_session_holds_keeps_nobody_for_ever() {
 
 fn with_ninth(sql: &str) -> Options {
     let mut options = Options::default();
-    options.migrations.push(Migration::unapplied("V9__mine.sql", sql).unwrap());
+    options.migrations.push(Migration::unapplied("V10__mine.sql", sql).unwrap());
     options
 }
 
@@ -241,7 +241,7 @@ fn a_deadlock_and_a_conflict_start_the_whole_transaction_again_until_the_timeout
             end $$"
         );
         let report = hacs_refinery::migrate(&mut database.client(), &with_ninth(&failing)).unwrap();
-        assert_eq!(report.applied.len(), 9, "{state}");
+        assert_eq!(report.applied.len(), 10, "{state}");
         assert_eq!(database.text("select last_value % 3 from public.attempts"), "0", "{state}");
         let undo = "drop schema hacs_core, hacs_clinical, hacs_registry, hacs_agents, hacs_admin, hacs_audit cascade";
         database.client().batch_execute(&format!("set client_min_messages = error; {undo}")).unwrap();

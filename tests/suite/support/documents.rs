@@ -42,7 +42,7 @@ fn read(text: &str) -> Vec<Sample> {
 }
 
 /// Some documents are nested more deeply than `serde_json` allows by default.
-fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> T {
+pub fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> T {
     let mut json = serde_json::Deserializer::from_str(text);
     json.disable_recursion_limit();
     T::deserialize(&mut json).expect("JSON")

@@ -19,13 +19,13 @@ fn guide() -> &'static str {
     sql
 }
 
-/// A database with the eight migrations and the guide's as the ninth.
+/// A database with the embedded migrations and the guide's as the next.
 fn with_wards() -> Database {
     let database = Database::migrated();
     let mut options = Options::default();
-    options.migrations.push(Migration::unapplied("V9__wards.sql", guide()).unwrap());
+    options.migrations.push(Migration::unapplied("V10__wards.sql", guide()).unwrap());
     let report = hacs_refinery::migrate(&mut database.client(), &options).unwrap();
-    assert_eq!(report.applied.iter().map(|applied| applied.version).collect::<Vec<_>>(), [9]);
+    assert_eq!(report.applied.iter().map(|applied| applied.version).collect::<Vec<_>>(), [10]);
     database
 }
 

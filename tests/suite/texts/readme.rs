@@ -95,6 +95,19 @@ impl Reader {
         end
     }
 
+    /// With psycopg, which is fetched once where python has none.
+    fn python(&mut self, text: &str) {
+        fs::write(self.dir.path().join("program.py"), text).unwrap();
+        let libraries = Path::new(ROOT).join("target/python");
+        let run = format!(
+            "export PYTHONPATH={0} HOME=/tmp
+             python3 -c 'import psycopg' 2>/dev/null || python3 -m pip install -q --target {0} 'psycopg[binary]' >&2
+             python3 program.py",
+            libraries.display()
+        );
+        self.sh(&run);
+    }
+
     /// A command line of a block.
     fn line(&mut self, line: &str) {
         let line = line.split("  #").next().unwrap().trim();
@@ -128,6 +141,10 @@ impl Reader {
             "sql" => drop(self.psql(text)),
             // Doc tests of src/lib.rs, and what scripts/test-moving.sh does in its own way.
             "rust,no_run" | "text" => {}
+            "rust" => {
+                assert!(read("examples/documents.rs").contains(text.trim_matches('\n')), "no example runs {text}")
+            }
+            "python" => self.python(text),
             "json" => assert_eq!(
                 self.sh("hacs-refinery status --json").stdout,
                 text.trim_start_matches('\n').to_owned() + "\n"

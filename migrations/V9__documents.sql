@@ -1,0 +1,2064 @@
+-- Documents: whole HACS documents in and out, checked as the models check them, stored in the columns of their table.
+--
+-- For each table one function is generated from the catalogue, as hacs_audit.attach generates recorders: nothing is
+-- planned anew at each call. A document is read by one jsonb_populate_record over the defaults of the table; then one
+-- expression asks whether what was read is what was written. Only where it is not, or where a cast failed, a slow
+-- function goes through the fields, takes what HACS takes leniently, and names the first field that it does not take.
+
+-------------------------------------------------------------------------------------------------------------------
+-- What the catalogue says of a table. Known beside it are only the names that differ in JSON.
+-------------------------------------------------------------------------------------------------------------------
+
+create or replace function hacs_core.document_alias(resource_type text, field text)
+returns text
+language sql immutable parallel safe
+return case resource_type || '.' || field
+    when 'Encounter.class_fhir' then 'class'
+    when 'Appointment.class_' then 'class'
+    when 'Task.for_' then 'for'
+    when 'AgentMessage.evidence_references' then 'evidence_links'
+end;
+comment on function hacs_core.document_alias(text, text) is 'The name of a field in FHIR''s JSON, where HACS had to choose another';
+
+-- A table of resources has a column resource_type with its one value as the default.
+create or replace function hacs_core.document_type(target regclass)
+returns text
+language sql stable
+begin atomic
+    select substring(pg_get_expr(d.adbin, d.adrelid) from '^''([A-Za-z0-9]+)''::text$')
+    from pg_catalog.pg_attribute as a
+    join pg_catalog.pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    where a.attrelid = target and a.attname = 'resource_type' and not a.attisdropped;
+end;
+comment on function hacs_core.document_type(regclass) is 'The type whose documents a table holds; null for every other table';
+
+create or replace function hacs_core.document_tables()
+returns table (resource_type text, target regclass)
+language sql stable
+begin atomic
+    select t.resource_type, c.oid::regclass
+    from pg_catalog.pg_class as c
+    join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+    cross join lateral (select hacs_core.document_type(c.oid::regclass)) as t (resource_type)
+    where c.relkind in ('r', 'p') and not c.relispartition
+        and n.nspname in ('hacs_core', 'hacs_clinical', 'hacs_registry', 'hacs_agents')
+        and t.resource_type is not null
+    order by 1;
+end;
+comment on function hacs_core.document_tables() is 'The tables of documents, each with its type';
+
+-- Contacts and qualifications stand in the document of their organization: what is deleted with it, and kept in a list.
+create or replace function hacs_core.document_parts(whole regclass)
+returns table (field text, part regclass, owner_column text)
+language sql stable
+begin atomic
+    select a.attname::text, f.conrelid::regclass, o.attname::text
+    from pg_catalog.pg_constraint as f
+    join pg_catalog.pg_class as p on p.oid = f.conrelid
+    join pg_catalog.pg_class as w on w.oid = f.confrelid
+    join pg_catalog.pg_attribute as o on o.attrelid = f.conrelid and o.attnum = f.conkey[1]
+    join pg_catalog.pg_attribute as a
+        on a.attrelid = f.confrelid and not a.attisdropped and p.relname = rtrim(w.relname, 's') || '_' || a.attname
+    where f.contype = 'f' and f.confdeltype = 'c' and f.confrelid = whole
+    order by a.attnum;
+end;
+comment on function hacs_core.document_parts(regclass) is
+    'Fields of a table of documents that are kept as rows of other tables, and their column that names the whole';
+
+create or replace function hacs_core.document_owner(part regclass)
+returns table (whole regclass, owner_column text)
+language sql stable
+begin atomic
+    select f.confrelid::regclass, p.owner_column
+    from pg_catalog.pg_constraint as f, hacs_core.document_parts(f.confrelid::regclass) as p
+    where f.contype = 'f' and f.conrelid = part and p.part = document_owner.part
+    limit 1;
+end;
+comment on function hacs_core.document_owner(regclass) is 'For a table of parts: the table of their wholes, and the column that names the whole';
+
+-- base: the type below a domain. fallback: what a key means that is absent. made: the fallback is made anew each time.
+create or replace function hacs_core.document_columns(target regclass)
+returns table (name text, base text, is_domain boolean, fallback text, made boolean, is_part boolean)
+language sql stable
+begin atomic
+    select
+        a.attname::text,
+        format_type(coalesce(nullif(t.typbasetype, 0), t.oid), null),
+        t.typtype = 'd',
+        pg_get_expr(d.adbin, d.adrelid),
+        coalesce(pg_get_expr(d.adbin, d.adrelid) = 'now()', false),
+        exists (select from hacs_core.document_parts(target) as p where p.field = a.attname)
+    from pg_catalog.pg_attribute as a
+    join pg_catalog.pg_type as t on t.oid = a.atttypid
+    left join pg_catalog.pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    where a.attrelid = target and a.attnum > 0 and not a.attisdropped
+        and a.attname <> 'extra' and a.attname <> all ((select hacs_core.own_columns(target))::text[])
+        and not exists (select from hacs_core.document_owner(target) as o where o.owner_column = a.attname)
+    order by a.attnum;
+end;
+comment on function hacs_core.document_columns(regclass) is 'The fields of the documents of a table, in their order, and how each is read';
+
+create or replace function hacs_core.document_expression(target regclass, nested boolean default false)
+returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
+as $$
+    select format(
+        '(select to_jsonb(f) from (select %s) as f)%s || t.extra%s',
+        (select string_agg(format('t.%I', c.name), ', ') from hacs_core.document_columns(target) as c where not c.is_part),
+        (
+            select string_agg(format(
+                ' || jsonb_build_object(%1$L, coalesce((select jsonb_agg(%2$s order by t.position, t.id) from %3$s as t '
+                'where t.%4$I = whole.id), ''[]'') || whole.%1$I)',
+                p.field, hacs_core.document_expression(p.part, true), p.part, p.owner_column
+            ), '')
+            from hacs_core.document_parts(target) as p
+        ),
+        case when not nested then
+            (select format(' || jsonb_build_object(%L, t.%1$I)', o.owner_column) from hacs_core.document_owner(target) as o)
+        end
+    )
+$$;
+comment on function hacs_core.document_expression(regclass, boolean) is
+    'SQL that makes the document of a row t of a table; where it has parts, the row is also known as whole';
+
+-------------------------------------------------------------------------------------------------------------------
+-- The slow way, for one document in a hundred: what HACS takes leniently is written as it reads it, and the first field
+-- that it does not take is named.
+-------------------------------------------------------------------------------------------------------------------
+
+create or replace function hacs_core.mended_value(base text, given jsonb, out mended jsonb, out wanted text)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+    kind constant text := jsonb_typeof(given);
+    written constant text := given #>> '{}';
+begin
+    mended := given;
+    case base
+        when 'text' then
+            if kind <> 'string' then
+                wanted := 'a text';
+            end if;
+        when 'text[]' then
+            if kind <> 'array' or given @? 'strict $[*] ? (@.type() != "string")' then
+                wanted := 'a list of texts';
+            end if;
+        when 'double precision[]' then
+            if kind <> 'array' or given @? 'strict $[*] ? (@.type() != "number")' then
+                wanted := 'a list of numbers';
+            end if;
+        when 'integer' then
+            if kind not in ('number', 'string') or written !~ '^ *[+-]?[0-9]{1,30}(?:\.0{1,30})? *$' then
+                wanted := 'a whole number';
+            elsif written::numeric not between -2147483648 and 2147483647 then
+                wanted := 'a whole number of 32 bits';
+            else
+                mended := to_jsonb(written::numeric::integer);
+            end if;
+        when 'double precision' then
+            if kind not in ('number', 'string') or length(written) > 1000
+                or written !~ '^ *[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})? *$'
+            then
+                wanted := 'a number';
+            elsif abs(written::numeric) > 1.797e308 then
+                wanted := 'a number of 64 bits';
+            elsif abs(written::numeric) < 5e-324 then
+                mended := '0';
+            else
+                mended := to_jsonb(written::numeric);
+            end if;
+        when 'boolean' then
+            if kind in ('string', 'number') and lower(written) = any ('{1, t, true, y, yes, on, 0, f, false, n, no, off}') then
+                mended := to_jsonb(written::boolean);
+            elsif kind <> 'boolean' then
+                wanted := 'true or false';
+            end if;
+        when 'timestamp with time zone' then
+            if kind <> 'string' or hacs_core.instant(written) is null then
+                wanted := 'an ISO 8601 time';
+            else
+                mended := to_jsonb(hacs_core.instant(written) at time zone 'UTC');
+            end if;
+        when 'date' then
+            if kind <> 'string' or written !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T00:00(?::00(?:\.0+)?)?Z?)?$'
+                or hacs_core.instant(written) is null
+            then
+                wanted := 'a day, YYYY-MM-DD';
+            else
+                mended := to_jsonb(left(written, 10));
+            end if;
+        else
+            null;  -- JSON is taken as it is: the constraints of the column say what it may be
+    end case;
+end
+$$;
+comment on function hacs_core.mended_value(text, jsonb) is
+    'A JSON value as a column of the type reads it; where it is none that HACS takes, the words for what is wanted';
+
+create or replace function hacs_core.mended_document(target regclass, document jsonb)
+returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    f record;
+    value record;
+    type constant text := hacs_core.document_type(target);
+    rule text;
+begin
+    for f in select * from hacs_core.document_columns(target) as c where document -> c.name <> 'null' loop
+        value := hacs_core.mended_value(f.base, document -> f.name);
+        if value.wanted is not null then
+            raise exception '%.% must be %, not %', type, f.name, value.wanted, left((document -> f.name)::text, 80)
+                using errcode = 'invalid_parameter_value', column = f.name;
+        end if;
+        document := jsonb_set(document, array[f.name], value.mended);
+        if f.is_domain then
+            begin
+                execute format('select jsonb_populate_record(null::%s, $1)', target)
+                    using jsonb_build_object(f.name, value.mended);
+            exception
+                when check_violation then  -- which says the domain, but not the column
+                    get stacked diagnostics rule = constraint_name;
+                    raise exception '%.% is refused by %: %', type, f.name, rule, left(value.mended::text, 80)
+                        using errcode = 'check_violation', column = f.name, constraint = rule;
+            end;
+        end if;
+    end loop;
+    return document;
+end
+$$;
+comment on function hacs_core.mended_document(regclass, jsonb) is
+    'The document as HACS reads it; raises an error that names the first field with a value of another kind';
+
+-------------------------------------------------------------------------------------------------------------------
+-- Errors. PostgreSQL tells the whole row in DETAIL and the statement in CONTEXT; a caller and a log get neither, but
+-- what is refused, in which field, by which rule, and what that rule asks.
+-------------------------------------------------------------------------------------------------------------------
+
+do $$
+begin
+    create type hacs_core.fault as (
+        code text, message text, detail text, hint text,
+        schema_name text, table_name text, column_name text, constraint_name text
+    );
+exception
+    when duplicate_object then null;
+end
+$$;
+comment on type hacs_core.fault is 'An error in the words of a caller: what get stacked diagnostics gives, and what is raised';
+
+create or replace function hacs_core.explained(fault hacs_core.fault, resource text)
+returns hacs_core.fault
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    rule record;
+    type text;
+begin
+    -- what there is not comes as an empty text
+    fault := row(
+        (fault).code, (fault).message, nullif((fault).detail, ''), nullif((fault).hint, ''), nullif((fault).schema_name, ''),
+        nullif((fault).table_name, ''), nullif((fault).column_name, ''), nullif((fault).constraint_name, '')
+    );
+    select c.contype, c.conrelid, c.confrelid, obj_description(c.oid, 'pg_constraint') as says,
+        coalesce(
+            -- behind a generated column: the field that it reads
+            (
+                select s.attname::text
+                from pg_attrdef as d
+                join pg_depend as u on u.classid = 'pg_attrdef'::regclass and u.objid = d.oid and u.refobjsubid <> d.adnum
+                join pg_attribute as s on s.attrelid = u.refobjid and s.attnum = u.refobjsubid
+                where d.adrelid = c.conrelid and d.adnum = c.conkey[1] and u.refobjid = c.conrelid
+                limit 1
+            ),
+            (select a.attname::text from pg_attribute as a where a.attrelid = c.conrelid and a.attnum = c.conkey[1])
+        ) as field,
+        cardinality(c.conkey) as columns
+    into rule
+    from pg_constraint as c
+    where c.conname = (fault).constraint_name
+        and c.conrelid = to_regclass(quote_ident((fault).schema_name) || '.' || quote_ident((fault).table_name));
+    -- a part of the resource may be at fault
+    type := coalesce(
+        hacs_core.document_type(to_regclass(quote_ident((fault).schema_name) || '.' || quote_ident((fault).table_name))), split_part(resource, '/', 1)
+    );
+    if (fault).code = '23502' then
+        fault.message := format('%s.%s must not be null', type, (fault).column_name);
+        fault.detail := null;
+    elsif rule.contype = 'c' then
+        fault.detail := null;
+        if rule.columns = 1 then
+            fault.column_name := rule.field;
+        end if;
+        fault.message := format(
+            '%s is refused by %s%s',
+            case when rule.columns = 1 then type || '.' || rule.field
+                when type = split_part(resource, '/', 1) then resource else type end,
+            (fault).constraint_name, ': ' || rule.says
+        );
+    elsif rule.contype = 'f' and (fault).detail ~ 'not present' then
+        fault.column_name := rule.field;
+        fault.message := format(
+            '%s.%s refers to %s/%s, which is not here', type, rule.field,
+            hacs_core.document_type(rule.confrelid), substring((fault).detail from '=\((.*)\)')
+        );
+        fault.detail := null;
+    elsif rule.contype = 'f' then
+        fault.message := format('%s is still referred to: %s, in %s', resource, (fault).constraint_name, rule.conrelid::regclass);
+        fault.detail := null;
+    elsif rule.contype = 'p' and (fault).detail is not null then
+        fault.message := format('%s is there already', resource);
+        fault.detail := null;
+    elsif (fault).code = '23514' and (fault).constraint_name is null then
+        fault.detail := null;
+    end if;
+    return fault;
+end
+$$;
+comment on function hacs_core.explained(hacs_core.fault, text) is 'An error of PostgreSQL about a resource, without its row, in words of the rule';
+
+-- Called in an assignment, which leaves no statement in CONTEXT as PERFORM would.
+create or replace function hacs_core.raise_fault(fault hacs_core.fault)
+returns hacs_core.fault
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    said constant text := (fault).message;
+    code constant text := (fault).code;
+begin
+    -- An option of RAISE cannot be null, and an empty one would be sent: hence one form for each set of what there is.
+    case concat_ws(' ',
+        case when (fault).constraint_name is not null then 'rule' end,
+        case when (fault).constraint_name is not null and (fault).table_name is null then 'of a type' end,
+        case when (fault).column_name is not null then 'column' end,
+        case when (fault).detail is not null then 'detail' end,
+        case when (fault).hint is not null then 'hint' end
+    )
+        when 'rule column' then
+            raise exception using errcode = code, message = said, constraint = (fault).constraint_name,
+                column = (fault).column_name, schema = (fault).schema_name, table = (fault).table_name;
+        when 'rule' then
+            raise exception using errcode = code, message = said, constraint = (fault).constraint_name,
+                schema = (fault).schema_name, table = (fault).table_name;
+        when 'rule of a type column' then
+            raise exception using errcode = code, message = said, constraint = (fault).constraint_name, column = (fault).column_name;
+        when 'rule of a type' then
+            raise exception using errcode = code, message = said, constraint = (fault).constraint_name;
+        when 'column' then
+            raise exception using errcode = code, message = said, column = (fault).column_name;
+        when '' then
+            raise exception using errcode = code, message = said;
+        when 'detail' then
+            raise exception using errcode = code, message = said, detail = (fault).detail;
+        when 'hint' then
+            raise exception using errcode = code, message = said, hint = (fault).hint;
+        when 'detail hint' then
+            raise exception using errcode = code, message = said, detail = (fault).detail, hint = (fault).hint;
+        when 'rule column detail hint' then
+            raise exception using errcode = code, message = said, constraint = (fault).constraint_name,
+                column = (fault).column_name, schema = (fault).schema_name, table = (fault).table_name,
+                detail = (fault).detail, hint = (fault).hint;
+        when 'rule detail' then
+            raise exception using errcode = code, message = said, constraint = (fault).constraint_name,
+                schema = (fault).schema_name, table = (fault).table_name, detail = (fault).detail;
+        else
+            raise exception using errcode = code, message = said, hint = coalesce((fault).hint, (fault).detail, 'see the message');
+    end case;
+end
+$$;
+comment on function hacs_core.raise_fault(hacs_core.fault) is 'Raises an error with those of its parts that there are';
+
+create or replace function hacs_core.refuse_version(resource text, wanted bigint, present bigint)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise exception '% has version %, not %', resource, coalesce(present, 0), wanted
+        using errcode = 'serialization_failure',
+            hint = 'Read it again, and put what you want on top of what is there now. Version 0 means that there is none.';
+end
+$$;
+comment on function hacs_core.refuse_version(text, bigint, bigint) is 'Says which version a resource has, where another one was expected';
+
+-------------------------------------------------------------------------------------------------------------------
+-- The functions that are generated: one for each table, which stores a document, and the choice among them.
+-------------------------------------------------------------------------------------------------------------------
+
+-- The pieces of the generated texts. In each of them the row that was read is r, the document is document.
+create or replace function hacs_core.document_reading(
+    target regclass,
+    out resource_type text,
+    out names text[],
+    out readable text,
+    out renames text,
+    out base text,
+    out as_written text,
+    out fields text,
+    out read_values text,
+    out changes text,
+    out differs text
+)
+language sql stable
+set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
+as $$
+    with c as (
+        select c.*, format('%I', c.name) as quoted,
+            -- what its key does not say stays as it is
+            case
+                when c.name in ('created_at', 'updated_at')
+                    then format('case when document ->> %1$L is not null then excluded.%1$I else t.%1$I end', c.name)
+                when c.made then format('case when document ? %1$L then excluded.%1$I else t.%1$I end', c.name)
+                else format('excluded.%I', c.name)
+            end as stored
+        from hacs_core.document_columns(target) as c
+    )
+    select
+        hacs_core.document_type(target),
+        array_agg(c.name),
+        -- a key with the name of a column that is no field is an unknown one
+        (
+            select format('case when document ?| %1$L then document - %1$L::text[] else document end', array_agg(a.attname::text))
+            from pg_attribute as a
+            where a.attrelid = target and a.attnum > 0 and not a.attisdropped
+                and a.attname <> all (select b.name from hacs_core.document_columns(target) as b)
+        ),
+        format($text$    if document ? 'resourceType' then
+        document := document - 'resourceType' || jsonb_build_object('resource_type', coalesce(document -> 'resource_type', document -> 'resourceType'));
+    end if;
+$text$) || coalesce(string_agg(format(
+            $text$    if document ? %1$L then
+        if document ? %2$L and document -> %1$L <> document -> %2$L then
+            raise exception '%3$s.%1$s and %3$s.%2$s say different things'
+                using errcode = 'invalid_parameter_value', column = %2$L;
+        end if;
+        document := document - %1$L || jsonb_build_object(%2$L, document -> %1$L);
+    end if;
+$text$, hacs_core.document_alias(hacs_core.document_type(target), c.name), c.name, hacs_core.document_type(target)
+        ), '') filter (where hacs_core.document_alias(hacs_core.document_type(target), c.name) is not null), ''),
+        (
+            select format('row(%s)::%s', string_agg(coalesce(b.fallback, 'null'), ', ' order by a.attnum), target)
+            from pg_attribute as a
+            left join hacs_core.document_columns(target) as b on b.name = a.attname and b.name <> 'id'
+            where a.attrelid = target and a.attnum > 0 and not a.attisdropped
+        ),
+        string_agg(case
+            when c.base = 'jsonb' or c.name = 'resource_type' then null  -- their constraints know
+            when c.base = 'text' then format('(r.%1$I is null or jsonb_typeof(document -> %1$L) = ''string'')', c.name)
+            -- the cast has shown that there is such a day
+            when c.base = 'timestamp with time zone' then format(
+                'document ->> %L ~ %L', c.name,
+                '^(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?'
+                '(?:[Zz]|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)?)?$'
+            )
+            when c.base = 'date' then format('document ->> %L ~ ''^(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}$''', c.name)
+            else format('to_jsonb(r.%I) = document -> %1$L', c.name)
+        end, e'\n            and '),
+        string_agg(c.quoted, ', ') filter (where not c.is_part),
+        string_agg(case
+            when c.name = 'id' then 'stored_id'
+            when c.name in ('created_at', 'updated_at') then format('coalesce(r.%I, now())', c.name)
+            else 'r.' || c.quoted
+        end, ', ') filter (where not c.is_part),
+        string_agg(case
+            when c.is_part then format('%1$I = %2$s', c.name, c.fallback)
+            when c.name = 'updated_at'
+                then 'updated_at = case when document ->> ''updated_at'' is not null then excluded.updated_at else now() end'
+            else format('%1$I = %2$s', c.name, c.stored)
+        end, ', ') filter (where c.name <> 'id'),
+        string_agg(
+            case when c.base = 'jsonb' then format('t.%I::text', c.name) else 't.' || c.quoted end
+            || ' is distinct from '
+            || case when c.is_part then c.fallback else c.stored end || case when c.base = 'jsonb' then '::text' else '' end,
+            e'\n            or '
+        ) filter (where c.name <> 'id')
+    from c
+$$;
+comment on function hacs_core.document_reading(regclass) is 'The pieces of SQL with which the documents of a table are read and stored';
+
+create or replace function hacs_core.document_putter(target regclass)
+returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select format('hacs_core.%I', 'put_' || c.relname) from pg_class as c where c.oid = target
+$$;
+comment on function hacs_core.document_putter(regclass) is 'The name of the function that stores the documents of a table';
+
+create or replace function hacs_core.putter_source(target regclass)
+returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
+as $$
+declare
+    x record := hacs_core.document_reading(target);
+    o record;
+    p record;
+    owner_columns text := '';
+    owner_values text := '';
+    owner_changes text := '';
+    owner_differs text := '';
+    owner_read text := '';
+    owner_check text := '';
+    owner_count text := '';
+    unknown text := format('document - %L::text[]', x.names);
+    parts text := '';
+begin
+    select * into o from hacs_core.document_owner(target);
+    if o.owner_column is not null then
+        owner_columns := format(', %I, position', o.owner_column);
+        owner_values := ', owner, place';
+        owner_changes := format(', %1$I = excluded.%1$I, position = excluded.position', o.owner_column);
+        owner_differs := format(
+            e'\n            or t.position is distinct from excluded.position or t.%1$I is distinct from excluded.%1$I', o.owner_column
+        );
+        unknown := format(
+            'document - case when nested then %L::text[] else %L::text[] end', x.names, x.names || o.owner_column
+        );
+        -- By itself, a part says whose it is, or stays whose it was. Without an id of its own it has that of its place.
+        owner_read := format($text$
+    if nested then
+        stored_id := coalesce(r.id, md5(concat_ws('/', %1$L, owner, place))::uuid::text);
+        perform from %2$s as t where t.id = stored_id and t.%3$I <> owner;
+        if found then
+            raise exception '%4$s/%% belongs to another %5$s than %%', stored_id, owner
+                using errcode = 'unique_violation', constraint = %6$L, schema = %7$L, table = %8$L, column = 'id';
+        end if;
+    else
+        if jsonb_typeof(document -> %3$L) not in ('string', 'null') then
+            raise exception '%4$s.%3$s must be a text' using errcode = 'invalid_parameter_value', column = %3$L;
+        end if;
+        select t.%3$I as owner, t.position into stored_part from %2$s as t where t.id = stored_id;
+        owner := coalesce(document ->> %3$L, stored_part.owner);
+        place := case when owner = stored_part.owner then stored_part.position end;
+        if place is null then
+            select coalesce(max(t.position), 0) + 1 into place from %2$s as t where t.%3$I = owner;
+        end if;
+    end if;
+$text$, (select c.relname from pg_class as c where c.oid = target), target, o.owner_column, x.resource_type,
+            hacs_core.document_type(o.whole),
+            (select k.conname from pg_constraint as k where k.conrelid = target and k.contype = 'p'),
+            (select n.nspname from pg_class as c join pg_namespace as n on n.oid = c.relnamespace where c.oid = target),
+            (select c.relname from pg_class as c where c.oid = target)
+        );
+        owner_count := format($text$
+    if is_changed and not nested then
+        update %s as w set version_id = w.version_id + 1 where w.id in (owner, stored_part.owner);
+    end if;
+$text$, o.whole);
+    end if;
+    for p in select * from hacs_core.document_parts(target) loop
+        parts := parts || format($text$
+    if document ? %1$L and jsonb_typeof(document -> %1$L) <> 'array' then
+        raise exception '%3$s.%1$s must be a list, not %%', left((document -> %1$L)::text, 80)
+            using errcode = 'invalid_parameter_value', column = %1$L;
+    end if;
+    if document ? %1$L or not is_new then
+        kept_parts := '{}';
+        for part, part_place in select e.* from jsonb_array_elements(document -> %1$L) with ordinality as e loop
+            if jsonb_typeof(part) <> 'object' or coalesce(part ->> 'resource_type', '') <> %6$L and part ? 'resource_type' then
+                raise exception '%3$s.%1$s must be a list of %6$s, not of %%', left(part::text, 80)
+                    using errcode = 'invalid_parameter_value', column = %1$L;
+            end if;
+            stored_part := %4$s(part, '{}', null, stored_id, part_place::integer);
+            kept_parts := kept_parts || stored_part.stored_id;
+            parts_changed := parts_changed or stored_part.is_changed;
+        end loop;
+        delete from %2$s as t where t.%5$I = stored_id and t.id <> all (kept_parts);
+        parts_changed := parts_changed or found;
+    end if;
+$text$, p.field, p.part, x.resource_type, hacs_core.document_putter(p.part), p.owner_column, hacs_core.document_type(p.part)
+        );
+    end loop;
+    if parts <> '' then
+        parts := parts || format($text$
+    -- Who has read the whole has read its parts.
+    if parts_changed and not is_changed then
+        update %s as t set version_id = t.version_id + 1 where t.id = stored_id returning t.version_id into stored_version;
+        is_changed := true;
+    end if;
+$text$, target);
+    end if;
+    return format($source$
+declare
+    r %1$s;
+    fine boolean;
+    nested constant boolean := owner is not null;
+    part jsonb;
+    part_place bigint;
+    stored_part record;
+    kept_parts text[];
+    parts_changed boolean := false;
+begin
+%2$s    begin
+        r := jsonb_populate_record(%3$s, %19$s);
+        fine := (
+            %4$s
+        ) is not false;
+    exception
+        when data_exception or check_violation then
+            fine := false;
+    end;
+    if not fine then
+        document := hacs_core.mended_document(%5$L, document);
+        r := jsonb_populate_record(%3$s, %19$s);
+    end if;
+    stored_id := coalesce(r.id, gen_random_uuid()::text);
+%6$s    if if_version is not null then
+        select t.version_id into stored_version from %1$s as t where t.id = stored_id for update;
+        if coalesce(stored_version, 0) <> if_version then
+            perform hacs_core.refuse_version(%7$L || stored_id, if_version, stored_version);
+        end if;
+    end if;
+    insert into %1$s as t (%8$s, extra%9$s)
+    values (%10$s, (%11$s) || kept%12$s)
+    on conflict (id) do update set %13$s,
+        extra = excluded.extra, version_id = t.version_id + 1%14$s
+    where if_version is distinct from 0 and (
+            %15$s
+            or t.extra::text is distinct from excluded.extra::text%16$s
+        )
+    returning t.version_id, t.xmax = 0 into stored_version, is_new;
+    is_changed := found;
+    if not found then
+        is_new := false;
+        select t.version_id into stored_version from %1$s as t where t.id = stored_id;
+        if if_version = 0 then
+            perform hacs_core.refuse_version(%7$L || stored_id, 0, stored_version);
+        end if;
+    end if;
+%17$s%18$send
+$source$,
+        target, coalesce(x.renames, ''), x.base, x.as_written, target::text, owner_read, x.resource_type || '/',
+        x.fields, owner_columns, x.read_values, unknown, owner_values, x.changes, owner_changes, x.differs, owner_differs,
+        parts, owner_count, x.readable
+    );
+end
+$$;
+comment on function hacs_core.putter_source(regclass) is
+    'The body of the function that stores the documents of a table, for its columns as they are now';
+
+-- Types without a table of their own: the document is kept whole.
+create or replace function hacs_core.put_resources(
+    document jsonb, kept jsonb, if_version bigint, owner text, place integer,
+    out stored_id text, out stored_version bigint, out is_new boolean, out is_changed boolean
+)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    type constant text := coalesce(document ->> 'resource_type', document ->> 'resourceType');
+begin
+    if jsonb_typeof(document -> 'id') not in ('string', 'null') then
+        raise exception '%.id must be a text, not %', type, left((document -> 'id')::text, 80)
+            using errcode = 'invalid_parameter_value', column = 'id';
+    end if;
+    stored_id := coalesce(document ->> 'id', gen_random_uuid()::text);
+    document := document || jsonb_build_object('id', stored_id);
+    if if_version is not null then
+        select t.version_id into stored_version
+        from hacs_core.resources as t where t.resource_type = type and t.id = stored_id for update;
+        if coalesce(stored_version, 0) <> if_version then
+            perform hacs_core.refuse_version(type || '/' || stored_id, if_version, stored_version);
+        end if;
+    end if;
+    insert into hacs_core.resources as t (resource_type, id, data) values (type, stored_id, document)
+    on conflict (resource_type, id) do update set data = excluded.data
+    where if_version is distinct from 0 and t.data::text is distinct from excluded.data::text
+    returning t.version_id, t.xmax = 0 into stored_version, is_new;
+    is_changed := found;
+    if not found then
+        is_new := false;
+        select t.version_id into stored_version from hacs_core.resources as t where t.resource_type = type and t.id = stored_id;
+        if if_version = 0 then
+            perform hacs_core.refuse_version(type || '/' || stored_id, 0, stored_version);
+        end if;
+    end if;
+end
+$$;
+comment on function hacs_core.put_resources(jsonb, jsonb, bigint, text, integer) is
+    'Stores a document of a type that has no table of its own; called by put';
+
+-- Written anew whenever a table is attached: a choice among those that are.
+create or replace function hacs_core.choose_documents()
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    d record;
+    o record;
+    puts text := '';
+    gets text := '';
+    removes text := '';
+    locks text := '';
+begin
+    for d in
+        select t.*, hacs_core.document_putter(t.target) as putter from hacs_core.document_tables() as t
+        where to_regprocedure(hacs_core.document_putter(t.target) || '(jsonb, jsonb, bigint, text, integer)') is not null
+    loop
+        puts := puts || format(
+            e'        when %L then\n            stored := %s(document, kept, if_version, null, null);\n', d.resource_type, d.putter
+        );
+        gets := gets || format(
+            e'        when %L then\n            select %s into document from %s as t%s where t.id = get.id;\n',
+            d.resource_type, hacs_core.document_expression(d.target), d.target,
+            case when exists (select from hacs_core.document_parts(d.target)) then ' cross join lateral (select t.*) as whole' else '' end
+        );
+        locks := locks || format(
+            e'        when %L then\n            select t.version_id into version from %s as t where t.id = lock_version.id for update;\n',
+            d.resource_type, d.target
+        );
+        select * into o from hacs_core.document_owner(d.target);
+        removes := removes || format(
+            e'        when %L then\n            delete from %s as t where t.id = remove.id%s;\n            gone := found;\n%s',
+            d.resource_type, d.target,
+            case when o.owner_column is null then '' else format(' returning t.%I into owner', o.owner_column) end,
+            case when o.owner_column is null then '' else format(
+                e'            update %s as w set version_id = w.version_id + 1 where w.id = owner;\n', o.whole
+            ) end
+        );
+    end loop;
+    execute format('create or replace function %s as %L',
+        'hacs_core.put_document(resource_type text, document jsonb, kept jsonb, if_version bigint) returns record '
+        'language plpgsql set search_path = pg_catalog, pg_temp',
+        format($body$
+declare
+    stored record;
+begin
+    case resource_type
+%s        else
+            stored := hacs_core.put_resources(document, kept, if_version, null, null);
+    end case;
+    return stored;
+end
+$body$, puts));
+    execute format('create or replace function %s as %L',
+        'hacs_core.get(resource_type text, id text) returns jsonb '
+        'language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = ''UTC'' set extra_float_digits = 1',
+        format($body$
+declare
+    document jsonb;
+begin
+    case resource_type
+%s        else
+            select t.data into document from hacs_core.resources as t
+            where t.resource_type = get.resource_type and t.id = get.id;
+    end case;
+    return document;
+end
+$body$, gets));
+    execute format('create or replace function %s as %L',
+        'hacs_core.lock_version(resource_type text, id text) returns bigint '
+        'language plpgsql set search_path = pg_catalog, pg_temp',
+        format($body$
+declare
+    version bigint;
+begin
+    case resource_type
+%s        else
+            select t.version_id into version from hacs_core.resources as t
+            where t.resource_type = lock_version.resource_type and t.id = lock_version.id for update;
+    end case;
+    return version;
+end
+$body$, locks));
+    execute format('create or replace function %s as %L',
+        'hacs_core.remove(resource_type text, id text, if_version bigint default null) returns boolean '
+        'language plpgsql set search_path = pg_catalog, pg_temp',
+        format($body$
+declare
+    gone boolean;
+    present bigint;
+    owner text;
+    fault hacs_core.fault;
+begin
+    if if_version is not null then
+        present := hacs_core.lock_version(resource_type, id);
+        if coalesce(present, 0) <> if_version then
+            perform hacs_core.refuse_version(resource_type || '/' || id, if_version, present);
+        end if;
+    end if;
+    case resource_type
+%s        else
+            delete from hacs_core.resources as t where t.resource_type = remove.resource_type and t.id = remove.id;
+            gone := found;
+    end case;
+    return gone;
+exception
+    when others then
+        get stacked diagnostics fault.code = returned_sqlstate, fault.message = message_text,
+            fault.detail = pg_exception_detail, fault.hint = pg_exception_hint, fault.schema_name = schema_name,
+            fault.table_name = table_name, fault.column_name = column_name, fault.constraint_name = constraint_name;
+        fault := hacs_core.explained(fault, resource_type || '/' || id);
+        fault := hacs_core.raise_fault(fault);
+end
+$body$, removes));
+end
+$$;
+comment on function hacs_core.choose_documents() is 'Writes anew the functions that choose among the tables of documents';
+
+create or replace function hacs_core.attach_putter(target regclass)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    putter constant text := hacs_core.document_putter(target) || '(jsonb, jsonb, bigint, text, integer)';
+begin
+    if hacs_core.document_type(target) is null then
+        raise exception '% holds no documents', target
+            using hint = 'Its column resource_type needs a default: the one type that it holds.';
+    end if;
+    execute format(
+        'create or replace function %s(document jsonb, kept jsonb, if_version bigint, owner text, place integer, '
+        'out stored_id text, out stored_version bigint, out is_new boolean, out is_changed boolean) '
+        'language plpgsql set search_path = pg_catalog, pg_temp as %L',
+        hacs_core.document_putter(target), hacs_core.putter_source(target)
+    );
+    execute format('comment on function %s is %L', putter, format('Stores a document in %s; called by put', target));
+    execute format('revoke all on function %s from public', putter);
+end
+$$;
+comment on function hacs_core.attach_putter(regclass) is 'Writes the function that stores the documents of a table';
+
+create or replace function hacs_core.attach_documents(target regclass)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform hacs_core.attach_putter(target);
+    perform hacs_core.attach_checker(target);
+    perform hacs_core.choose_documents();
+end
+$$;
+comment on function hacs_core.attach_documents(regclass) is
+    'Lets put, get and the others know a table of documents; anew after its columns changed';
+
+select hacs_core.attach_putter(d.target) from hacs_core.document_tables() as d;
+select hacs_core.choose_documents();
+
+-------------------------------------------------------------------------------------------------------------------
+-- What callers use: put, get, remove, patch, put_all, search. They run with the caller's rights.
+-------------------------------------------------------------------------------------------------------------------
+
+create or replace function hacs_core.document_resource_type(document jsonb)
+returns text
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    type constant text := coalesce(document ->> 'resource_type', document ->> 'resourceType');
+begin
+    if jsonb_typeof(document) is distinct from 'object' or type is null
+        or jsonb_typeof(coalesce(document -> 'resource_type', document -> 'resourceType')) <> 'string'
+    then
+        raise exception 'a document is a JSON object with a resource_type'
+            using errcode = 'invalid_parameter_value', column = 'resource_type';
+    end if;
+    if document ? 'resourceType' and document ->> 'resourceType' is distinct from type then
+        raise exception 'resource_type and resourceType say different things'
+            using errcode = 'invalid_parameter_value', column = 'resource_type';
+    end if;
+    return type;
+end
+$$;
+comment on function hacs_core.document_resource_type(jsonb) is 'The type of a document, by either name; an error where it has none';
+
+create or replace function hacs_core.put_kept(document jsonb, kept jsonb, if_version bigint default null)
+returns table (resource_type text, id text, version_id bigint, created boolean)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set extra_float_digits = 1
+as $$
+declare
+    stored record;
+    fault hacs_core.fault;
+begin
+    resource_type := hacs_core.document_resource_type(document);
+    stored := hacs_core.put_document(resource_type, document, kept, if_version);
+    id := stored.stored_id;
+    version_id := stored.stored_version;
+    created := stored.is_new;
+    return next;
+exception
+    when others then
+        get stacked diagnostics fault.code = returned_sqlstate, fault.message = message_text,
+            fault.detail = pg_exception_detail, fault.hint = pg_exception_hint, fault.schema_name = schema_name,
+            fault.table_name = table_name, fault.column_name = column_name, fault.constraint_name = constraint_name;
+        fault := hacs_core.explained(fault, concat_ws('/', coalesce(resource_type, 'the document'), document ->> 'id'));
+        fault := hacs_core.raise_fault(fault);
+end
+$$;
+comment on function hacs_core.put_kept(jsonb, jsonb, bigint) is
+    'As put; besides, keys that go into extra as they are, also where they have the name of a column';
+
+create or replace function hacs_core.put(document jsonb, if_version bigint default null)
+returns table (resource_type text, id text, version_id bigint, created boolean)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set extra_float_digits = 1
+as $$
+declare
+    stored record;
+    fault hacs_core.fault;
+begin
+    resource_type := hacs_core.document_resource_type(document);
+    stored := hacs_core.put_document(resource_type, document, '{}', if_version);
+    id := stored.stored_id;
+    version_id := stored.stored_version;
+    created := stored.is_new;
+    return next;
+exception
+    when others then
+        get stacked diagnostics fault.code = returned_sqlstate, fault.message = message_text,
+            fault.detail = pg_exception_detail, fault.hint = pg_exception_hint, fault.schema_name = schema_name,
+            fault.table_name = table_name, fault.column_name = column_name, fault.constraint_name = constraint_name;
+        fault := hacs_core.explained(fault, concat_ws('/', coalesce(resource_type, 'the document'), document ->> 'id'));
+        fault := hacs_core.raise_fault(fault);
+end
+$$;
+comment on function hacs_core.put(jsonb, bigint) is
+    'Stores a whole document, in place of the one that was there; refuses it where that has another version than if_version, 0 for none';
+
+create or replace function hacs_core.put_all(documents jsonb)
+returns table (ordinal bigint, resource_type text, id text, version_id bigint, created boolean)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set extra_float_digits = 1
+as $$
+declare
+    stored record;
+    document jsonb;
+    list jsonb := documents;
+    fault hacs_core.fault;
+begin
+    if jsonb_typeof(documents) = 'object' then
+        if jsonb_typeof(documents -> 'entry') is distinct from 'array' then
+            raise exception 'the entry of a Bundle is a list' using errcode = 'invalid_parameter_value', column = 'entry';
+        end if;
+        list := coalesce((
+            select jsonb_agg(e.entry -> 'resource' order by e.place)
+            from jsonb_array_elements(documents -> 'entry') with ordinality as e (entry, place)
+        ), '[]');
+    end if;
+    if jsonb_typeof(list) is distinct from 'array'
+        or jsonb_typeof(documents) = 'object' and hacs_core.document_resource_type(documents) <> 'Bundle'
+    then
+        raise exception 'documents are a list or a Bundle' using errcode = 'invalid_parameter_value';
+    end if;
+    set constraints all deferred;
+    for document, ordinal in select * from jsonb_array_elements(list) with ordinality loop
+        resource_type := null;
+        resource_type := hacs_core.document_resource_type(document);
+        stored := hacs_core.put_document(resource_type, document, '{}', null);
+        id := stored.stored_id;
+        version_id := stored.stored_version;
+        created := stored.is_new;
+        return next;
+    end loop;
+    ordinal := null;
+    -- so that a reference to nowhere is refused here, and not at the commit
+    set constraints all immediate;
+exception
+    when others then
+        get stacked diagnostics fault.code = returned_sqlstate, fault.message = message_text,
+            fault.detail = pg_exception_detail, fault.hint = pg_exception_hint, fault.schema_name = schema_name,
+            fault.table_name = table_name, fault.column_name = column_name, fault.constraint_name = constraint_name;
+        fault := hacs_core.explained(fault, case when ordinal is null
+            then coalesce(hacs_core.document_type(to_regclass(quote_ident((fault).schema_name) || '.' || quote_ident((fault).table_name))), 'a document')
+            else concat_ws('/', coalesce(resource_type, 'the document'), document ->> 'id') end);
+        fault.message := concat('document ' || ordinal || ' of the list: ', (fault).message);
+        fault := hacs_core.raise_fault(fault);
+end
+$$;
+comment on function hacs_core.put_all(jsonb) is
+    'Stores each document of a list or of a FHIR Bundle, all or none, in whatever order they refer to each other';
+
+-- RFC 7396
+create or replace function hacs_core.merged(target jsonb, patch jsonb)
+returns jsonb
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    key text;
+    value jsonb;
+begin
+    if jsonb_typeof(patch) <> 'object' then
+        return patch;
+    end if;
+    if jsonb_typeof(target) is distinct from 'object' then
+        target := '{}';
+    end if;
+    for key, value in select * from jsonb_each(patch) loop
+        target := case
+            when value = 'null' then target - key
+            else target || jsonb_build_object(key, hacs_core.merged(target -> key, value))
+        end;
+    end loop;
+    return target;
+end
+$$;
+comment on function hacs_core.merged(jsonb, jsonb) is 'A JSON document with a merge patch applied, as RFC 7396 says';
+
+create or replace function hacs_core.patch(
+    resource_type text, id text, merge jsonb, if_version bigint default null, out version_id bigint
+)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    -- The row is locked before it is read: what another session puts meanwhile is not lost.
+    present constant bigint := hacs_core.lock_version(resource_type, id);
+    document jsonb;
+    field text;
+    alias text;
+begin
+    if if_version is not null and coalesce(present, 0) <> if_version then
+        perform hacs_core.refuse_version(resource_type || '/' || id, if_version, present);
+    elsif present is null then
+        raise exception 'there is no %/%', resource_type, id using errcode = 'no_data_found';
+    elsif jsonb_typeof(merge) is distinct from 'object' then
+        raise exception 'a merge patch is a JSON object' using errcode = 'invalid_parameter_value';
+    elsif coalesce(merge ->> 'id', id) <> id
+        or coalesce(merge ->> 'resource_type', merge ->> 'resourceType', resource_type) <> resource_type
+    then
+        raise exception 'a patch changes neither id nor resource_type' using errcode = 'invalid_parameter_value';
+    end if;
+    document := hacs_core.get(resource_type, id);
+    for field, alias in
+        select k.key, hacs_core.document_alias(resource_type, k.key) from jsonb_object_keys(document) as k (key)
+        where merge ? hacs_core.document_alias(resource_type, k.key)
+    loop
+        merge := merge - alias || jsonb_build_object(field, merge -> alias);
+    end loop;
+    select p.version_id into version_id
+    from hacs_core.put(
+        hacs_core.merged(document - 'updated_at', merge - array['id', 'resource_type', 'resourceType'])
+    ) as p;
+end
+$$;
+comment on function hacs_core.patch(text, text, jsonb, bigint) is
+    'Changes fields of a stored document by a JSON merge patch (RFC 7396), where null takes a field back to its default; gives the version';
+
+-------------------------------------------------------------------------------------------------------------------
+-- Search: equality on what an index serves. Whatever else is asked for is refused with what can be asked.
+-------------------------------------------------------------------------------------------------------------------
+
+-- field: what may be asked. kind: equal, fold (whatever the case), reference, pointer (a Reference object, as written),
+-- holds (a part of JSON or of a list). condition: the rows for which alone the index is there; companions: the fields
+-- that have to be asked for with it, so that it holds.
+create or replace function hacs_core.search_fields(target regclass)
+returns table (field text, kind text, expression text, base text, points_to text, condition text, companions text[])
+language sql stable
+set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
+as $$
+    with keys as (
+        select i.indexrelid, m.amname as method, pg_get_indexdef(i.indexrelid, 1, true) as key,
+            case when pg_get_expr(i.indpred, i.indrelid) !~ '^\([a-z0-9_]+ IS NOT NULL\)$'
+                then pg_get_expr(i.indpred, i.indrelid) end as condition,
+            a.attname::text as name, a.attgenerated <> '' as is_generated,
+            format_type(coalesce(nullif(t.typbasetype, 0), t.oid), null) as base,
+            -- the field that a generated column or an expression reads
+            (
+                select s.attname::text
+                from pg_depend as u
+                left join pg_attrdef as d on u.classid = 'pg_attrdef'::regclass and d.oid = u.objid
+                join pg_attribute as s on s.attrelid = u.refobjid and s.attnum = u.refobjsubid
+                where u.refobjid = target and s.attgenerated = '' and (
+                    d.adrelid = target and d.adnum = a.attnum
+                    or a.attnum is null and u.classid = 'pg_class'::regclass and u.objid = i.indexrelid
+                        and strpos(pg_get_indexdef(i.indexrelid, 1, true), s.attname) > 0
+                )
+                limit 1
+            ) as source,
+            (
+                select hacs_core.document_type(f.confrelid::regclass) from pg_constraint as f
+                where f.conrelid = target and f.contype = 'f' and f.conkey = array[a.attnum]
+            ) as points_to
+        from pg_index as i
+        join pg_class as x on x.oid = i.indexrelid
+        join pg_am as m on m.oid = x.relam
+        left join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] and i.indkey[0] > 0
+        left join pg_type as t on t.oid = a.atttypid
+        where i.indrelid = target and i.indisvalid
+    ),
+    kinds as (
+        select k.*, case
+            when k.method in ('btree', 'hash') and k.points_to is not null and k.is_generated then 'reference'
+            when k.method in ('btree', 'hash') and not k.is_generated then 'equal'
+            when k.method in ('hash', 'btree') and k.key ~ '->> ''reference''::text\)?$' then 'pointer'
+            when k.method = 'gin' and k.name is not null then 'holds'
+            when k.method in ('btree', 'spgist', 'hash') and k.key ~ '^lower\([a-z0-9_]+\)$' then 'fold'
+        end as kind
+        from keys as k
+    )
+    select coalesce(k.source, k.name), k.kind, coalesce('t.' || quote_ident(k.name), k.key), k.base, k.points_to, k.condition,
+        case when k.condition is not null then array(
+            select s.attname::text
+            from pg_depend as u
+            join pg_attribute as s on s.attrelid = u.refobjid and s.attnum = u.refobjsubid
+            where u.classid = 'pg_class'::regclass and u.objid = k.indexrelid and u.refobjid = target
+                and s.attname <> coalesce(k.source, k.name)
+            order by s.attnum
+        ) end
+    from kinds as k
+    where k.kind is not null
+    order by 1, k.condition nulls first
+$$;
+comment on function hacs_core.search_fields(regclass) is
+    'What search may be asked for the documents of a table: one row for each index that equality can use';
+
+create or replace function hacs_core.search_term(
+    field text, kind text, expression text, base text, points_to text, criterion jsonb
+)
+returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+    written constant text := case jsonb_typeof(criterion) when 'object' then criterion ->> 'reference' else criterion #>> '{}' end;
+    is_text constant boolean := jsonb_typeof(criterion) = 'string';
+    value record;
+begin
+    if criterion = 'null' then
+        return null;
+    end if;
+    case kind
+        when 'equal' then
+            value := hacs_core.mended_value(base, criterion);
+            return case when value.wanted is null then format('%s = %L::%s', expression, value.mended #>> '{}', base) end;
+        when 'fold' then
+            return case when is_text then format('lower(t.%I) = lower(%L)', field, written) end;
+        when 'pointer' then
+            return case when written is not null then format('(t.%I ->> ''reference'') = %L', field, written) end;
+        when 'reference' then
+            return expression || ' = ' || quote_literal(hacs_core.reference_id(written, points_to));
+        else
+            -- system|code, as FHIR writes a token
+            return case
+                when base <> 'jsonb' then case when is_text then format('%s @> array[%L]::%s', expression, written, base) end
+                else format('%s @> %L::jsonb', expression, case
+                    when is_text and field in ('identifier', 'identifiers')
+                        then jsonb_build_array(hacs_core.search_token(written, 'value'))
+                    when is_text and field = 'code'
+                        then jsonb_build_object('coding', jsonb_build_array(hacs_core.search_token(written, 'code')))
+                    else criterion
+                end)
+            end;
+    end case;
+end
+$$;
+comment on function hacs_core.search_term(text, text, text, text, text, jsonb) is
+    'The SQL for one criterion of a search; null where its value is none for the field';
+
+create or replace function hacs_core.search_token(written text, key text)
+returns jsonb
+language sql immutable parallel safe
+return case when strpos(written, '|') = 0 then jsonb_build_object(key, written)
+    else jsonb_build_object('system', split_part(written, '|', 1), key, substr(written, strpos(written, '|') + 1)) end;
+comment on function hacs_core.search_token(text, text) is 'A part of a Coding or an Identifier, from system|code or the code alone';
+
+create or replace function hacs_core.search_statement(resource_type text, criteria jsonb)
+returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    target constant regclass := (select d.target from hacs_core.document_tables() as d where d.resource_type = search_statement.resource_type);
+    f record;
+    holds boolean;
+    term text;
+    terms text[] := '{}';
+    asked text[] := '{}';
+    companions text[] := '{}';
+    offered text := '';
+    missing text;
+begin
+    if jsonb_typeof(criteria) is distinct from 'object' or criteria = '{}' then
+        raise exception 'criteria are a JSON object with at least one field' using errcode = 'invalid_parameter_value';
+    end if;
+    if target is null then
+        if criteria - 'id' <> '{}' or jsonb_typeof(criteria -> 'id') <> 'string' then
+            raise exception '% has no table of its own, and is found by its id alone', resource_type
+                using errcode = 'invalid_parameter_value';
+        end if;
+        return format(
+            'select t.data from hacs_core.resources as t where t.resource_type = %L and t.id = %L', resource_type, criteria ->> 'id'
+        );
+    end if;
+    for f in select * from hacs_core.search_fields(target) loop
+        offered := concat_ws(', ', nullif(offered, ''), f.field || coalesce(' (together with ' || array_to_string(f.companions, ', ') || ')', ''));
+        continue when not criteria ? f.field or f.field = any (asked);
+        if f.condition is not null then
+            continue when not criteria ?& f.companions;
+            execute format('select (%s) from jsonb_populate_record(null::%s, $1)', f.condition, target)
+                into holds using (select jsonb_object_agg(k, criteria -> k) from unnest(f.companions) as k);
+            continue when holds is not true;
+            companions := companions || f.companions;
+        end if;
+        term := hacs_core.search_term(f.field, f.kind, f.expression, f.base, f.points_to, criteria -> f.field);
+        if term is null then
+            raise exception '%.% cannot be searched by %', resource_type, f.field, left((criteria -> f.field)::text, 80)
+                using errcode = 'invalid_parameter_value', column = f.field,
+                    hint = case f.kind when 'reference' then format('A local reference is wanted: %s/<id>.', f.points_to)
+                        else 'Null cannot be asked for, nor a value that the field cannot have.' end;
+        end if;
+        terms := terms || term;
+        asked := asked || f.field;
+    end loop;
+    for f in
+        select c.name, c.base from hacs_core.document_columns(target) as c
+        where c.name = any (companions) and criteria ? c.name and c.name <> all (asked)
+    loop
+        terms := terms || format('t.%I = %L', f.name, criteria ->> f.name);
+        asked := asked || f.name;
+    end loop;
+    select k into missing from jsonb_object_keys(criteria) as k where k <> all (asked) limit 1;
+    if missing is not null then
+        raise exception '% cannot be searched by %: no index serves it', resource_type, missing
+            using errcode = 'invalid_parameter_value', column = missing, hint = format('What can be asked for: %s.', offered);
+    end if;
+    return format(
+        'select %s from %s as t%s where %s', hacs_core.document_expression(target), target,
+        case when exists (select from hacs_core.document_parts(target)) then ' cross join lateral (select t.*) as whole' else '' end,
+        array_to_string(terms, ' and ')
+    );
+end
+$$;
+comment on function hacs_core.search_statement(text, jsonb) is 'The statement of a search, before its limit';
+
+create or replace function hacs_core.search(resource_type text, criteria jsonb, most integer default 100)
+returns setof jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set extra_float_digits = 1
+as $$
+begin
+    return query execute hacs_core.search_statement(resource_type, criteria) || ' limit $1' using most;
+end
+$$;
+comment on function hacs_core.search(text, jsonb, integer) is
+    'Documents whose fields, references and codes are the given ones, as far as an index serves the question; in no order';
+
+-------------------------------------------------------------------------------------------------------------------
+-- Many at once: documents are staged by COPY, one temporary table for each type, and then put in one statement for each
+-- batch. Where a batch is refused, one query finds the documents at fault; only what is left is halved.
+-------------------------------------------------------------------------------------------------------------------
+
+-- What a document breaks of its own, without a look at other rows; null for nothing. Generated beside each putter.
+create or replace function hacs_core.checker_source(target regclass)
+returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
+as $$
+declare
+    x record := hacs_core.document_reading(target);
+    rules text := '';
+    nulls text := '';
+    f record;
+begin
+    for f in
+        select c.conname, pg_get_expr(c.conbin, c.conrelid) as rule from pg_constraint as c
+        where c.conrelid = target and c.contype = 'c' and not exists (
+            select from pg_attribute as a where a.attrelid = target and a.attnum = any (c.conkey) and a.attgenerated <> ''
+        )
+        order by c.conname
+    loop
+        rules := rules || format(e'\n            when (%s) is false then %L', f.rule, f.conname);
+    end loop;
+    for f in
+        select c.name from hacs_core.document_columns(target) as c
+        join pg_attribute as a on a.attrelid = target and a.attname = c.name and a.attnotnull
+        where c.name not in ('id', 'created_at', 'updated_at')
+        order by a.attnum
+    loop
+        nulls := nulls || format(e'\n            when f.%I is null then %L', f.name, f.name);
+    end loop;
+    return format($source$
+#variable_conflict use_column
+declare
+    r %1$s;
+    fine boolean;
+    broken text;
+    lacking text;
+begin
+    begin
+        r := jsonb_populate_record(%2$s, %10$s);
+        fine := (
+            %3$s
+        ) is not false;
+    exception
+        when data_exception or check_violation then
+            fine := false;
+    end;
+    if not fine then
+        begin
+            document := hacs_core.mended_document(%4$L, document);
+            r := jsonb_populate_record(%2$s, %10$s);
+        exception
+            when others then
+                get stacked diagnostics fault.code = returned_sqlstate, fault.message = message_text,
+                    fault.column_name = column_name, fault.constraint_name = constraint_name;
+                fault := hacs_core.explained(fault, concat_ws('/', %9$L, document ->> 'id'));
+                return;
+        end;
+    end if;
+    r.created_at := coalesce(r.created_at, now());
+    r.updated_at := coalesce(r.updated_at, now());
+    select
+        case%5$s
+        end,
+        case%6$s
+        end
+    into lacking, broken
+    from (select r.*) as f;
+    if lacking is not null then
+        fault.code := '23502';
+        fault.column_name := lacking;
+    elsif broken is not null then
+        fault.code := '23514';
+        fault.constraint_name := broken;
+    else
+        return;
+    end if;
+    fault.message := '';
+    fault.schema_name := %7$L;
+    fault.table_name := %8$L;
+    fault := hacs_core.explained(fault, concat_ws('/', %9$L, document ->> 'id'));
+end
+$source$,
+        target, x.base, x.as_written, target::text, nulls, rules,
+        (select n.nspname from pg_class as c join pg_namespace as n on n.oid = c.relnamespace where c.oid = target),
+        (select c.relname from pg_class as c where c.oid = target), x.resource_type, x.readable
+    );
+end
+$$;
+comment on function hacs_core.checker_source(regclass) is
+    'The body of the function that says what a document of a table breaks, for its columns and rules as they are now';
+
+-- Targets of references before what refers to them; a table that refers to itself counts once.
+create or replace function hacs_core.document_order()
+returns table (resource_type text, target regclass, rank integer)
+language sql stable
+begin atomic
+    with recursive tables as materialized (
+        select d.resource_type, d.target::oid as target from hacs_core.document_tables() as d
+    ),
+    links as materialized (
+        select distinct f.conrelid, f.confrelid from pg_catalog.pg_constraint as f where f.contype = 'f' and f.conrelid <> f.confrelid
+    ),
+    walk as (
+        select t.target, 1 as rank, array[t.target] as path from tables as t
+        union all
+        select l.conrelid, w.rank + 1, w.path || l.conrelid
+        from walk as w
+        join links as l on l.confrelid = w.target and l.conrelid <> all (w.path)
+        join tables as t on t.target = l.conrelid
+    )
+    select t.resource_type, t.target::regclass, max(w.rank)
+    from walk as w
+    join tables as t on t.target = w.target
+    group by 1, 2
+    order by 3, 1;
+end;
+comment on function hacs_core.document_order() is 'The tables of documents in an order in which none refers to a later one';
+
+create or replace function hacs_core.staged(resource_type text)
+returns text
+language sql immutable parallel safe
+return 'pg_temp.' || quote_ident('hacs_staged_' || coalesce(resource_type, ''));
+comment on function hacs_core.staged(text) is 'The temporary table of the staged documents of a type';
+
+create or replace function hacs_core.stage_documents()
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set client_min_messages = warning
+as $$
+declare
+    d record;
+begin
+    create temporary table hacs_staged (line bigint, document jsonb)
+        partition by list ((coalesce(document ->> 'resource_type', document ->> 'resourceType'))) on commit drop;
+    for d in select t.resource_type from hacs_core.document_tables() as t union all select null loop
+        execute format(
+            'create temporary table %s partition of pg_temp.hacs_staged %s',
+            replace(hacs_core.staged(d.resource_type), 'pg_temp.', ''),
+            case when d.resource_type is null then 'default' else format('for values in (%L)', d.resource_type) end
+        );
+    end loop;
+    create temporary table hacs_refused (
+        line bigint, resource_type text, id text, code text, field text, rule text, message text, document jsonb
+    ) on commit drop;
+    -- a document that a later one with the same id replaces
+    create temporary table hacs_superseded (line bigint, resource_type text) on commit drop;
+end
+$$;
+comment on function hacs_core.stage_documents() is
+    'Makes the temporary tables into which documents are copied for put_staged: pg_temp.hacs_staged (line, document)';
+
+create or replace function hacs_core.attach_checker(target regclass)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    checker constant text := replace(hacs_core.document_putter(target), 'put_', 'check_');
+begin
+    execute format(
+        'create or replace function %s(inout document jsonb, out fault hacs_core.fault) '
+        'language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = ''UTC'' set extra_float_digits = 1 as %L',
+        checker, hacs_core.checker_source(target)
+    );
+    execute format('comment on function %s(jsonb) is %L', checker, format('What a document breaks of the rules of %s', target));
+    execute format('revoke all on function %s(jsonb) from public', checker);
+end
+$$;
+comment on function hacs_core.attach_checker(regclass) is 'Writes the function that says what a document of a table breaks';
+
+-- In the statement for a batch, ON CONFLICT knows the row that was to be inserted, but not its document.
+create or replace function hacs_core.from_excluded(assignments text, silent text)
+returns text
+language sql immutable parallel safe
+return regexp_replace(
+    replace(assignments, 'document ->> ''updated_at'' is not null', 'excluded.updated_at <> ' || silent),
+    'case when document (?:->>|[?]) ''[a-z_]+''(?: is not null)? then (excluded\.[a-z_"]+) else t\.[a-z_"]+ end', '\1', 'g'
+);
+comment on function hacs_core.from_excluded(text, text) is 'The assignments of a putter, for a statement that puts many documents';
+
+-- How the staged documents of one type are put.
+do $$
+begin
+    create type hacs_core.staging as (
+        resource_type text, target regclass, part text, on_conflict text, batch text, single text, checker text
+    );
+exception
+    when duplicate_object then null;
+end
+$$;
+comment on type hacs_core.staging is 'The statements with which the staged documents of one type are put';
+
+create or replace function hacs_core.staging_of(resource_type text, target regclass, on_conflict text)
+returns hacs_core.staging
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
+as $$
+declare
+    x record;
+    s hacs_core.staging;
+    read_values text;
+    made text;
+    -- Says in the statement for a batch that the document had no updated_at: who puts such a time has his own put down.
+    silent constant text := '''0001-01-01 00:00:00.424242+00''::timestamptz';
+begin
+    s.resource_type := resource_type;
+    s.target := target;
+    s.part := hacs_core.staged(resource_type);
+    s.on_conflict := on_conflict;
+    -- A part stands in the document of its whole as well: it is no conflict.
+    if exists (select from hacs_core.document_owner(target)) then
+        s.on_conflict := 'replace';
+    end if;
+    s.single := format(
+        'select 1 from (select * from %s as s where s.line = $1%s offset 0) as s cross join lateral hacs_core.put_document('
+        '    coalesce(s.document ->> ''resource_type'', s.document ->> ''resourceType''), s.document, ''{}'', %s'
+        ') as p (stored_id text, stored_version bigint, is_new boolean, is_changed boolean) where p.is_changed',
+        (s).part,
+        case (s).on_conflict when 'keep' then ' and hacs_core.get('
+            'coalesce(s.document ->> ''resource_type'', s.document ->> ''resourceType''), s.document ->> ''id'') is null' else '' end,
+        case (s).on_conflict when 'fail' then 'case when s.document ->> ''id'' is not null then 0 end' else 'null' end
+    );
+    if target is null or exists (select from hacs_core.document_parts(target)) or exists (select from hacs_core.document_owner(target)) then
+        -- few, and with rows in several tables: one by one
+        s.batch := replace(s.single, 's.line = $1', 's.line between $1 and $2');
+        return s;
+    end if;
+    s.checker := replace(hacs_core.document_putter(target), 'put_', 'check_');
+    x := hacs_core.document_reading(target);
+    read_values := replace(x.read_values, 'stored_id', 'coalesce(r.id, gen_random_uuid()::text)');
+    if on_conflict = 'replace' then
+        read_values := replace(
+            read_values, 'coalesce(r.updated_at, now())', format(
+                'case when document ->> ''updated_at'' is not null then r.updated_at when o.id is null then now() else %s end', silent
+            )
+        );
+        for made in select c.name from hacs_core.document_columns(target) as c where c.made and c.name <> 'updated_at' loop
+            read_values := regexp_replace(
+                read_values, format('(coalesce[(]r.%1$s, now[(][)][)]|r.%1$s)(?=,|$)', made),
+                format('case when document %s or o.id is null then \1 else o.%I end',
+                    case made when 'created_at' then '->> ''created_at'' is not null' else format('? %L', made) end, made)
+            );
+        end loop;
+    end if;
+    s.batch := format(
+        'insert into %1$s as t (%2$s, extra) select %3$s, document - %4$L::text[] from %5$s as s %6$s '
+        'cross join lateral jsonb_populate_record(%7$s, %10$s) as r '
+        'where s.line between $1 and $2 '
+        -- the cheapest way to say that one needs the slow way
+        'and case when (%8$s) is not false then true else 1 / (s.line - s.line) > 0 end %9$s',
+        target, x.fields,
+        read_values,
+        x.names, s.part,
+        case when on_conflict = 'replace' then format('left join %s as o on o.id = s.document ->> ''id''', target) else '' end,
+        x.base, x.as_written,
+        case on_conflict
+            when 'keep' then 'on conflict (id) do nothing'
+            when 'replace' then format(
+                'on conflict (id) do update set %s, extra = excluded.extra, version_id = t.version_id + 1 where %s or t.extra::text is distinct from excluded.extra::text',
+                hacs_core.from_excluded(x.changes, silent), hacs_core.from_excluded(x.differs, silent)
+            )
+            else ''
+        end,
+        x.readable
+    );
+    return s;
+end
+$$;
+comment on function hacs_core.staging_of(text, regclass, text) is 'The statements for a type, by what is done where its id is there already: fail, keep or replace';
+
+create or replace function hacs_core.refuse_staged(s hacs_core.staging, line bigint, fault hacs_core.fault)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    execute format(
+        'insert into pg_temp.hacs_refused '
+        'select s.line, coalesce($2, s.document ->> ''resource_type'', s.document ->> ''resourceType''), s.document ->> ''id'', '
+        '$3, $4, $5, $6, s.document from %s as s where s.line = $1', (s).part
+    )
+    using line, (s).resource_type, (fault).code, (fault).column_name, (fault).constraint_name, (fault).message;
+    execute format('delete from %s as s where s.line = $1', (s).part) using line;
+end
+$$;
+comment on function hacs_core.refuse_staged(hacs_core.staging, bigint, hacs_core.fault) is 'Takes a staged document out, and writes down why';
+
+-- One statement for the lines from first to last; halved where it is refused.
+create or replace function hacs_core.put_lines(s hacs_core.staging, first bigint, last bigint)
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set extra_float_digits = 1
+as $$
+declare
+    stored bigint;
+    middle bigint;
+    fault hacs_core.fault;
+begin
+    begin
+        if first = last then
+            execute (s).single using first;
+        else
+            execute (s).batch using first, last;
+        end if;
+        get diagnostics stored = row_count;
+        return stored;
+    exception
+        when data_exception or integrity_constraint_violation or cardinality_violation or program_limit_exceeded
+            or serialization_failure or raise_exception
+        then
+            get stacked diagnostics fault.code = returned_sqlstate, fault.message = message_text,
+                fault.detail = pg_exception_detail, fault.hint = pg_exception_hint, fault.schema_name = schema_name,
+                fault.table_name = table_name, fault.column_name = column_name, fault.constraint_name = constraint_name;
+    end;
+    if first = last then
+        execute format(
+            'select x.* from %s as s cross join lateral hacs_core.explained($1, concat_ws(''/'', '
+            'coalesce(s.document ->> ''resource_type'', s.document ->> ''resourceType''), s.document ->> ''id'')) as x where s.line = $2',
+            (s).part
+        )
+        into fault using fault, first;
+        if (fault).code = '40001' and (s).on_conflict = 'fail' then
+            fault.code := '23505';
+            fault.column_name := 'id';
+            fault.message := regexp_replace((fault).message, ' has version ([0-9]+), not 0$', ' is there already');
+        end if;
+        perform hacs_core.refuse_staged(s, first, fault);
+        return 0;
+    end if;
+    execute format('select percentile_disc(0.5) within group (order by line) from %s where line between $1 and $2', (s).part)
+        into middle using first, last;
+    middle := coalesce(least(middle, last - 1), first);
+    return hacs_core.put_lines(s, first, middle) + hacs_core.put_lines(s, middle + 1, last);
+end
+$$;
+comment on function hacs_core.put_lines(hacs_core.staging, bigint, bigint) is
+    'Puts the staged documents of a type from one line to another, and refuses those that cannot be; gives how many were stored';
+
+-- What one query can find: faults of kind and rule, references to nowhere, ids that are there already.
+create or replace function hacs_core.sift_lines(s hacs_core.staging, first bigint, last bigint)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set extra_float_digits = 1
+set quote_all_identifiers = off
+as $$
+declare
+    f record;
+begin
+    execute format(
+        'create temporary table hacs_sifted on commit drop as '
+        'select s.line, c.document, s.document as given, c.fault '
+        'from %s as s cross join lateral %s(s.document) as c where s.line between %s and %s',
+        (s).part, (s).checker, first, last
+    );
+    execute format(
+        'update %s as s set document = m.document from pg_temp.hacs_sifted as m where m.line = s.line and m.document <> m.given', (s).part
+    );
+    for f in
+        select a.attname, pg_get_expr(d.adbin, d.adrelid) as reference, c.confrelid::regclass as points_to, c.conname,
+            hacs_core.document_type(c.confrelid) as points_to_type,
+            (
+                select o.attname::text
+                from pg_depend as u
+                join pg_attribute as o on o.attrelid = u.refobjid and o.attnum = u.refobjsubid
+                where u.classid = 'pg_attrdef'::regclass and u.objid = d.oid and u.refobjid = d.adrelid
+                    and u.refobjsubid <> d.adnum
+                limit 1
+            ) as field
+        from pg_constraint as c
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+        join pg_attrdef as d on d.adrelid = c.conrelid and d.adnum = c.conkey[1]
+        where c.conrelid = (s).target and c.contype = 'f' and a.attgenerated <> ''
+    loop
+        execute format(
+            'with refs as materialized ('
+            '    select m.line, (select %1$s from (select r.*) as r) as id '
+            '    from pg_temp.hacs_sifted as m cross join lateral jsonb_populate_record(null::%2$s, m.document) as r '
+            '    where (m.fault).code is null and m.document -> %3$L <> ''null'' '
+            ') update pg_temp.hacs_sifted as m '
+            'set fault = row(''23503'', format(%4$L, r.id), null, null, null, null, %3$L, %5$L)::hacs_core.fault '
+            'from refs as r where r.line = m.line and r.id is not null '
+            'and not exists (select from %6$s as t where t.id = r.id) %7$s',
+            f.reference, (s).target, f.field,
+            format('%s.%s refers to %s/%%s, which is not here', (s).resource_type, f.field, f.points_to_type), f.conname, f.points_to,
+            case when f.points_to = (s).target
+                then format('and not exists (select from %s as o where o.document ->> ''id'' = r.id)', (s).part) else '' end
+        );
+    end loop;
+    if (s).on_conflict = 'fail' then
+        execute format(
+            'update pg_temp.hacs_sifted as m set fault = '
+            '    row(''23505'', format(%1$L, m.document ->> ''id''), null, null, null, null, ''id'', %2$L)::hacs_core.fault '
+            'where (m.fault).code is null and (exists (select from %3$s as t where t.id = m.document ->> ''id'') or exists ('
+            '    select from pg_temp.hacs_sifted as o '
+            '    where o.document ->> ''id'' = m.document ->> ''id'' and o.line < m.line and (o.fault).code is null))',
+            (s).resource_type || '/%s is there already',
+            (select c.conname from pg_constraint as c where c.conrelid = (s).target and c.contype = 'p'), (s).target
+        );
+    elsif (s).on_conflict = 'replace' then
+        insert into pg_temp.hacs_superseded
+        select o.line, (s).resource_type
+        from (
+            select m.line, lead(m.line) over (partition by m.document ->> 'id' order by m.line) as later
+            from pg_temp.hacs_sifted as m
+            where (m.fault).code is null and m.document ->> 'id' is not null
+        ) as o
+        where o.later is not null;
+        execute format(
+            'delete from %s as s using pg_temp.hacs_superseded as o where o.line = s.line and o.resource_type = $1', (s).part
+        )
+        using (s).resource_type;
+    end if;
+    insert into pg_temp.hacs_refused
+    select m.line, (s).resource_type, m.document ->> 'id', (m.fault).code, (m.fault).column_name, (m.fault).constraint_name,
+        (m.fault).message, m.given
+    from pg_temp.hacs_sifted as m
+    where (m.fault).code is not null;
+    execute format('delete from %s as s using pg_temp.hacs_sifted as m where m.line = s.line and (m.fault).code is not null', (s).part);
+    drop table pg_temp.hacs_sifted;
+end
+$$;
+comment on function hacs_core.sift_lines(hacs_core.staging, bigint, bigint) is
+    'Takes out of the staged documents what by itself, by its references or by its id cannot be stored';
+
+-- A line of the input has a million numbers, for the entries of a Bundle. Bundles become their entries, lines of a file of refused documents their documents, other names of
+-- types and fields the names of columns.
+create or replace function hacs_core.unfold_staged()
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    f record;
+begin
+    with gone as (
+        delete from pg_temp.hacs_staged as s
+        where s.document ?& array['line', 'code', 'message', 'document']
+        returning s.line, s.document
+    )
+    insert into pg_temp.hacs_staged select g.line, g.document -> 'document' from gone as g;
+    with gone as (
+        delete from pg_temp.hacs_staged as s where s.document ->> 'resourceType' = 'Bundle' and jsonb_typeof(s.document -> 'entry') = 'array'
+        returning s.line, s.document
+    )
+    insert into pg_temp.hacs_staged
+    select g.line + e.place, e.entry -> 'resource'
+    from gone as g, jsonb_array_elements(g.document -> 'entry') with ordinality as e (entry, place);
+    insert into pg_temp.hacs_refused
+    select s.line, null, null, '22023', 'resource_type', null, 'a document is a JSON object with a resource_type', s.document
+    from pg_temp.hacs_staged as s
+    where coalesce(s.document ->> 'resource_type', s.document ->> 'resourceType') is null or jsonb_typeof(s.document) <> 'object';
+    delete from pg_temp.hacs_staged as s
+    where coalesce(s.document ->> 'resource_type', s.document ->> 'resourceType') is null or jsonb_typeof(s.document) <> 'object';
+    for f in
+        select d.resource_type, c.name, hacs_core.document_alias(d.resource_type, c.name) as alias
+        from hacs_core.document_tables() as d, hacs_core.document_columns(d.target) as c
+        where hacs_core.document_alias(d.resource_type, c.name) is not null
+        union all
+        select d.resource_type, 'resource_type', 'resourceType' from hacs_core.document_tables() as d
+    loop
+        execute format(
+            'update %1$s as s set document = s.document - %2$L || jsonb_build_object(%3$L, s.document -> %2$L) '
+            'where s.document ? %2$L and (not s.document ? %3$L or s.document -> %3$L = s.document -> %2$L)',
+            hacs_core.staged(f.resource_type), f.alias, f.name
+        );
+    end loop;
+end
+$$;
+comment on function hacs_core.unfold_staged() is 'Makes documents of what was copied: the entries of Bundles, and names as the columns have them';
+
+
+create or replace function hacs_core.sift_circular(s hacs_core.staging)
+returns text[]
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
+as $$
+declare
+    f record;
+    found_one boolean := true;
+    lost text[];
+    ids text[] := '{}';
+begin
+    while found_one loop
+        found_one := false;
+        for f in
+            select pg_get_expr(d.adbin, d.adrelid) as reference, c.conname, o.attname::text as field
+            from pg_constraint as c
+            join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+            join pg_attrdef as d on d.adrelid = c.conrelid and d.adnum = c.conkey[1]
+            join pg_depend as u on u.classid = 'pg_attrdef'::regclass and u.objid = d.oid and u.refobjid = d.adrelid
+                and u.refobjsubid <> d.adnum
+            join pg_attribute as o on o.attrelid = u.refobjid and o.attnum = u.refobjsubid
+            where c.conrelid = (s).target and c.confrelid = (s).target and c.contype = 'f' and a.attgenerated <> ''
+        loop
+            execute format(
+                'with lost as ('
+                '    delete from %1$s as s using ('
+                '        select p.line, (select %2$s from (select r.*) as r) as id from %1$s as p '
+                '        cross join lateral jsonb_populate_record(null::%3$s, jsonb_build_object(%4$L, p.document -> %4$L)) as r '
+                '        where p.document -> %4$L <> ''null'' '
+                '    ) as r '
+                '    where s.line = r.line and r.id is not null and not exists (select from %3$s as t where t.id = r.id) '
+                '        and not exists (select from %1$s as o where o.document ->> ''id'' = r.id) '
+                '    returning s.line, s.document, r.id '
+                '), said as ('
+                '    insert into pg_temp.hacs_refused '
+                '    select l.line, %5$L, l.document ->> ''id'', ''23503'', %4$L, %6$L, format(%7$L, l.id), l.document from lost as l '
+                ') select array_agg(l.document ->> ''id'') from lost as l',
+                (s).part, f.reference, (s).target, f.field, (s).resource_type, f.conname,
+                format('%s.%s refers to %s/%%s, which is not here', (s).resource_type, f.field, (s).resource_type)
+            )
+            into lost;
+            if lost is not null then
+                ids := ids || lost;
+                found_one := true;
+            end if;
+        end loop;
+    end loop;
+    return ids;
+end
+$$;
+comment on function hacs_core.sift_circular(hacs_core.staging) is
+    'Takes out of the staged documents of a type those that refer to one of the type that is nowhere; gives their ids';
+
+create or replace function hacs_core.stop_at_refused()
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    first record;
+    fault hacs_core.fault;
+begin
+    select * into first from pg_temp.hacs_refused as r order by r.line limit 1;
+    if found then
+        fault.code := first.code;
+        fault.message := format(
+            'line %s%s: %s', first.line / 1000000, ', entry ' || nullif(first.line % 1000000, 0), first.message
+        );
+        fault.column_name := first.field;
+        fault.constraint_name := first.rule;
+        fault := hacs_core.raise_fault(fault);
+    end if;
+end
+$$;
+comment on function hacs_core.stop_at_refused() is 'Raises an error about the first document that put_staged refused, if there is one';
+
+create or replace function hacs_core.put_staged(on_conflict text default 'fail', stop boolean default true, batch integer default 2000)
+returns table (resource_type text, documents bigint, stored bigint, kept bigint, refused bigint)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set extra_float_digits = 1
+set client_min_messages = warning
+as $$
+declare
+    d record;
+    s hacs_core.staging;
+    before bigint;
+    first bigint;
+    last bigint;
+    put_rows bigint;
+    circular text;
+    lost text[];
+    refused_before bigint;
+begin
+    if on_conflict <> all ('{fail, keep, replace}') then
+        raise exception 'on_conflict is fail, keep or replace, not %', on_conflict using errcode = 'invalid_parameter_value';
+    end if;
+    perform hacs_core.unfold_staged();
+    if stop then
+        perform hacs_core.stop_at_refused();
+    end if;
+    for d in
+        select o.resource_type, o.target, o.rank from hacs_core.document_order() as o
+        union all select null, null, 1000
+        order by 3, 1
+    loop
+        s := hacs_core.staging_of(d.resource_type, d.target, on_conflict);
+        execute format('select count(*) from %s', (s).part) into documents;
+        continue when documents = 0;
+        resource_type := coalesce(d.resource_type, 'other');
+        stored := 0;
+        select count(*) into refused_before from pg_temp.hacs_refused;
+        execute format('create index on %s (line)', (s).part);
+        -- What refers to its own kind may refer to a later line.
+        select string_agg(format('%I.%I', n.nspname, c.conname), ', ') into circular
+        from pg_constraint as c
+        join pg_namespace as n on n.oid = c.connamespace
+        where c.contype = 'f' and c.conrelid = d.target and c.confrelid = d.target;
+        if circular is not null then
+            execute format('create index on %s ((document ->> ''id''))', (s).part);
+            execute format('analyze %s', (s).part);
+            execute format('set constraints %s deferred', circular);
+            lost := hacs_core.sift_circular(s);
+        else
+            execute format('analyze %s', (s).part);
+        end if;
+        before := -1;
+        loop
+            execute format(
+                'select min(l.line), max(l.line) from (select p.line from %s as p where p.line > $1 order by p.line limit $2) as l', (s).part
+            )
+            into first, last using before, batch;
+            exit when first is null;
+            before := last;
+            begin
+                execute (s).batch using first, last;
+                get diagnostics put_rows = row_count;
+            exception
+                when data_exception or integrity_constraint_violation or cardinality_violation or program_limit_exceeded
+                    or serialization_failure or raise_exception
+                then
+                    if (s).checker is not null then
+                        perform hacs_core.sift_lines(s, first, last);
+                    end if;
+                    put_rows := hacs_core.put_lines(s, first, last);
+            end;
+            stored := stored + put_rows;
+            if stop then
+                perform hacs_core.stop_at_refused();
+            end if;
+        end loop;
+        if circular is not null then
+            -- one that was refused after all may be referred to by one that was stored
+            lost := hacs_core.sift_circular(s);
+            if lost <> '{}' then
+                if on_conflict = 'replace' then
+                    perform hacs_core.stop_at_refused();
+                end if;
+                execute format('delete from %s as t where t.id = any ($1)', d.target) using lost;
+                stored := stored - cardinality(lost);
+            end if;
+            execute format('set constraints %s immediate', circular);
+        end if;
+        update pg_temp.hacs_refused as r set message = replace(r.message, ', which is not here', ', which was refused')
+        from pg_temp.hacs_refused as o
+        where r.code = '23503' and r.message = format(
+            '%s.%s refers to %s/%s, which is not here', r.resource_type, r.field, o.resource_type, o.id
+        );
+        select count(*) - refused_before into refused from pg_temp.hacs_refused;
+        kept := documents - stored - refused;
+        return next;
+    end loop;
+    if stop then
+        perform hacs_core.stop_at_refused();
+    end if;
+end
+$$;
+comment on function hacs_core.put_staged(text, boolean, integer) is
+    'Puts what was copied into pg_temp.hacs_staged, one row for each type; what is refused stands in pg_temp.hacs_refused, or stops it';
+
+-- One row for each table of documents. A column or rule that was changed since makes its functions "altered".
+create or replace view hacs_core.document_coverage as
+select
+    n.nspname::text as schema_name,
+    c.relname::text as table_name,
+    d.resource_type,
+    case
+        when p.oid is null or pg_catalog.strpos(choice.prosrc, pg_catalog.format('when %L then', d.resource_type)) = 0 then 'missing'
+        when p.prosrc <> hacs_core.putter_source(d.target) or k.prosrc is distinct from hacs_core.checker_source(d.target) then 'altered'
+        else 'complete'
+    end as documents
+from hacs_core.document_tables() as d
+join pg_catalog.pg_class as c on c.oid = d.target
+join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+left join pg_catalog.pg_proc as p
+    on p.oid = pg_catalog.to_regprocedure(hacs_core.document_putter(d.target) || '(jsonb, jsonb, bigint, text, integer)')
+left join pg_catalog.pg_proc as k
+    on k.oid = pg_catalog.to_regprocedure(replace(hacs_core.document_putter(d.target), 'put_', 'check_') || '(jsonb)')
+left join pg_catalog.pg_proc as choice
+    on choice.oid = pg_catalog.to_regprocedure('hacs_core.put_document(text, jsonb, jsonb, bigint)');
+
+comment on view hacs_core.document_coverage is 'One row is one table of documents, and whether put and get know it as it is now';
+comment on column hacs_core.document_coverage.schema_name is 'Schema of the table';
+comment on column hacs_core.document_coverage.table_name is 'Name of the table';
+comment on column hacs_core.document_coverage.resource_type is 'Type of its documents';
+comment on column hacs_core.document_coverage.documents is 'complete, missing, or altered; hacs_core.attach_documents mends it';
+
+-------------------------------------------------------------------------------------------------------------------
+-- The way out: one statement for each type, in an order in which the documents can be read again.
+-------------------------------------------------------------------------------------------------------------------
+
+-- The records of a patient, and all that they refer to: without that they could not be read elsewhere.
+create or replace function hacs_core.documents_of_patient(patient text)
+returns table (target regclass, ids text[])
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    f record;
+    more text[];
+    known jsonb := jsonb_build_object('hacs_core.patients', jsonb_build_array(patient));
+    grown boolean := true;
+begin
+    for f in
+        select c.conrelid::regclass as part, a.attname from pg_constraint as c
+        join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+        where c.contype = 'f' and c.confrelid = 'hacs_core.patients'::regclass
+            and hacs_core.document_type(c.conrelid::regclass) is not null
+    loop
+        execute format('select array_agg(t.id) from %s as t where t.%I = $1', f.part, f.attname) into more using patient;
+        known := known || jsonb_build_object(f.part::text, to_jsonb(array(
+            select jsonb_array_elements_text(coalesce(known -> f.part::text, '[]')) union select unnest(more)
+        )));
+    end loop;
+    while grown loop
+        grown := false;
+        for f in
+            select c.conrelid::regclass as part, a.attname, c.confrelid::regclass as whole from pg_constraint as c
+            join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+            where c.contype = 'f' and c.confdeltype <> 'c' and hacs_core.document_type(c.conrelid::regclass) is not null
+        loop
+            continue when not known ? f.part::text;
+            execute format('select array_agg(distinct t.%I) from %s as t where t.id = any ($1) and t.%1$I is not null', f.attname, f.part)
+                into more using array(select jsonb_array_elements_text(known -> f.part::text));
+            more := array(
+                select unnest(more) except select jsonb_array_elements_text(coalesce(known -> f.whole::text, '[]'))
+            );
+            if more <> '{}' then
+                grown := true;
+                known := known || jsonb_build_object(f.whole::text, coalesce(known -> f.whole::text, '[]') || to_jsonb(more));
+            end if;
+        end loop;
+    end loop;
+    return query select k.key::regclass, array(select jsonb_array_elements_text(k.value)) from jsonb_each(known) as k;
+end
+$$;
+comment on function hacs_core.documents_of_patient(text) is
+    'The ids of the documents of a patient and of all to which they refer, by table';
+
+create or replace function hacs_core.export_statements(
+    types text[] default null, patient text default null, since timestamptz default null
+)
+returns table (resource_type text, statement text)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    unknown text;
+    resource_filter text;
+begin
+    select t into unknown from unnest(types) as t where t !~ '^[A-Z][A-Za-z0-9]{0,63}$' limit 1;
+    if unknown is not null then
+        raise exception '% is no type of a document', left(unknown, 80) using errcode = 'invalid_parameter_value';
+    end if;
+    return query
+        select o.resource_type, format(
+            'select %s from %s as t%s where true%s%s', hacs_core.document_expression(o.target), o.target,
+            case when exists (select from hacs_core.document_parts(o.target)) then ' cross join lateral (select t.*) as whole' else '' end,
+            case when patient is not null then format(' and t.id = any (%L::text[])', p.ids) else '' end,
+            case when since is not null then format(' and t.updated_at > %L::timestamptz', since) else '' end
+        )
+        from hacs_core.document_order() as o
+        left join hacs_core.documents_of_patient(patient) as p on p.target = o.target
+        where (types is null or o.resource_type = any (types)) and (patient is null or p.ids is not null)
+            -- parts stand in the documents of their wholes
+            and (not exists (select from hacs_core.document_owner(o.target)) or o.resource_type = any (types))
+        order by o.rank, o.resource_type;
+    if patient is not null then
+        if not exists (
+            select from pg_attribute as a where a.attrelid = 'hacs_core.resources'::regclass and a.attname = 'patient_id'
+        ) then
+            return;
+        end if;
+        resource_filter := format(' and t.patient_id = %L', patient);
+    end if;
+    return query
+        select 'other', concat(
+            'select t.data from hacs_core.resources as t where true', resource_filter,
+            case when types is not null then format(' and t.resource_type = any (%L::text[])', types) end,
+            case when since is not null then format(' and t.updated_at > %L::timestamptz', since) end
+        );
+end
+$$;
+comment on function hacs_core.export_statements(text[], text, timestamptz) is
+    'The statements of an export, in the order in which their documents can be read again';
+
+select hacs_core.attach_checker(d.target) from hacs_core.document_tables() as d;
+
+do $$
+declare
+    function regprocedure;
+begin
+    for function in
+        select p.oid from pg_catalog.pg_proc as p where p.pronamespace = 'hacs_core'::regnamespace and p.provolatile <> 'i'
+    loop
+        execute format('revoke all on function %s from public', function);
+    end loop;
+end
+$$;
