@@ -203,7 +203,7 @@ fn a_table_that_another_session_holds_is_waited_for_as_by_the_blocking_form() {
         writer.batch_execute("commit").unwrap();
         run.join().unwrap()
     });
-    assert_eq!(run.unwrap().applied.len(), 1);
+    assert_eq!(run.unwrap().applied.len(), 2);
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn migrate_status_and_writers_get_along_on_a_live_database() {
                     .map(|child| ended(child.wait_with_output().unwrap()))
                     .collect();
                 assert!(ends.iter().all(|end| end.code == Some(0)), "{ends:#?}");
-                assert_eq!(ends.iter().filter(|end| end.stdout.starts_with("Applied V9")).count(), 1, "{ends:#?}");
+                assert_eq!(ends.iter().filter(|end| end.stdout.starts_with("Applied V8")).count(), 1, "{ends:#?}");
             }
         }
         writers.into_iter().map(|writer| writer.join().unwrap()).sum()
