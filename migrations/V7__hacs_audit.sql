@@ -930,7 +930,8 @@ set search_path = pg_catalog, pg_temp
 as $$
     select array_agg(a.attname::text order by a.attnum)
     from pg_attribute as a
-    where a.attrelid = audited and a.attnum > 0 and not a.attisdropped and a.attname <> all (hacs_core.own_columns(audited))
+    where a.attrelid = audited and a.attnum > 0 and not a.attisdropped
+        and a.attname <> all ((select hacs_core.own_columns(audited))::text[])
 $$;
 comment on function hacs_audit.fields(regclass) is 'Columns whose changes are written down: all but those that only this database has';
 
@@ -1076,7 +1077,7 @@ begin
     -- As a document: its fields alone, and its unknown keys in their place.
     select jsonb_object_agg(e.key, e.value) into state
     from jsonb_each(state) as e
-    where home is null or e.key = any (hacs_audit.fields(home));
+    where home is null or e.key = any ((select hacs_audit.fields(home))::text[]);
     return (state - 'extra') || coalesce(nullif(state -> 'extra', 'null'), '{}');
 end
 $$;

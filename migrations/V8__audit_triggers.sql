@@ -78,7 +78,7 @@ as $outer$
         from pg_attribute as a
         join pg_type as t on t.oid = a.atttypid
         left join pg_collation as k on k.oid = a.attcollation
-        where a.attrelid = audited and a.attname = any (hacs_audit.fields(audited))
+        where a.attrelid = audited and a.attname = any ((select hacs_audit.fields(audited))::text[])
     ), texts as (
         select
             coalesce(
