@@ -85,7 +85,7 @@ fn run_migrations_reads_the_url_from_a_file_without_its_newline() {
     let url = url.to_str().unwrap();
     let end = run_migrations(&[("DATABASE_URL_FILE", url), ("DATABASE_URL", "")], &[]);
     assert_eq!(end.code, Some(0), "{end:?}");
-    assert_eq!(database.text("select count(*) from hacs_admin.migrations"), "8");
+    assert_eq!(database.text("select count(*) from hacs_admin.migrations"), "9");
 
     let both = run_migrations(&[("DATABASE_URL_FILE", url), ("DATABASE_URL", NOWHERE)], &[]);
     assert_eq!(both.code, Some(2), "{both:?}");
