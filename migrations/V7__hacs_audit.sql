@@ -253,7 +253,12 @@ comment on function hacs_audit.quarters() is 'The partitions of the trail, but f
 -- Nobody waits for it: tables are made aside and attached under a lock for which it waits 0.1 s. Where somebody reads the
 -- trail just now, it warns, and the next call tries again; until then the rows go to the default partition. Rows that
 -- are there are not copied: the default partition becomes that of their quarters, and an empty one takes its place.
-create or replace function hacs_audit.ensure_partitions(ahead integer default 4, since timestamptz default now())
+-- PostgreSQL looks at each of them while nobody can write, though, and so it does not begin with many unless it is told to.
+create or replace function hacs_audit.ensure_partitions(
+    ahead integer default 4,
+    since timestamptz default now(),
+    however_many boolean default false
+)
 returns integer
 language plpgsql
 security definer
@@ -275,6 +280,11 @@ begin
     -- Two at once would make the same quarters.
     if not pg_try_advisory_xact_lock(hashtextextended('hacs_audit.ensure_partitions', 0)) then
         return 0;
+    end if;
+    if not however_many and pg_relation_size(spare) > 33554432 then
+        raise warning 'quarters of the trail were not made: % MB of rows wait in the default partition', pg_relation_size(spare) / 1048576
+            using hint = 'Nothing is lost. When writers may wait some seconds: select hacs_audit.ensure_partitions(however_many => true).';
+        return -1;
     end if;
     begin
         if spare is not null then
@@ -337,13 +347,13 @@ begin
         when lock_not_available or check_violation then
             raise warning 'quarters of the trail are due, and were not made: somebody is using the trail'
                 using hint = 'Nothing is lost: hacs_audit.seal() and migrate try again.';
-            return 0;
+            return -1;
     end;
     return attached;
 end
 $$;
-comment on function hacs_audit.ensure_partitions(integer, timestamptz) is
-    'Makes the partitions of this quarter and the next ones, or from another one on, without waiting for anybody; gives the number of those made';
+comment on function hacs_audit.ensure_partitions(integer, timestamptz, boolean) is
+    'Makes the partitions of this quarter and the next ones, or from another one on, without waiting for anybody; gives the number of those made, or -1 where it warns that it could not. Where more than 32 MB wait in the default partition, only if it is told to';
 
 select hacs_audit.ensure_partitions();
 
@@ -577,20 +587,24 @@ select
     s.sealed_at,
     s.to_at as complete_until,
     hacs_audit.last_number() - coalesce(s.to_id, 0) as numbers_not_sealed,
-    (
-        select min(a.xact_start)
-        from pg_catalog.pg_locks as l
-        join pg_catalog.pg_stat_activity as a on a.pid = l.pid
-        where l.virtualtransaction = any (s.mark_writers) and l.relation = 'hacs_audit.resource_changes'::regclass
-            and l.mode = 'RowExclusiveLock' and a.datname = current_database()
-    ) as waits_for_transaction_of
+    w.transactions as waits_for_transactions,
+    w.oldest as waits_for_transaction_of
 from (values (true)) as one (row)
-left join lateral (select * from hacs_audit.seals order by seal_id desc limit 1) as s on true;
+left join lateral (select * from hacs_audit.seals order by seal_id desc limit 1) as s on true
+cross join lateral (
+    select count(distinct l.virtualtransaction) as transactions, min(a.xact_start) as oldest
+    from pg_catalog.pg_locks as l
+    join pg_catalog.pg_database as d on d.oid = l.database
+    left join pg_catalog.pg_stat_activity as a on a.pid = l.pid
+    where l.virtualtransaction = any (s.mark_writers) and l.relation = 'hacs_audit.resource_changes'::regclass
+        and l.mode = 'RowExclusiveLock' and d.datname = current_database()
+) as w;
 comment on view hacs_audit.sealing is 'One row: how far the seals reach, and what holds them back';
 comment on column hacs_audit.sealing.sealed_at is 'When the last seal was made; null before the first';
 comment on column hacs_audit.sealing.complete_until is 'Since when nothing is sealed: every change before this moment is';
 comment on column hacs_audit.sealing.numbers_not_sealed is 'How many numbers of changes were drawn since, those included that were rolled back';
-comment on column hacs_audit.sealing.waits_for_transaction_of is 'Start of the oldest open transaction with changes of its own for which the seals wait; null where they wait for none';
+comment on column hacs_audit.sealing.waits_for_transactions is 'How many open transactions with changes of their own the seals wait for';
+comment on column hacs_audit.sealing.waits_for_transaction_of is 'Start of the oldest of these; null where there is none, and to whom PostgreSQL does not tell it of other roles (pg_read_all_stats)';
 
 create or replace function hacs_audit.verify_seals()
 returns table (seal_id bigint, sealed_at timestamptz, problem text)
@@ -1159,6 +1173,45 @@ end
 $$;
 comment on function hacs_audit.changes_since(text, integer) is
     'The changes after a cursor, and the next cursor beside each: whoever goes on from his last one misses nothing and sees nothing twice. The last row may have a cursor alone';
+
+-- At each commit with a change, where somebody wants to be told. Off as it comes: PostgreSQL commits transactions that
+-- notify one after the other.
+create or replace function hacs_audit.tell_listeners()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform pg_notify('hacs_audit', '');
+    return null;
+end
+$$;
+comment on function hacs_audit.tell_listeners() is 'Trigger: tells whoever listens on the channel hacs_audit that there are changes';
+
+create or replace trigger tell_listeners
+    after insert on hacs_audit.resource_changes
+    for each statement execute function hacs_audit.tell_listeners();
+alter table hacs_audit.resource_changes disable trigger tell_listeners;
+
+create or replace function hacs_audit.notify_changes(wanted boolean)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
+as $$
+begin
+    execute format(
+        'alter table hacs_audit.resource_changes %s trigger tell_listeners',
+        case when wanted then 'enable always' else 'disable' end
+    );
+exception
+    when lock_not_available then
+        raise exception 'nothing was changed: somebody is using the trail'
+            using errcode = 'lock_not_available', hint = 'Call it again in a moment; nobody has waited for it.';
+end
+$$;
+comment on function hacs_audit.notify_changes(boolean) is
+    'For the owner: from now on, or no longer, each transaction with changes notifies the channel hacs_audit when it commits';
 
 create or replace view hacs_audit.audit_event as
 select

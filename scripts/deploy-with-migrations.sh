@@ -97,11 +97,11 @@ for argument in "$@"; do
 done
 [ -n "$environment" ] || usage
 
-if [ -n "$dry_run" ]; then compose=(docker compose); else need_compose; fi
 if [ "$environment" = production ]; then
     refuse_development_passwords
     confirm_backup
 fi
+if [ -n "$dry_run" ]; then compose=(docker compose); else need_compose; fi
 
 once=("${compose[@]}" run --rm --no-deps -T)
 say "building"

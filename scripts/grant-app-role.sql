@@ -8,6 +8,7 @@
 --   auditor_role  what the reader may, and the trail, the seals and the settings: it asks who changed what, what a
 --                 resource was at a moment, and whether the seals are intact
 --   sealer_role   seals the trail, and nothing else: for the job that does so every few minutes
+--   feed_role     reads the feed of changes (docs/audit.md), and so every value that was changed
 --
 -- Name at least one; the roles have to exist (deploy/roles.sql makes them). Tables and functions that the same role makes
 -- in later migrations are included. The migrating role itself needs one right, before its first run, and need not be a
@@ -22,10 +23,11 @@
 \if :{?reader_role} \else \set reader_role '' \endif
 \if :{?auditor_role} \else \set auditor_role '' \endif
 \if :{?sealer_role} \else \set sealer_role '' \endif
+\if :{?feed_role} \else \set feed_role '' \endif
 
 begin;
 
-select set_config('hacs.roles', concat(:'app_role', :'reader_role', :'auditor_role', :'sealer_role'), true) \g /dev/null
+select set_config('hacs.roles', concat(:'app_role', :'reader_role', :'auditor_role', :'sealer_role', :'feed_role'), true) \g /dev/null
 
 do $$
 declare
@@ -33,7 +35,7 @@ declare
 begin
     if current_setting('hacs.roles') = '' then
         raise exception 'no role is named, so nothing was granted'
-            using hint = 'psql -v app_role=hacs_app -f scripts/grant-app-role.sql; or reader_role, auditor_role, sealer_role';
+            using hint = 'psql -v app_role=hacs_app -f scripts/grant-app-role.sql; or reader_role, auditor_role, sealer_role, feed_role';
     end if;
     select array_agg(distinct pg_catalog.pg_get_userbyid(n.nspowner)) into owners
     from pg_catalog.pg_namespace as n
@@ -112,6 +114,14 @@ select :'sealer_role' <> '' as named \gset
 \if :named
 grant usage on schema hacs_audit to :"sealer_role";
 grant execute on function hacs_audit.seal(integer) to :"sealer_role";
+\endif
+
+select :'feed_role' <> '' as named \gset
+\if :named
+grant usage on schema hacs_audit to :"feed_role";
+grant select on hacs_audit.resource_changes, hacs_audit.change_ids to :"feed_role";
+grant execute on function hacs_audit.changes_since(text, integer), hacs_audit.refuse_old_snapshot(), hacs_audit.last_number(),
+    hacs_audit.writers() to :"feed_role";
 \endif
 
 commit;

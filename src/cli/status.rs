@@ -36,6 +36,9 @@ fn lines(status: &Status) -> String {
     let _ = writeln!(text, "Tables           {} ({} expected)", status.total_tables, TABLES.len());
     let _ = writeln!(text, "Migration table  {}", yes_no(status.migration_table_exists));
     let _ = writeln!(text, "Complete         {}", yes_no(status.migration_complete));
+    if let Some(sealed) = &status.sealed {
+        let _ = writeln!(text, "Audit sealed     {}", safe_line(sealed));
+    }
     let _ = writeln!(text);
     let width = status.migrations.iter().map(|m| m.name.len()).max().unwrap_or(0);
     for migration in &status.migrations {

@@ -41,6 +41,9 @@ pub struct Status {
     /// Versions that the database has beyond all that are known here.
     #[serde(skip)]
     pub newer: Vec<i32>,
+    /// How far the audit trail is sealed, in words; `None` where there is no trail, or no right to ask.
+    #[serde(skip)]
+    pub sealed: Option<String>,
 }
 
 /// A migration, as far as the database has it.
@@ -114,6 +117,7 @@ fn ask(client: &mut dyn Connection) -> Result<Status> {
     let untrusted = message.ask(&history::guard_query(Purpose::Tell));
     let relations = message.ask(&relations_query());
     let constraints = message.ask(&constraints_query());
+    let may_see_seals = message.ask(MAY_SEE_SEALS);
     let answers = message.send(client).map_err(Error::during(READING))?;
     let untrusted: Vec<String> = answers.rows(untrusted).map(|row| row.string(0)).collect();
     if !untrusted.is_empty() {
@@ -124,7 +128,7 @@ fn ask(client: &mut dyn Connection) -> Result<Status> {
     let met: BTreeSet<&str> = answers.rows(constraints).filter_map(|row| row.text(0)).collect();
     let schemas_found: Vec<String> =
         SCHEMAS.into_iter().filter(|name| found.iter().any(|f| f == name)).map(str::to_owned).collect();
-    let history = History::read(client, tables.contains(&embedded::HISTORY_TABLE))?;
+    let history = History::read(client, tables.contains(&embedded::HISTORY_TABLE), answers.is_true(may_see_seals))?;
 
     let missing_tables: Vec<_> = TABLES.into_iter().filter(|table| !tables.contains(table)).collect();
     let mut unmet_constraints: Vec<_> = manifest::constraints().collect();
@@ -144,6 +148,7 @@ fn ask(client: &mut dyn Connection) -> Result<Status> {
         unmet_constraints,
         problems: history.problems,
         newer: history.newer,
+        sealed: history.sealed,
     })
 }
 
@@ -177,6 +182,22 @@ fn constraints_query() -> String {
     )
 }
 
+/// Whether the trail is there, and this role may ask how far it is sealed.
+const MAY_SEE_SEALS: &str = "select has_schema_privilege(to_regnamespace('hacs_audit'), 'usage')
+     and has_table_privilege(to_regclass('hacs_audit.sealing'), 'select')
+     and has_sequence_privilege(to_regclass('hacs_audit.change_ids'), 'select')
+     and has_function_privilege(to_regprocedure('hacs_audit.last_number()'), 'execute')";
+
+/// How far it is, and since when nothing is. What a transaction drew and rolled back counts until the next seal.
+const SEALED: &str = "select case
+         when s.numbers_not_sealed = 0 then 'every change'
+         when s.complete_until > '-infinity' then format('until %s, not %s since',
+             to_char(s.complete_until at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), s.numbers_not_sealed)
+         else format('nothing of %s', s.numbers_not_sealed)
+     end || case when s.waits_for_transactions > 0 then format(', waiting for %s open transactions', s.waits_for_transactions)
+         else '' end
+     from hacs_audit.sealing as s";
+
 /// The history, and what it means for the migrations at hand.
 #[derive(Default)]
 struct History {
@@ -184,14 +205,20 @@ struct History {
     pending: Vec<Migration>,
     newer: Vec<i32>,
     problems: Vec<HistoryError>,
+    sealed: Option<String>,
 }
 
 impl History {
-    /// Reads it where it exists, and ends the transaction.
-    fn read(client: &mut dyn Connection, exists: bool) -> Result<Self> {
+    /// Reads it where it exists, and the seals where they can be seen, and ends the transaction.
+    fn read(client: &mut dyn Connection, exists: bool, with_seals: bool) -> Result<Self> {
+        let mut sealed = None;
         let records = if exists {
-            match history::read(client, Message::within(), Purpose::Tell, &["commit"]) {
-                Ok((records, _)) => records,
+            let more: &[&str] = if with_seals { &[SEALED, "commit"] } else { &["commit"] };
+            match history::read(client, Message::within(), Purpose::Tell, more) {
+                Ok((records, answers)) => {
+                    sealed = with_seals.then(|| answers.value(answers.before_last(1)).map(str::to_owned)).flatten();
+                    records
+                }
                 // A row that cannot be read would seem to be missing as well.
                 Err(history::Failed::Unfit(problems)) => {
                     Message::bare("rollback").send(client).map_err(Error::during(READING))?;
@@ -206,9 +233,9 @@ impl History {
         Ok(match history::compare(&records, &embedded::known()) {
             Ok(plan) => {
                 let newer = plan.newer.iter().map(|record| record.version).collect();
-                Self { records, pending: plan.pending, newer, problems: Vec::new() }
+                Self { records, pending: plan.pending, newer, problems: Vec::new(), sealed }
             }
-            Err(problems) => Self { records, problems, ..Self::default() },
+            Err(problems) => Self { records, problems, sealed, ..Self::default() },
         })
     }
 }
@@ -245,6 +272,7 @@ mod tests {
             unmet_constraints: Vec::new(),
             problems: Vec::new(),
             newer: Vec::new(),
+            sealed: None,
         };
         let parsed: serde_json::Value = serde_json::from_str(&status.to_json()).unwrap();
         assert_eq!(parsed, serde_json::to_value(&status).unwrap());

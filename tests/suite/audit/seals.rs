@@ -212,6 +212,35 @@ fn migrate_makes_the_quarters_that_are_missing_and_those_of_rows_that_wait() {
 }
 
 #[test]
+fn many_rows_that_wait_are_looked_at_only_when_somebody_says_so() {
+    let database = Database::migrated();
+    let mut client = database.client();
+    let quarter = database.text("select partition from hacs_audit.quarters() order by since desc limit 1");
+    client
+        .batch_execute(&format!(
+            "drop table {quarter};
+             alter table hacs_audit.resource_changes_default disable trigger number_was_drawn,
+                 set (autovacuum_enabled = false);
+             insert into hacs_audit.resource_changes (changed_at, operation, schema_name, table_name, resource_type, resource_id, new_values)
+             select '2020-05-05', 'INSERT', 's', 't', 'X', n::text,
+                 (select to_jsonb(string_agg(md5(n || ' ' || i), '')) from generate_series(1, 50) as i)
+             from generate_series(1, 25000) as s (n);
+             alter table hacs_audit.resource_changes_default enable trigger number_was_drawn"
+        ))
+        .unwrap();
+    assert_eq!(database.text("select hacs_audit.ensure_partitions()"), "-1");
+    let end = database.run(&["migrate"]);
+    assert!(
+        end.code == Some(0) && end.stderr.contains("quarters of the audit trail are due and were not made"),
+        "{end:?}"
+    );
+    assert_eq!(database.text("select count(*) from hacs_audit.resource_changes_default"), "25000");
+    assert_eq!(database.text("select hacs_audit.ensure_partitions(however_many => true)"), "2");
+    assert_eq!(database.text("select count(*) from hacs_audit.resource_changes_2020q2"), "25000");
+    assert_eq!(database.run(&["migrate"]).stderr, "");
+}
+
+#[test]
 fn migrate_warns_where_the_audit_is_turned_off() {
     let database = Database::migrated();
     assert_eq!(database.run(&["migrate"]).stderr, "");

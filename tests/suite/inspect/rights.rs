@@ -5,9 +5,9 @@ use postgres::error::SqlState;
 use crate::database::{Database, Ended, ended, tool};
 use crate::server;
 
-const KINDS: [&str; 4] = ["app", "reader", "auditor", "sealer"];
+const KINDS: [&str; 5] = ["app", "reader", "auditor", "sealer", "feed"];
 
-/// A database that a plain role migrated, and four roles to grant rights to.
+/// A database that a plain role migrated, and roles to grant rights to.
 struct Hospital {
     database: Database,
 }
@@ -37,7 +37,7 @@ impl Hospital {
         ended(tool(args).args(["-d", &self.url(kind)]).output().unwrap())
     }
 
-    /// The script, run as somebody for some of the four.
+    /// The script, run as somebody for some of the roles.
     fn grant(&self, by: &str, to: &[&str]) -> Ended {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/grant-app-role.sql");
         let mut psql = std::process::Command::new(server::bindir().join("psql"));
@@ -155,6 +155,53 @@ fn the_auditor_reads_the_trail_and_changes_nothing() {
 }
 
 #[test]
+fn a_reader_of_the_feed_reads_changes_and_nothing_else() {
+    let hospital = Hospital::new();
+    assert_eq!(hospital.grant("migrator", &["app", "feed"]).code, Some(0));
+    hospital.may("app", "insert into hacs_core.patients (id, family) values ('p1', 'Doe')");
+    hospital.may("feed", "select * from hacs_audit.changes_since(null); listen hacs_audit");
+    for sql in [
+        "select from hacs_core.patients",
+        "select from hacs_audit.seals",
+        "insert into hacs_audit.resource_changes default values",
+        "select nextval('hacs_audit.change_ids')",
+        "select hacs_audit.seal()",
+        "select hacs_audit.notify_changes(true)",
+    ] {
+        hospital.may_not("feed", sql);
+    }
+    let end = hospital.tool("migrator", &["verify"]);
+    assert!(end.code == Some(0) && !end.stderr.contains("warning"), "{end:?}");
+}
+
+#[test]
+fn the_status_says_how_far_the_trail_is_sealed_to_whoever_may_ask() {
+    let hospital = Hospital::new();
+    assert_eq!(hospital.grant("migrator", &["app", "reader", "auditor"]).code, Some(0));
+    let line = |kind: &str| {
+        let end = hospital.tool(kind, &["status"]);
+        assert_eq!(end.code, Some(0), "{end:?}");
+        end.stdout.lines().find_map(|line| line.strip_prefix("Audit sealed     ").map(str::to_owned))
+    };
+    assert_eq!(line("auditor").as_deref(), Some("every change"));
+    hospital.may("app", "insert into hacs_core.patients (id, family) values ('p1', 'Doe')");
+    assert_eq!(line("auditor").as_deref(), Some("nothing of 1"));
+    let mut open = hospital.database.client_as(&hospital.role("app"));
+    open.batch_execute("begin; insert into hacs_core.patients (id, family) values ('p2', 'Doe')").unwrap();
+    hospital.may("migrator", "select hacs_audit.seal()");
+    let waiting = line("migrator").unwrap();
+    assert_eq!(waiting, "nothing of 2, waiting for 1 open transactions");
+    open.batch_execute("commit").unwrap();
+    hospital.may("migrator", "select hacs_audit.seal()");
+    assert_eq!(line("auditor").as_deref(), Some("every change"));
+    hospital.may("app", "update hacs_core.patients set family = 'Roe'");
+    let since = line("auditor").unwrap();
+    assert!(since.starts_with("until 20") && since.ends_with("Z, not 2 since"), "{since}");
+    // Without a right to the seals there is no such line, and no error.
+    assert_eq!(line("reader"), None);
+}
+
+#[test]
 fn the_sealer_seals_and_sees_nothing() {
     let hospital = Hospital::new();
     assert_eq!(hospital.grant("migrator", &["app", "sealer"]).code, Some(0));
@@ -176,7 +223,7 @@ fn the_sealer_seals_and_sees_nothing() {
 #[test]
 fn a_role_that_has_what_the_script_gives_is_no_warning() {
     let hospital = Hospital::new();
-    for to in [&["app"][..], &["reader"], &["auditor"], &["sealer"], &KINDS] {
+    for to in [&["app"][..], &["reader"], &["auditor"], &["sealer"], &["feed"], &KINDS] {
         assert_eq!(hospital.grant("migrator", to).code, Some(0));
         let end = hospital.tool("migrator", &["verify"]);
         assert_eq!(end.code, Some(0), "{end:?}");
