@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hacs_refinery::{Canceller, Reached, Standing};
+use hacs_refinery::{Canceller, Outcome, Standing};
 
 /// The first signal that came; 0 before.
 static RECEIVED: AtomicI32 = AtomicI32::new(0);
@@ -107,11 +107,11 @@ fn watch(mut signals: signal_hook::iterator::Signals) {
 /// What can be said without asking the server.
 fn outcome() -> &'static str {
     match STANDING.reached() {
-        Reached::Nothing => "Nothing was changed: the server rolls back what was not committed.",
-        Reached::Parts => {
+        Outcome::NothingChanged => "Nothing was changed: the server rolls back what was not committed.",
+        Outcome::Parts => {
             "A part of the run is done and stays; the next run goes on. hacs-refinery status tells how far it is."
         }
-        Reached::Complete => "The run is complete; it was its report that could not be written.",
+        Outcome::Complete => "The run is complete; it was its report that could not be written.",
         _ => {
             "The run was being committed: the database is either as before or complete. hacs-refinery status tells which."
         }

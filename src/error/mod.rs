@@ -136,18 +136,21 @@ pub struct Unfinished {
     pub invalid: Vec<String>,
 }
 
-/// What a command that failed has left in the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a run has left in the database, where it failed; and has by now, while it is under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// Everything is as it was.
+    /// Everything is as it was: what the run did is in a transaction that is not committed.
+    #[default]
     NothingChanged,
     /// Everything is as it was, since the transaction of the run was rolled back.
     RolledBack,
-    /// What [`Error::Partly`] names is there and stays.
+    /// Some parts are there and stay; [`Error::Partly`] names them.
     Parts,
-    /// Either everything or nothing, and the server did not say which.
+    /// Either everything or nothing: the server did not say which, or has not yet.
     Unknown,
+    /// Everything is there. No error says so.
+    Complete,
 }
 
 impl From<history::Failed> for Error {

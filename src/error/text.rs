@@ -18,6 +18,7 @@ impl Display for Error {
             Outcome::RolledBack => "Nothing was changed: the whole run was rolled back.",
             Outcome::Unknown => "The database is either as before or complete: hacs-refinery status tells which.",
             Outcome::Parts => &self.parts(),
+            Outcome::Complete => "The run is complete.",
         };
         match cause.advice() {
             Some(advice) => write!(f, "\n{outcome}{advice}"),

@@ -7,9 +7,8 @@ use super::before;
 use super::lock::{self, Scope};
 use super::options::Options;
 use super::patience::Patience;
-use super::standing::Reached;
 use super::tables::Tables;
-use crate::error::{Error, Result};
+use crate::error::{Error, Outcome, Result};
 use crate::history::ledger::{Ledger, LedgerError};
 use crate::history::{self, Purpose, Record};
 use crate::schema::embedded;
@@ -79,10 +78,10 @@ pub(super) fn open(ledger: &mut Ledger<'_>) -> Result<Opened> {
 }
 
 pub(super) fn commit(ledger: Ledger<'_>, options: &Options) -> Result<()> {
-    let before = options.standing.replace(Reached::Unknown);
+    let before = options.standing.replace(Outcome::Unknown);
     match ledger.commit() {
         Ok(()) => {
-            options.standing.replace(Reached::Complete);
+            options.standing.replace(Outcome::Complete);
             Ok(())
         }
         Err(failure @ Failure::Broken(_)) => Err(Error::CommitUnknown(failure)),

@@ -1,41 +1,21 @@
 //! How far a run is, for whoever has to end it without asking the server.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// What a run has changed so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Reached {
-    /// Nothing: all that it has done is in a transaction that is not committed.
-    #[default]
-    Nothing,
-    /// A run that goes in parts is between its first commit and its end.
-    Parts,
-    /// A COMMIT was sent and has no answer.
-    Unknown,
-    /// Everything is committed.
-    Complete,
-}
+use crate::error::Outcome;
 
-/// Where a run writes how far it is; every clone is the same.
+/// Where a run writes what it has changed so far; every clone is the same.
 #[derive(Clone, Debug, Default)]
-pub struct Standing(Arc<AtomicU8>);
+pub struct Standing(Arc<Mutex<Outcome>>);
 
 impl Standing {
-    const ALL: [Reached; 4] = [Reached::Nothing, Reached::Parts, Reached::Unknown, Reached::Complete];
-
     /// How far the run is.
     #[must_use]
-    pub fn reached(&self) -> Reached {
-        Self::read(self.0.load(Ordering::SeqCst))
+    pub fn reached(&self) -> Outcome {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn replace(&self, reached: Reached) -> Reached {
-        Self::read(self.0.swap(reached as u8, Ordering::SeqCst))
-    }
-
-    fn read(number: u8) -> Reached {
-        Self::ALL.get(usize::from(number)).copied().unwrap_or(Reached::Unknown)
+    pub(crate) fn replace(&self, reached: Outcome) -> Outcome {
+        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), reached)
     }
 }

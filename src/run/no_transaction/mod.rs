@@ -18,9 +18,8 @@ use refinery::{Migration, Target};
 use super::options::Options;
 use super::patience::{self, Patience};
 use super::report::{Applied, Report};
-use super::standing::Reached;
 use super::{pending, stage};
-use crate::error::{Error, Result, Unfinished};
+use crate::error::{Error, Outcome, Result, Unfinished};
 use crate::schema::embedded;
 use crate::server::{Connection, Message};
 
@@ -65,7 +64,7 @@ fn stages(
     for stage in plan.pending.chunk_by(|a, b| !outside_transaction(a) && !outside_transaction(b)) {
         let last = stage.last().map(Migration::version);
         if !report.applied.is_empty() || stage.iter().any(outside_transaction) {
-            options.standing.replace(Reached::Parts);
+            options.standing.replace(Outcome::Parts);
         }
         let options = Options { target: last, ..options.clone() };
         if let Some(migration) = stage.first().filter(|migration| outside_transaction(migration)) {
