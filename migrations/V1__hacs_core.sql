@@ -53,7 +53,8 @@ create or replace function hacs_core.is_text_map(value jsonb)
 returns boolean
 language sql immutable parallel safe
 return value @@ '$.type() == "object" && !($.*.type() != "string")';
-comment on function hacs_core.is_text_map(jsonb) is 'A flat JSON object of texts, such as {"code": "prov", "display": "Provider"}';
+comment on function hacs_core.is_text_map(jsonb) is
+    'A flat JSON object of texts, such as {"code": "prov", "display": "Provider"}';
 
 create or replace function hacs_core.is_text_map_list(value jsonb)
 returns boolean
@@ -64,8 +65,10 @@ comment on function hacs_core.is_text_map_list(jsonb) is 'A JSON list of flat ob
 create or replace function hacs_core.is_concept(value jsonb)
 returns boolean
 language sql immutable parallel safe
-return value @@ '$.type() == "object" && (!exists($.coding) || $.coding.type() == "array" && !($.coding[*].type() != "object"))';
-comment on function hacs_core.is_concept(jsonb) is 'An object whose coding, if it has one, is a list of objects (FHIR CodeableConcept)';
+return value @@ '$.type() == "object"
+    && (!exists($.coding) || $.coding.type() == "array" && !($.coding[*].type() != "object"))';
+comment on function hacs_core.is_concept(jsonb) is
+    'An object whose coding, if it has one, is a list of objects (FHIR CodeableConcept)';
 
 -- The class lists the spaces that Python strips, since HACS strips before it asks; \s depends on the collation.
 create or replace function hacs_core.is_blank(value text)
@@ -74,17 +77,21 @@ language sql immutable parallel safe
 return value !~ '[^\x09-\x0d\x1c-\x20\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]';
 comment on function hacs_core.is_blank(text) is 'Empty, or nothing but white space';
 
--- A B-tree takes no key of more than a third of a page. What a reference cannot end in is no end of an id: see reference_id.
+-- A B-tree takes no key of more than a third of a page. What a reference cannot end in is no end of an id: see
+-- reference_id.
 create or replace function hacs_core.is_id(value text)
 returns boolean
 language sql immutable parallel safe
 return octet_length(value) <= 2048
-    and value !~ '^[\x09-\x0d\x1c-\x20\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$|/$|(?:^|/)_history(?:/|$)';
+    and value !~ '^[\x09-\x0d\x1c-\x20\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$'
+        '|/$|(?:^|/)_history(?:/|$)';
 comment on function hacs_core.is_id(text) is
-    'Not blank, short enough for a key, and without what a reference would lose: / at its end, _history between slashes';
+    'Not blank, short enough for a key, and without what a reference would lose: / at its end, _history between '
+    'slashes';
 
 -------------------------------------------------------------------------------------------------------------------
--- Digits are [0-9] here, and nowhere a class such as backslash and d: in a database with ICU it means those of all scripts.
+-- Digits are [0-9] here, and nowhere a class such as backslash and d: in a database with ICU it means those of all
+-- scripts.
 --
 -- Dates inside JSON. They may be partial (1985, 1985-03), carry any offset, or be no date at all: a comparison must
 -- neither fail on them nor refuse them. Casting would do both, and would read "now" and "infinity" as dates.
@@ -123,13 +130,15 @@ begin
             when zone is null then interval '0'
             else make_interval(
                 mins => (left(zone, 1) || '1')::integer
-                    * (substr(zone, 2, 2)::integer * 60 + case when length(zone) > 3 then right(zone, 2)::integer else 0 end)
+                    * (substr(zone, 2, 2)::integer * 60
+                        + case when length(zone) > 3 then right(zone, 2)::integer else 0 end)
             )
         end;
 end
 $$;
 comment on function hacs_core.instant(text) is
-    'The UTC time of a complete ISO 8601 date or date-time; null for partial dates and for anything else. Without an offset it is UTC';
+    'The UTC time of a complete ISO 8601 date or date-time; null for partial dates and for anything else. Without an '
+    'offset it is UTC';
 
 -- The first half is inlined, and true for all dates but those at the end of a month.
 create or replace function hacs_core.is_instant(written text)
@@ -152,7 +161,8 @@ begin
         and (hacs_core.instant(value ->> 'end') < hacs_core.instant(value ->> 'start')) is not true;
 end
 $$;
-comment on function hacs_core.is_period(jsonb) is 'An object whose end is not before its start, where both are complete dates (FHIR per-1)';
+comment on function hacs_core.is_period(jsonb) is
+    'An object whose end is not before its start, where both are complete dates (FHIR per-1)';
 
 create or replace function hacs_core.is_period_list(value jsonb)
 returns boolean
@@ -179,7 +189,8 @@ begin
 end
 $$;
 comment on function hacs_core.period_range(jsonb) is
-    'The UTC times of a period, both ends included; open where an end is missing or partial, empty where it ends before it starts';
+    'The UTC times of a period, both ends included; open where an end is missing or partial, empty where it ends '
+    'before it starts';
 
 -------------------------------------------------------------------------------------------------------------------
 -- Parts with a model of their own. nested_model says which keys are required, which may not be null, and of what kind
@@ -287,7 +298,9 @@ return case model
     }'
     when 'PlanDefinitionAction' then jsonb '{
         "required": [],
-        "not_null": ["resource_type", "condition", "input", "output", "related_action", "participant", "dynamic_value", "action"],
+        "not_null": [
+            "resource_type", "condition", "input", "output", "related_action", "participant", "dynamic_value", "action"
+        ],
         "kinds": {
             "id": "string", "resource_type": "in PlanDefinitionAction", "created_at": "instant",
             "updated_at": "instant", "prefix": "string", "title": "string", "description": "string",
@@ -395,7 +408,8 @@ return case model
         }
     }'
 end;
-comment on function hacs_core.nested_model(text) is 'The keys of the HACS models that occur only inside a resource, and their kinds';
+comment on function hacs_core.nested_model(text) is
+    'The keys of the HACS models that occur only inside a resource, and their kinds';
 
 -- One query for the whole list: to start one for each part costs more than to look at it.
 create or replace function hacs_core.each_conforms(parts jsonb, model text)
@@ -425,7 +439,8 @@ begin
                             when 'list' then not hacs_core.is_list(value)
                             when 'strings' then not value @@ '$.type() == "array" && !($[*].type() != "string")'
                             when 'map' then not hacs_core.is_text_map(value)
-                            when 'instant' then jsonb_typeof(value) <> 'string' or not hacs_core.is_instant(value #>> '{}')
+                            when 'instant'
+                                then jsonb_typeof(value) <> 'string' or not hacs_core.is_instant(value #>> '{}')
                             else not hacs_core.is_kind(value, kinds ->> key)
                         end
                     end
@@ -445,7 +460,8 @@ begin
     return hacs_core.each_conforms(jsonb_build_array(part), model);
 end
 $$;
-comment on function hacs_core.conforms(jsonb, text) is 'An object that has what a nested model requires, and each known key in its kind';
+comment on function hacs_core.conforms(jsonb, text) is
+    'An object that has what a nested model requires, and each known key in its kind';
 
 create or replace function hacs_core.is_kind(value jsonb, kind text)
 returns boolean
@@ -513,7 +529,8 @@ return value = ''
             || '(?:\.[^\x01-/:-@[-`{-\u00a0](?:[^\x01-,./:-@[-`{-\u00a0]*[^\x01-/:-@[-`{-\u00a0])?)*'
             || '|\[[0-9A-Za-z.:-]+\])$'
         );
-comment on function hacs_core.is_email(text) is 'The shape of an address in RFC 5321 and 5322; an empty text counts as none';
+comment on function hacs_core.is_email(text) is
+    'The shape of an address in RFC 5321 and 5322; an empty text counts as none';
 
 do $$
 begin
@@ -554,7 +571,8 @@ comment on domain hacs_core.score is 'A share or probability from 0 to 1';
 -- urn:uuid:…. Only the first three can point into this database. The rest is kept as it is and answers null here.
 -------------------------------------------------------------------------------------------------------------------
 
--- Written so that there is nothing to fold, and little to read: PostgreSQL prepares the expressions of generated columns
+-- Written so that there is nothing to fold, and little to read: PostgreSQL prepares the expressions of generated
+-- columns
 -- anew for each INSERT, and this one stands behind 45 of them. After its type a reference has the id, whatever that
 -- holds, and perhaps a version.
 create or replace function hacs_core.reference_id(reference text, target text, bare boolean default true)
@@ -566,7 +584,8 @@ return case
     then nullif(regexp_replace(substr(reference, length(target) + 2), '(?:^|/)(?:_history(?:/.*)?)?$', ''), '')
 end;
 comment on function hacs_core.reference_id(text, text, boolean) is
-    'The local id of a reference to the given type; null for absolute URLs, urn: and other types, and for a bare id where that may mean several types';
+    'The local id of a reference to the given type; null for absolute URLs, urn: and other types, and for a bare id '
+    'where that may mean several types';
 
 create or replace function hacs_core.reference_id(reference jsonb, target text, bare boolean default true)
 returns text
@@ -593,7 +612,9 @@ return coalesce(
         when 'object' then hacs_core.reference_id(document -> 'beneficiary', 'Patient', bare => false)
     end
 );
-comment on function hacs_core.patient_of(jsonb) is 'The local id of the patient to whom a document of any type belongs, by its patient_id, patient, subject or beneficiary; null where it does not say';
+comment on function hacs_core.patient_of(jsonb) is
+    'The local id of the patient to whom a document of any type belongs, by its patient_id, patient, subject or '
+    'beneficiary; null where it does not say';
 
 -------------------------------------------------------------------------------------------------------------------
 -- Modification time. A document keeps its own updated_at when it is stored; an UPDATE that does not bring a new one
@@ -612,7 +633,8 @@ end
 $$;
 comment on function hacs_core.touch_updated_at() is 'Trigger: sets updated_at where an UPDATE left it as it was';
 
--- Resources are counted as well, whatever the UPDATE says of the number: who read version 3 can tell that it is still so.
+-- Resources are counted as well, whatever the UPDATE says of the number: who read version 3 can tell that it is still
+-- so.
 -- An UPDATE that counts by itself means what it says of the time: hacs_core.put stores what the document says.
 create or replace function hacs_core.touch_resource()
 returns trigger
@@ -688,22 +710,31 @@ create table if not exists hacs_core.resources (
     )
 );
 
-comment on table hacs_core.resources is 'One row is one document of a resource type that has no table of its own, kept whole';
+comment on table hacs_core.resources is
+    'One row is one document of a resource type that has no table of its own, kept whole';
 comment on column hacs_core.resources.id is 'Identity of the resource, unique within its type (FHIR Resource.id)';
-comment on column hacs_core.resources.resource_type is 'Type of the document, such as Practitioner or CarePlan (FHIR resourceType)';
+comment on column hacs_core.resources.resource_type is
+    'Type of the document, such as Practitioner or CarePlan (FHIR resourceType)';
 comment on column hacs_core.resources.data is 'The whole document';
-comment on column hacs_core.resources.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
+comment on column hacs_core.resources.version_id is
+    'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 comment on column hacs_core.resources.created_by is 'Person or agent who stored the document first';
 comment on column hacs_core.resources.updated_by is 'Person or agent who stored the present version';
 comment on column hacs_core.resources.created_at is 'When the document was stored first';
-comment on column hacs_core.resources.updated_at is 'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
+comment on column hacs_core.resources.updated_at is
+    'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
 
-comment on column hacs_core.resources.patient_id is 'Patient to whom the document belongs, as far as it names one of this database';
+comment on column hacs_core.resources.patient_id is
+    'Patient to whom the document belongs, as far as it names one of this database';
 
-comment on constraint resources_resource_type_valid on hacs_core.resources is 'A type name, and none of those that have a table of their own';
-comment on constraint resources_data_identity on hacs_core.resources is 'The document does not contradict the id and type of its row';
-comment on constraint resources_id_form on hacs_core.resources is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
-comment on constraint resources_times_finite on hacs_core.resources is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
+comment on constraint resources_resource_type_valid on hacs_core.resources is
+    'A type name, and none of those that have a table of their own';
+comment on constraint resources_data_identity on hacs_core.resources is
+    'The document does not contradict the id and type of its row';
+comment on constraint resources_id_form on hacs_core.resources is
+    'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint resources_times_finite on hacs_core.resources is
+    'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 
 create or replace trigger resources_touch_updated_at
     before update on hacs_core.resources
@@ -769,42 +800,77 @@ create table if not exists hacs_core.patients (
     constraint patients_deceased_date_order check (deceased_date >= birth_date)
 );
 
-comment on table hacs_core.patients is 'One row is a person receiving care: names, demographics, contact data and care team, to which clinical records point (FHIR Patient)';
+comment on table hacs_core.patients is
+    'One row is a person receiving care: names, demographics, contact data and care team, to which clinical records '
+    'point (FHIR Patient)';
 comment on column hacs_core.patients.id is 'Identity of the resource, unique within its type (FHIR Resource.id)';
 comment on column hacs_core.patients.resource_type is 'Always Patient (FHIR resourceType)';
 comment on column hacs_core.patients.created_at is 'When the resource was made; stays as the document says';
-comment on column hacs_core.patients.updated_at is 'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
-comment on column hacs_core.patients.given is 'First and middle names in the order they are spoken (FHIR Patient.name.given)';
-comment on column hacs_core.patients.family is 'Surname used for sorting and matching the patient (FHIR Patient.name.family)';
-comment on column hacs_core.patients.full_name is 'Whole name in one string, a convenience form from which prefix, given, family and suffix are parsed';
-comment on column hacs_core.patients.prefix is 'Titles put before the name, such as Dr. or Ms. (FHIR Patient.name.prefix)';
-comment on column hacs_core.patients.suffix is 'Parts put after the name, such as Jr. or an academic degree (FHIR Patient.name.suffix)';
-comment on column hacs_core.patients.gender is 'Gender for administrative use; not a statement on anatomy or gender identity (FHIR Patient.gender)';
-comment on column hacs_core.patients.birth_date is 'Calendar day of birth; January 1 may be an estimate when only the age was known (FHIR Patient.birthDate)';
-comment on column hacs_core.patients.age is 'Age in completed years as stated at entry, 0 to 150; a convenience form of birth_date that does not advance';
-comment on column hacs_core.patients.deceased is 'True if the patient is known to have died; see deceased_date for the day (FHIR Patient.deceased[x])';
-comment on column hacs_core.patients.deceased_date is 'Calendar day of death, where known; only makes sense with deceased set to true (FHIR Patient.deceased[x])';
-comment on column hacs_core.patients.identifiers is 'Record, insurance and national numbers, each an object with use, type, system and value (FHIR Patient.identifier)';
-comment on column hacs_core.patients.telecom is 'Every phone, email and other contact point as objects with system, value and use (FHIR Patient.telecom)';
-comment on column hacs_core.patients.phone is 'Main phone number as plain text, a convenience form of the phone entry in telecom';
-comment on column hacs_core.patients.email is 'Main email address as plain text, a convenience form of the email entry in telecom';
-comment on column hacs_core.patients.address is 'Structured postal and visiting addresses, each with use, lines, city, postal code and country (FHIR Patient.address)';
-comment on column hacs_core.patients.address_text is 'One-line address as typed, a plain-text form that is parsed into address when that is empty';
-comment on column hacs_core.patients.marital_status is 'Civil status as a short code, such as M for married or S for single (FHIR Patient.maritalStatus)';
-comment on column hacs_core.patients.communication is 'Languages the patient can be spoken to in, with a mark on the preferred one (FHIR Patient.communication)';
-comment on column hacs_core.patients.language is 'Main language as a name or tag, a convenience form of the preferred entry in communication';
-comment on column hacs_core.patients.agent_context is 'Working notes of AI agents about this patient, such as last interaction; a free-form convenience store, not clinical fact';
-comment on column hacs_core.patients.care_team is 'HACS list of those looking after the patient: Practitioner/<id>, bare ids or URLs';
-comment on column hacs_core.patients.emergency_contact is 'People to call in an emergency, each with relationship, name and phone or email (FHIR Patient.contact)';
-comment on column hacs_core.patients.active is 'False once the record is withdrawn from use, for example after a merge; unrelated to being alive (FHIR Patient.active)';
+comment on column hacs_core.patients.updated_at is
+    'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
+comment on column hacs_core.patients.given is
+    'First and middle names in the order they are spoken (FHIR Patient.name.given)';
+comment on column hacs_core.patients.family is
+    'Surname used for sorting and matching the patient (FHIR Patient.name.family)';
+comment on column hacs_core.patients.full_name is
+    'Whole name in one string, a convenience form from which prefix, given, family and suffix are parsed';
+comment on column hacs_core.patients.prefix is
+    'Titles put before the name, such as Dr. or Ms. (FHIR Patient.name.prefix)';
+comment on column hacs_core.patients.suffix is
+    'Parts put after the name, such as Jr. or an academic degree (FHIR Patient.name.suffix)';
+comment on column hacs_core.patients.gender is
+    'Gender for administrative use; not a statement on anatomy or gender identity (FHIR Patient.gender)';
+comment on column hacs_core.patients.birth_date is
+    'Calendar day of birth; January 1 may be an estimate when only the age was known (FHIR Patient.birthDate)';
+comment on column hacs_core.patients.age is
+    'Age in completed years as stated at entry, 0 to 150; a convenience form of birth_date that does not advance';
+comment on column hacs_core.patients.deceased is
+    'True if the patient is known to have died; see deceased_date for the day (FHIR Patient.deceased[x])';
+comment on column hacs_core.patients.deceased_date is
+    'Calendar day of death, where known; only makes sense with deceased set to true (FHIR Patient.deceased[x])';
+comment on column hacs_core.patients.identifiers is
+    'Record, insurance and national numbers, each an object with use, type, system and value (FHIR Patient.identifier)';
+comment on column hacs_core.patients.telecom is
+    'Every phone, email and other contact point as objects with system, value and use (FHIR Patient.telecom)';
+comment on column hacs_core.patients.phone is
+    'Main phone number as plain text, a convenience form of the phone entry in telecom';
+comment on column hacs_core.patients.email is
+    'Main email address as plain text, a convenience form of the email entry in telecom';
+comment on column hacs_core.patients.address is
+    'Structured postal and visiting addresses, each with use, lines, city, postal code and country (FHIR '
+    'Patient.address)';
+comment on column hacs_core.patients.address_text is
+    'One-line address as typed, a plain-text form that is parsed into address when that is empty';
+comment on column hacs_core.patients.marital_status is
+    'Civil status as a short code, such as M for married or S for single (FHIR Patient.maritalStatus)';
+comment on column hacs_core.patients.communication is
+    'Languages the patient can be spoken to in, with a mark on the preferred one (FHIR Patient.communication)';
+comment on column hacs_core.patients.language is
+    'Main language as a name or tag, a convenience form of the preferred entry in communication';
+comment on column hacs_core.patients.agent_context is
+    'Working notes of AI agents about this patient, such as last interaction; a free-form convenience store, not '
+    'clinical fact';
+comment on column hacs_core.patients.care_team is
+    'HACS list of those looking after the patient: Practitioner/<id>, bare ids or URLs';
+comment on column hacs_core.patients.emergency_contact is
+    'People to call in an emergency, each with relationship, name and phone or email (FHIR Patient.contact)';
+comment on column hacs_core.patients.active is
+    'False once the record is withdrawn from use, for example after a merge; unrelated to being alive (FHIR '
+    'Patient.active)';
 comment on column hacs_core.patients.extra is 'Top-level keys of the document that have no column of their own';
-comment on column hacs_core.patients.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
+comment on column hacs_core.patients.version_id is
+    'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 
-comment on constraint patients_id_form on hacs_core.patients is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
-comment on constraint patients_times_finite on hacs_core.patients is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
-comment on constraint patients_name_present on hacs_core.patients is 'A patient has a given name, a family name or a full name';
-comment on constraint patients_identifiers_value on hacs_core.patients is 'Every identifier has a value that is not blank';
-comment on constraint patients_deceased_date_deceased on hacs_core.patients is 'Only a deceased patient has a date of death';
+comment on constraint patients_id_form on hacs_core.patients is
+    'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint patients_times_finite on hacs_core.patients is
+    'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
+comment on constraint patients_name_present on hacs_core.patients is
+    'A patient has a given name, a family name or a full name';
+comment on constraint patients_identifiers_value on hacs_core.patients is
+    'Every identifier has a value that is not blank';
+comment on constraint patients_deceased_date_deceased on hacs_core.patients is
+    'Only a deceased patient has a date of death';
 comment on constraint patients_deceased_date_order on hacs_core.patients is 'Nobody dies before being born';
 
 create index if not exists patients_identifiers_idx on hacs_core.patients using gin (identifiers jsonb_path_ops);
@@ -858,7 +924,8 @@ create table if not exists hacs_core.organizations (
     contacts jsonb not null default '[]'
         constraint organizations_contacts_conforms check (hacs_core.each_conforms(contacts, 'OrganizationContact')),
     qualifications jsonb not null default '[]'
-        constraint organizations_qualifications_conforms check (hacs_core.each_conforms(qualifications, 'OrganizationQualification')),
+        constraint organizations_qualifications_conforms
+            check (hacs_core.each_conforms(qualifications, 'OrganizationQualification')),
     endpoint_urls hacs_core.texts not null default '{}',
     tags hacs_core.texts not null default '{}',
     extra jsonb not null default '{}' constraint organizations_extra_object check (jsonb_typeof(extra) = 'object'),
@@ -875,47 +942,84 @@ create table if not exists hacs_core.organizations (
     constraint organizations_org_1 check (coalesce(name, '') <> '' or cardinality(identifier) > 0)
 );
 
-comment on table hacs_core.organizations is 'One row is a hospital, clinic, department, payer or other body involved in care, with its main contact details and accreditations (FHIR Organization)';
+comment on table hacs_core.organizations is
+    'One row is a hospital, clinic, department, payer or other body involved in care, with its main contact details '
+    'and accreditations (FHIR Organization)';
 comment on column hacs_core.organizations.id is 'Identity of the resource, unique within its type (FHIR Resource.id)';
 comment on column hacs_core.organizations.resource_type is 'Always Organization (FHIR resourceType)';
 comment on column hacs_core.organizations.created_at is 'When the resource was made; stays as the document says';
-comment on column hacs_core.organizations.updated_at is 'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
-comment on column hacs_core.organizations.identifier is 'Business numbers the body is known by in other systems, such as a provider or tax number, as plain strings (FHIR Organization.identifier)';
-comment on column hacs_core.organizations.active is 'True while the record is in use; false once the organization is retired and should not be picked any more (FHIR Organization.active)';
-comment on column hacs_core.organizations.organization_type is 'Kinds of organization, each an object with code, display and system, for example provider or department (FHIR Organization.type)';
-comment on column hacs_core.organizations.name is 'Official or main name under which users find the organization (FHIR Organization.name)';
-comment on column hacs_core.organizations.alias is 'Other names, short forms and former names, so that searches by an old name still match (FHIR Organization.alias)';
-comment on column hacs_core.organizations.description is 'Free text for readers on what the organization does, beyond what its name tells (FHIR Organization.description)';
-comment on column hacs_core.organizations.part_of_organization_id is 'Parent in the hierarchy: bare id of the organization this one is a unit of (FHIR Organization.partOf)';
-comment on column hacs_core.organizations.part_of_organization_name is 'Display name of the parent organization, a plain-text companion of part_of_organization_id';
-comment on column hacs_core.organizations.primary_email is 'General mailbox of the whole organization; mailboxes for one purpose go in contacts (FHIR Organization.telecom)';
-comment on column hacs_core.organizations.primary_phone is 'Switchboard or main number of the whole organization; department lines go in contacts (FHIR Organization.telecom)';
-comment on column hacs_core.organizations.website is 'Public web page for people to read; machine interfaces go in endpoint_urls (FHIR Organization.telecom)';
-comment on column hacs_core.organizations.address_line is 'Street lines of the main site, top line first (FHIR Organization.address.line)';
-comment on column hacs_core.organizations.city is 'Town or city where the main site stands (FHIR Organization.address.city)';
-comment on column hacs_core.organizations.state is 'State, province or region of the main site, as a code or a name (FHIR Organization.address.state)';
-comment on column hacs_core.organizations.postal_code is 'Postal or ZIP code of the main site, kept as text so leading zeros survive (FHIR Organization.address.postalCode)';
-comment on column hacs_core.organizations.country is 'Country of the main site, as a code or a name (FHIR Organization.address.country)';
-comment on column hacs_core.organizations.contacts is 'Contact points for particular purposes such as billing or press, as OrganizationContact objects (FHIR Organization.contact)';
-comment on column hacs_core.organizations.qualifications is 'Licences, accreditations and certificates held, as OrganizationQualification objects (FHIR Organization.qualification)';
-comment on column hacs_core.organizations.endpoint_urls is 'Addresses of technical interfaces run for the organization, for example a FHIR base URL (FHIR Organization.endpoint)';
-comment on column hacs_core.organizations.tags is 'Free keywords added by HACS for grouping and searching organizations; they carry no coded meaning';
+comment on column hacs_core.organizations.updated_at is
+    'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
+comment on column hacs_core.organizations.identifier is
+    'Business numbers the body is known by in other systems, such as a provider or tax number, as plain strings (FHIR '
+    'Organization.identifier)';
+comment on column hacs_core.organizations.active is
+    'True while the record is in use; false once the organization is retired and should not be picked any more (FHIR '
+    'Organization.active)';
+comment on column hacs_core.organizations.organization_type is
+    'Kinds of organization, each an object with code, display and system, for example provider or department (FHIR '
+    'Organization.type)';
+comment on column hacs_core.organizations.name is
+    'Official or main name under which users find the organization (FHIR Organization.name)';
+comment on column hacs_core.organizations.alias is
+    'Other names, short forms and former names, so that searches by an old name still match (FHIR Organization.alias)';
+comment on column hacs_core.organizations.description is
+    'Free text for readers on what the organization does, beyond what its name tells (FHIR Organization.description)';
+comment on column hacs_core.organizations.part_of_organization_id is
+    'Parent in the hierarchy: bare id of the organization this one is a unit of (FHIR Organization.partOf)';
+comment on column hacs_core.organizations.part_of_organization_name is
+    'Display name of the parent organization, a plain-text companion of part_of_organization_id';
+comment on column hacs_core.organizations.primary_email is
+    'General mailbox of the whole organization; mailboxes for one purpose go in contacts (FHIR Organization.telecom)';
+comment on column hacs_core.organizations.primary_phone is
+    'Switchboard or main number of the whole organization; department lines go in contacts (FHIR Organization.telecom)';
+comment on column hacs_core.organizations.website is
+    'Public web page for people to read; machine interfaces go in endpoint_urls (FHIR Organization.telecom)';
+comment on column hacs_core.organizations.address_line is
+    'Street lines of the main site, top line first (FHIR Organization.address.line)';
+comment on column hacs_core.organizations.city is
+    'Town or city where the main site stands (FHIR Organization.address.city)';
+comment on column hacs_core.organizations.state is
+    'State, province or region of the main site, as a code or a name (FHIR Organization.address.state)';
+comment on column hacs_core.organizations.postal_code is
+    'Postal or ZIP code of the main site, kept as text so leading zeros survive (FHIR Organization.address.postalCode)';
+comment on column hacs_core.organizations.country is
+    'Country of the main site, as a code or a name (FHIR Organization.address.country)';
+comment on column hacs_core.organizations.contacts is
+    'Contact points for particular purposes such as billing or press, as OrganizationContact objects (FHIR '
+    'Organization.contact)';
+comment on column hacs_core.organizations.qualifications is
+    'Licences, accreditations and certificates held, as OrganizationQualification objects (FHIR '
+    'Organization.qualification)';
+comment on column hacs_core.organizations.endpoint_urls is
+    'Addresses of technical interfaces run for the organization, for example a FHIR base URL (FHIR '
+    'Organization.endpoint)';
+comment on column hacs_core.organizations.tags is
+    'Free keywords added by HACS for grouping and searching organizations; they carry no coded meaning';
 comment on column hacs_core.organizations.extra is 'Top-level keys of the document that have no column of their own';
-comment on column hacs_core.organizations.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
-comment on column hacs_core.organizations.part_of_id is 'Local Organization that part_of_organization_id points to; null where part_of_organization_id is absent or points elsewhere';
+comment on column hacs_core.organizations.version_id is
+    'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
+comment on column hacs_core.organizations.part_of_id is
+    'Local Organization that part_of_organization_id points to; null where part_of_organization_id is absent or points '
+    'elsewhere';
 
-comment on constraint organizations_id_form on hacs_core.organizations is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
-comment on constraint organizations_times_finite on hacs_core.organizations is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
-comment on constraint organizations_org_1 on hacs_core.organizations is 'An organization has a name or an identifier (FHIR org-1)';
+comment on constraint organizations_id_form on hacs_core.organizations is
+    'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint organizations_times_finite on hacs_core.organizations is
+    'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
+comment on constraint organizations_org_1 on hacs_core.organizations is
+    'An organization has a name or an identifier (FHIR org-1)';
 
-create index if not exists organizations_part_of_id_idx on hacs_core.organizations (part_of_id) where part_of_id is not null;
+create index if not exists organizations_part_of_id_idx on hacs_core.organizations (part_of_id)
+    where part_of_id is not null;
 
 create or replace trigger organizations_touch_updated_at
     before update on hacs_core.organizations
     for each row execute function hacs_core.touch_resource();
 
 -- No organization may be part of itself, however long the way round. Two sessions could each close one half of a circle
--- without seeing the other: who moves an organization takes an advisory lock, so that movers pass one at a time. A new one
+-- without seeing the other: who moves an organization takes an advisory lock, so that movers pass one at a time. A new
+-- one
 -- with nothing below it closes no circle, takes no lock, and waits for nobody.
 create or replace function hacs_core.check_organization_tree()
 returns trigger
@@ -948,14 +1052,17 @@ begin
                     table = 'organizations',
                     column = 'part_of_organization_id',
                     constraint = 'organizations_part_of_acyclic',
-                    detail = pg_catalog.format('It is reached again by way of %s.', pg_catalog.array_to_string(seen || ancestor, ' -> ')),
+                    detail = pg_catalog.format(
+                        'It is reached again by way of %s.', pg_catalog.array_to_string(seen || ancestor, ' -> ')
+                    ),
                     hint = 'Give one of these organizations another parent, or none.';
         end if;
         seen := seen || ancestor;
         if old_rows then
             select o.part_of_id into ancestor from hacs_core.organizations as o where o.id = ancestor for share nowait;
             if not found then
-                raise exception 'organization % was made by another transaction after this one had begun', seen[cardinality(seen)]
+                raise exception
+                    'organization % was made by another transaction after this one had begun', seen[cardinality(seen)]
                     using errcode = 'serialization_failure', hint = 'Try the transaction again.';
             end if;
         else
@@ -1018,30 +1125,54 @@ create table if not exists hacs_core.organization_contacts (
     )
 );
 
-comment on table hacs_core.organization_contacts is 'One row is a person or desk to reach at an organization for one purpose, such as billing or press, with phone, mail and address (FHIR Organization.contact)';
-comment on column hacs_core.organization_contacts.id is 'Identity of the resource, unique within its type (FHIR Resource.id)';
-comment on column hacs_core.organization_contacts.organization_id is 'Organization that this belongs to, and with which it is deleted; in HACS documents it is nested there';
+comment on table hacs_core.organization_contacts is
+    'One row is a person or desk to reach at an organization for one purpose, such as billing or press, with phone, '
+    'mail and address (FHIR Organization.contact)';
+comment on column hacs_core.organization_contacts.id is
+    'Identity of the resource, unique within its type (FHIR Resource.id)';
+comment on column hacs_core.organization_contacts.organization_id is
+    'Organization that this belongs to, and with which it is deleted; in HACS documents it is nested there';
 comment on column hacs_core.organization_contacts.resource_type is 'Always OrganizationContact (FHIR resourceType)';
-comment on column hacs_core.organization_contacts.created_at is 'When the resource was made; stays as the document says';
-comment on column hacs_core.organization_contacts.updated_at is 'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
-comment on column hacs_core.organization_contacts.purpose is 'What this contact is for, as one object with code and display, e.g. administration or payer (FHIR Organization.contact.purpose)';
-comment on column hacs_core.organization_contacts.contact_name is 'Person, desk or department to ask for when getting in touch (FHIR Organization.contact.name)';
-comment on column hacs_core.organization_contacts.email is 'Mailbox of this contact, as opposed to the general mailbox of the organization (FHIR Organization.contact.telecom)';
-comment on column hacs_core.organization_contacts.phone is 'Direct phone number for this purpose, as opposed to the main switchboard (FHIR Organization.contact.telecom)';
-comment on column hacs_core.organization_contacts.fax is 'Fax number for documents meant for this contact (FHIR Organization.contact.telecom)';
-comment on column hacs_core.organization_contacts.address_line is 'Street lines for visits or mail to this contact, top line first (FHIR Organization.contact.address.line)';
-comment on column hacs_core.organization_contacts.city is 'Town or city of the contact, which may differ from the main site (FHIR Organization.contact.address.city)';
-comment on column hacs_core.organization_contacts.state is 'State, province or region in the address of the contact, code or name (FHIR Organization.contact.address.state)';
-comment on column hacs_core.organization_contacts.postal_code is 'Postal or ZIP code for mail to the contact, kept as text (FHIR Organization.contact.address.postalCode)';
-comment on column hacs_core.organization_contacts.country is 'Country in the address of the contact, as a code or a name (FHIR Organization.contact.address.country)';
-comment on column hacs_core.organization_contacts.extra is 'Top-level keys of the document that have no column of their own';
-comment on column hacs_core.organization_contacts.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
-comment on column hacs_core.organization_contacts.position is 'Place in the list of contacts of its organization, from 1; no field of the document';
+comment on column hacs_core.organization_contacts.created_at is
+    'When the resource was made; stays as the document says';
+comment on column hacs_core.organization_contacts.updated_at is
+    'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
+comment on column hacs_core.organization_contacts.purpose is
+    'What this contact is for, as one object with code and display, e.g. administration or payer (FHIR '
+    'Organization.contact.purpose)';
+comment on column hacs_core.organization_contacts.contact_name is
+    'Person, desk or department to ask for when getting in touch (FHIR Organization.contact.name)';
+comment on column hacs_core.organization_contacts.email is
+    'Mailbox of this contact, as opposed to the general mailbox of the organization (FHIR '
+    'Organization.contact.telecom)';
+comment on column hacs_core.organization_contacts.phone is
+    'Direct phone number for this purpose, as opposed to the main switchboard (FHIR Organization.contact.telecom)';
+comment on column hacs_core.organization_contacts.fax is
+    'Fax number for documents meant for this contact (FHIR Organization.contact.telecom)';
+comment on column hacs_core.organization_contacts.address_line is
+    'Street lines for visits or mail to this contact, top line first (FHIR Organization.contact.address.line)';
+comment on column hacs_core.organization_contacts.city is
+    'Town or city of the contact, which may differ from the main site (FHIR Organization.contact.address.city)';
+comment on column hacs_core.organization_contacts.state is
+    'State, province or region in the address of the contact, code or name (FHIR Organization.contact.address.state)';
+comment on column hacs_core.organization_contacts.postal_code is
+    'Postal or ZIP code for mail to the contact, kept as text (FHIR Organization.contact.address.postalCode)';
+comment on column hacs_core.organization_contacts.country is
+    'Country in the address of the contact, as a code or a name (FHIR Organization.contact.address.country)';
+comment on column hacs_core.organization_contacts.extra is
+    'Top-level keys of the document that have no column of their own';
+comment on column hacs_core.organization_contacts.version_id is
+    'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
+comment on column hacs_core.organization_contacts.position is
+    'Place in the list of contacts of its organization, from 1; no field of the document';
 
-comment on constraint organization_contacts_id_form on hacs_core.organization_contacts is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
-comment on constraint organization_contacts_times_finite on hacs_core.organization_contacts is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
+comment on constraint organization_contacts_id_form on hacs_core.organization_contacts is
+    'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint organization_contacts_times_finite on hacs_core.organization_contacts is
+    'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 
-create index if not exists organization_contacts_organization_id_idx on hacs_core.organization_contacts (organization_id);
+create index if not exists organization_contacts_organization_id_idx
+    on hacs_core.organization_contacts (organization_id);
 
 create or replace trigger organization_contacts_touch_updated_at
     before update on hacs_core.organization_contacts
@@ -1085,29 +1216,56 @@ create table if not exists hacs_core.organization_qualifications (
     )
 );
 
-comment on table hacs_core.organization_qualifications is 'One row is a licence, accreditation or certificate held by an organization, with its validity dates and issuer (FHIR Organization.qualification)';
-comment on column hacs_core.organization_qualifications.id is 'Identity of the resource, unique within its type (FHIR Resource.id)';
-comment on column hacs_core.organization_qualifications.organization_id is 'Organization that this belongs to, and with which it is deleted; in HACS documents it is nested there';
-comment on column hacs_core.organization_qualifications.resource_type is 'Always OrganizationQualification (FHIR resourceType)';
-comment on column hacs_core.organization_qualifications.created_at is 'When the resource was made; stays as the document says';
-comment on column hacs_core.organization_qualifications.updated_at is 'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
-comment on column hacs_core.organization_qualifications.identifier is 'Licence, certificate or accreditation numbers as printed by the issuer (FHIR Organization.qualification.identifier)';
-comment on column hacs_core.organization_qualifications.code is 'Which qualification it is, as one object with code, display and system (FHIR Organization.qualification.code)';
-comment on column hacs_core.organization_qualifications.status is 'Where the qualification stands, e.g. active or pending, as an object with code and display (FHIR Organization.qualification.status)';
-comment on column hacs_core.organization_qualifications.period_start is 'First day the qualification is valid, text in the form YYYY-MM-DD (FHIR Organization.qualification.period.start)';
-comment on column hacs_core.organization_qualifications.period_end is 'Last day of validity, text in the form YYYY-MM-DD; empty if open-ended (FHIR Organization.qualification.period.end)';
-comment on column hacs_core.organization_qualifications.issuer_organization_id is 'Body that grants and supervises the qualification: bare id of an organization (FHIR Organization.qualification.issuer)';
-comment on column hacs_core.organization_qualifications.issuer_name is 'Display name of the issuing body, a plain-text companion of issuer_organization_id';
-comment on column hacs_core.organization_qualifications.extra is 'Top-level keys of the document that have no column of their own';
-comment on column hacs_core.organization_qualifications.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
-comment on column hacs_core.organization_qualifications.position is 'Place in the list of qualifications of its organization, from 1; no field of the document';
-comment on column hacs_core.organization_qualifications.issuer_id is 'Organization that issuer_organization_id points to, if it is here; null where issuer_organization_id is absent or points elsewhere';
+comment on table hacs_core.organization_qualifications is
+    'One row is a licence, accreditation or certificate held by an organization, with its validity dates and issuer '
+    '(FHIR Organization.qualification)';
+comment on column hacs_core.organization_qualifications.id is
+    'Identity of the resource, unique within its type (FHIR Resource.id)';
+comment on column hacs_core.organization_qualifications.organization_id is
+    'Organization that this belongs to, and with which it is deleted; in HACS documents it is nested there';
+comment on column hacs_core.organization_qualifications.resource_type is
+    'Always OrganizationQualification (FHIR resourceType)';
+comment on column hacs_core.organization_qualifications.created_at is
+    'When the resource was made; stays as the document says';
+comment on column hacs_core.organization_qualifications.updated_at is
+    'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
+comment on column hacs_core.organization_qualifications.identifier is
+    'Licence, certificate or accreditation numbers as printed by the issuer (FHIR '
+    'Organization.qualification.identifier)';
+comment on column hacs_core.organization_qualifications.code is
+    'Which qualification it is, as one object with code, display and system (FHIR Organization.qualification.code)';
+comment on column hacs_core.organization_qualifications.status is
+    'Where the qualification stands, e.g. active or pending, as an object with code and display (FHIR '
+    'Organization.qualification.status)';
+comment on column hacs_core.organization_qualifications.period_start is
+    'First day the qualification is valid, text in the form YYYY-MM-DD (FHIR Organization.qualification.period.start)';
+comment on column hacs_core.organization_qualifications.period_end is
+    'Last day of validity, text in the form YYYY-MM-DD; empty if open-ended (FHIR '
+    'Organization.qualification.period.end)';
+comment on column hacs_core.organization_qualifications.issuer_organization_id is
+    'Body that grants and supervises the qualification: bare id of an organization (FHIR '
+    'Organization.qualification.issuer)';
+comment on column hacs_core.organization_qualifications.issuer_name is
+    'Display name of the issuing body, a plain-text companion of issuer_organization_id';
+comment on column hacs_core.organization_qualifications.extra is
+    'Top-level keys of the document that have no column of their own';
+comment on column hacs_core.organization_qualifications.version_id is
+    'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
+comment on column hacs_core.organization_qualifications.position is
+    'Place in the list of qualifications of its organization, from 1; no field of the document';
+comment on column hacs_core.organization_qualifications.issuer_id is
+    'Organization that issuer_organization_id points to, if it is here; null where issuer_organization_id is absent or '
+    'points elsewhere';
 
-comment on constraint organization_qualifications_id_form on hacs_core.organization_qualifications is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
-comment on constraint organization_qualifications_times_finite on hacs_core.organization_qualifications is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
-comment on constraint organization_qualifications_per_1 on hacs_core.organization_qualifications is 'A qualification does not end before it starts, where both dates are complete (FHIR per-1)';
+comment on constraint organization_qualifications_id_form on hacs_core.organization_qualifications is
+    'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint organization_qualifications_times_finite on hacs_core.organization_qualifications is
+    'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
+comment on constraint organization_qualifications_per_1 on hacs_core.organization_qualifications is
+    'A qualification does not end before it starts, where both dates are complete (FHIR per-1)';
 
-create index if not exists organization_qualifications_organization_id_idx on hacs_core.organization_qualifications (organization_id);
+create index if not exists organization_qualifications_organization_id_idx
+    on hacs_core.organization_qualifications (organization_id);
 
 create or replace trigger organization_qualifications_touch_updated_at
     before update on hacs_core.organization_qualifications
@@ -1158,7 +1316,8 @@ create table if not exists hacs_core.encounters (
     patient_id text generated always as (hacs_core.reference_id(subject, 'Patient')) stored
         constraint encounters_patient_id_fkey references hacs_core.patients deferrable initially immediate,
     service_provider_id text generated always as (hacs_core.reference_id(service_provider, 'Organization')) stored
-        constraint encounters_service_provider_id_fkey references hacs_core.organizations deferrable initially immediate,
+        constraint encounters_service_provider_id_fkey
+            references hacs_core.organizations deferrable initially immediate,
     appointment_id text generated always as (hacs_core.reference_id(appointment, 'Appointment')) stored,
     part_of_id text generated always as (hacs_core.reference_id(part_of, 'Encounter')) stored
         constraint encounters_part_of_id_fkey references hacs_core.encounters deferrable initially immediate,
@@ -1180,49 +1339,86 @@ create table if not exists hacs_core.encounters (
     )
 );
 
-comment on table hacs_core.encounters is 'One row is a visit, stay or virtual contact between a patient and care providers, from planning to discharge (FHIR Encounter)';
+comment on table hacs_core.encounters is
+    'One row is a visit, stay or virtual contact between a patient and care providers, from planning to discharge '
+    '(FHIR Encounter)';
 comment on column hacs_core.encounters.id is 'Identity of the resource, unique within its type (FHIR Resource.id)';
 comment on column hacs_core.encounters.resource_type is 'Always Encounter (FHIR resourceType)';
 comment on column hacs_core.encounters.created_at is 'When the resource was made; stays as the document says';
-comment on column hacs_core.encounters.updated_at is 'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
-comment on column hacs_core.encounters.status is 'How far the visit has got, from planning to its end; drives worklists of open visits (FHIR Encounter.status)';
-comment on column hacs_core.encounters.class_fhir is 'Setting of the visit as an ActCode, such as ambulatory or inpatient; named class in JSON (FHIR Encounter.class)';
-comment on column hacs_core.encounters.type is 'Finer kind of visit as coded concepts, for example a check-up (FHIR Encounter.type)';
-comment on column hacs_core.encounters.priority is 'Urgency of the visit as a coded concept, e.g. routine or emergency (FHIR Encounter.priority)';
-comment on column hacs_core.encounters.subject is 'Who is being seen: Patient/<id>, a bare id or a URL (FHIR Encounter.subject)';
-comment on column hacs_core.encounters.participants is 'Who takes part, each with role, period and individual: a Practitioner or Patient reference (FHIR Encounter.participant)';
-comment on column hacs_core.encounters.period is 'Object with the start and, once known, the end of the visit as UTC instants (FHIR Encounter.period)';
-comment on column hacs_core.encounters.length is 'How long the visit lasted, a quantity object carrying its own unit, usually minutes (FHIR Encounter.length)';
-comment on column hacs_core.encounters.reason_code is 'Why the patient came, as coded concepts such as headache (FHIR Encounter.reasonCode)';
-comment on column hacs_core.encounters.reason_reference is 'Recorded causes of the visit: Condition/<id> or Procedure/<id>, bare ids or URLs (FHIR Encounter.reasonReference)';
-comment on column hacs_core.encounters.diagnosis is 'Diagnoses tied to the visit, each with a condition reference, its role and its rank (FHIR Encounter.diagnosis)';
-comment on column hacs_core.encounters.location is 'Places where the patient stayed, each with a location reference, status and period (FHIR Encounter.location)';
-comment on column hacs_core.encounters.service_provider is 'Accountable institution: Organization/<id>, a bare id or a URL (FHIR Encounter.serviceProvider)';
-comment on column hacs_core.encounters.agent_context is 'Working data of AI agents for this visit, such as handoffs and status history; a convenience store outside the clinical record';
-comment on column hacs_core.encounters.appointment is 'Booking that led to the visit: Appointment/<id>, a bare id or a URL (FHIR Encounter.appointment)';
-comment on column hacs_core.encounters.based_on is 'Orders or plans the visit fulfils: ServiceRequest/<id> or CarePlan/<id>, bare ids or URLs (FHIR Encounter.basedOn)';
-comment on column hacs_core.encounters.part_of is 'Larger visit this one belongs to: Encounter/<id>, a bare id or a URL (FHIR Encounter.partOf)';
-comment on column hacs_core.encounters.account is 'Billing accounts the costs may be charged to: Account/<id>, bare ids or URLs (FHIR Encounter.account)';
-comment on column hacs_core.encounters.hospitalization is 'Admission and discharge details, such as origin, admit source and discharge destination (FHIR Encounter.hospitalization)';
+comment on column hacs_core.encounters.updated_at is
+    'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
+comment on column hacs_core.encounters.status is
+    'How far the visit has got, from planning to its end; drives worklists of open visits (FHIR Encounter.status)';
+comment on column hacs_core.encounters.class_fhir is
+    'Setting of the visit as an ActCode, such as ambulatory or inpatient; named class in JSON (FHIR Encounter.class)';
+comment on column hacs_core.encounters.type is
+    'Finer kind of visit as coded concepts, for example a check-up (FHIR Encounter.type)';
+comment on column hacs_core.encounters.priority is
+    'Urgency of the visit as a coded concept, e.g. routine or emergency (FHIR Encounter.priority)';
+comment on column hacs_core.encounters.subject is
+    'Who is being seen: Patient/<id>, a bare id or a URL (FHIR Encounter.subject)';
+comment on column hacs_core.encounters.participants is
+    'Who takes part, each with role, period and individual: a Practitioner or Patient reference (FHIR '
+    'Encounter.participant)';
+comment on column hacs_core.encounters.period is
+    'Object with the start and, once known, the end of the visit as UTC instants (FHIR Encounter.period)';
+comment on column hacs_core.encounters.length is
+    'How long the visit lasted, a quantity object carrying its own unit, usually minutes (FHIR Encounter.length)';
+comment on column hacs_core.encounters.reason_code is
+    'Why the patient came, as coded concepts such as headache (FHIR Encounter.reasonCode)';
+comment on column hacs_core.encounters.reason_reference is
+    'Recorded causes of the visit: Condition/<id> or Procedure/<id>, bare ids or URLs (FHIR Encounter.reasonReference)';
+comment on column hacs_core.encounters.diagnosis is
+    'Diagnoses tied to the visit, each with a condition reference, its role and its rank (FHIR Encounter.diagnosis)';
+comment on column hacs_core.encounters.location is
+    'Places where the patient stayed, each with a location reference, status and period (FHIR Encounter.location)';
+comment on column hacs_core.encounters.service_provider is
+    'Accountable institution: Organization/<id>, a bare id or a URL (FHIR Encounter.serviceProvider)';
+comment on column hacs_core.encounters.agent_context is
+    'Working data of AI agents for this visit, such as handoffs and status history; a convenience store outside the '
+    'clinical record';
+comment on column hacs_core.encounters.appointment is
+    'Booking that led to the visit: Appointment/<id>, a bare id or a URL (FHIR Encounter.appointment)';
+comment on column hacs_core.encounters.based_on is
+    'Orders or plans the visit fulfils: ServiceRequest/<id> or CarePlan/<id>, bare ids or URLs (FHIR '
+    'Encounter.basedOn)';
+comment on column hacs_core.encounters.part_of is
+    'Larger visit this one belongs to: Encounter/<id>, a bare id or a URL (FHIR Encounter.partOf)';
+comment on column hacs_core.encounters.account is
+    'Billing accounts the costs may be charged to: Account/<id>, bare ids or URLs (FHIR Encounter.account)';
+comment on column hacs_core.encounters.hospitalization is
+    'Admission and discharge details, such as origin, admit source and discharge destination (FHIR '
+    'Encounter.hospitalization)';
 comment on column hacs_core.encounters.extra is 'Top-level keys of the document that have no column of their own';
-comment on column hacs_core.encounters.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
-comment on column hacs_core.encounters.patient_id is 'Local Patient that subject points to; null where subject is absent or points elsewhere';
-comment on column hacs_core.encounters.service_provider_id is 'Local Organization that service_provider points to; null where service_provider is absent or points elsewhere';
-comment on column hacs_core.encounters.appointment_id is 'Local Appointment that appointment points to; null where appointment is absent or points elsewhere';
-comment on column hacs_core.encounters.part_of_id is 'Local Encounter that part_of points to; null where part_of is absent or points elsewhere';
+comment on column hacs_core.encounters.version_id is
+    'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
+comment on column hacs_core.encounters.patient_id is
+    'Local Patient that subject points to; null where subject is absent or points elsewhere';
+comment on column hacs_core.encounters.service_provider_id is
+    'Local Organization that service_provider points to; null where service_provider is absent or points elsewhere';
+comment on column hacs_core.encounters.appointment_id is
+    'Local Appointment that appointment points to; null where appointment is absent or points elsewhere';
+comment on column hacs_core.encounters.part_of_id is
+    'Local Encounter that part_of points to; null where part_of is absent or points elsewhere';
 
-comment on constraint encounters_id_form on hacs_core.encounters is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
-comment on constraint encounters_times_finite on hacs_core.encounters is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
+comment on constraint encounters_id_form on hacs_core.encounters is
+    'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint encounters_times_finite on hacs_core.encounters is
+    'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 comment on constraint encounters_part_of_other on hacs_core.encounters is 'A visit is not part of itself';
 comment on constraint encounters_subject_present on hacs_core.encounters is 'The subject is not blank';
 comment on constraint encounters_period_start on hacs_core.encounters is 'The period has a start, of whatever form';
-comment on constraint encounters_period_per_1 on hacs_core.encounters is 'A visit does not end before it starts, where both are complete dates (FHIR per-1)';
-comment on constraint encounters_enc_1 on hacs_core.encounters is 'Every participant has a type or an individual (FHIR enc-1)';
+comment on constraint encounters_period_per_1 on hacs_core.encounters is
+    'A visit does not end before it starts, where both are complete dates (FHIR per-1)';
+comment on constraint encounters_enc_1 on hacs_core.encounters is
+    'Every participant has a type or an individual (FHIR enc-1)';
 
 create index if not exists encounters_patient_id_idx on hacs_core.encounters (patient_id);
 create index if not exists encounters_period_idx on hacs_core.encounters using gist (hacs_core.period_range(period));
-create index if not exists encounters_service_provider_id_idx on hacs_core.encounters (service_provider_id) where service_provider_id is not null;
-create index if not exists encounters_appointment_id_idx on hacs_core.encounters (appointment_id) where appointment_id is not null;
+create index if not exists encounters_service_provider_id_idx on hacs_core.encounters (service_provider_id)
+    where service_provider_id is not null;
+create index if not exists encounters_appointment_id_idx on hacs_core.encounters (appointment_id)
+    where appointment_id is not null;
 create index if not exists encounters_part_of_id_idx on hacs_core.encounters (part_of_id) where part_of_id is not null;
 
 create or replace trigger encounters_touch_updated_at
@@ -1293,7 +1489,9 @@ create table if not exists hacs_core.observations (
     constraint observations_effective_period_per_1 check (hacs_core.is_period(effective_period)),
     constraint observations_subject_present check (not hacs_core.is_blank(subject)),
     constraint observations_value_choice check (
-        num_nonnulls(value_quantity, value_codeable_concept, value_string, value_boolean, value_integer, value_range) <= 1
+        num_nonnulls(
+            value_quantity, value_codeable_concept, value_string, value_boolean, value_integer, value_range
+        ) <= 1
     ),
     constraint observations_value_or_reason check (
         (
@@ -1310,54 +1508,96 @@ create table if not exists hacs_core.observations (
     constraint observations_effective_choice check (num_nonnulls(effective_datetime, effective_period) <= 1),
     constraint observations_obs_3 check (
         reference_range @@ '$.type() != "array" || $[*].type() != "object"
-            || !exists($[*] ? (!exists(@.low ? (@ != null)) && !exists(@.high ? (@ != null)) && !exists(@.text ? (@ != null))))'
+            || !exists($[*] ? (
+                !exists(@.low ? (@ != null)) && !exists(@.high ? (@ != null)) && !exists(@.text ? (@ != null))
+            ))'
     )
 );
 
-comment on table hacs_core.observations is 'One row is a measurement, lab result, vital sign or other finding about a patient, with value, time and reference range (FHIR Observation)';
+comment on table hacs_core.observations is
+    'One row is a measurement, lab result, vital sign or other finding about a patient, with value, time and reference '
+    'range (FHIR Observation)';
 comment on column hacs_core.observations.id is 'Identity of the resource, unique within its type (FHIR Resource.id)';
 comment on column hacs_core.observations.resource_type is 'Always Observation (FHIR resourceType)';
 comment on column hacs_core.observations.created_at is 'When the resource was made; stays as the document says';
-comment on column hacs_core.observations.updated_at is 'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
-comment on column hacs_core.observations.status is 'How far the result can be relied on, from registered to final or corrected (FHIR Observation.status)';
-comment on column hacs_core.observations.category is 'Broad groups such as vital signs or laboratory, as coded concepts for filtering (FHIR Observation.category)';
-comment on column hacs_core.observations.code is 'What was measured or asked, as a coded concept, usually LOINC or SNOMED CT (FHIR Observation.code)';
-comment on column hacs_core.observations.code_text is 'Plain-text name of what was measured, a shortcut from which code is built when that is missing';
-comment on column hacs_core.observations.subject is 'Whose measurement this is: Patient/<id>, a bare id or a URL (FHIR Observation.subject)';
-comment on column hacs_core.observations.encounter is 'Visit in which the finding was made: Encounter/<id>, a bare id or a URL (FHIR Observation.encounter)';
-comment on column hacs_core.observations.effective_datetime is 'UTC instant at which the value was true for the patient, not when it was reported (FHIR Observation.effective[x])';
-comment on column hacs_core.observations.effective_period is 'Start and end when the finding covers a span, such as a 24 hour collection (FHIR Observation.effective[x])';
-comment on column hacs_core.observations.issued is 'UTC instant at which this version of the result was released to readers (FHIR Observation.issued)';
-comment on column hacs_core.observations.value_quantity is 'Measured amount as an object with value, unit, system and unit code (FHIR Observation.value[x])';
-comment on column hacs_core.observations.value_codeable_concept is 'Result given as a coded answer, for example positive or a blood group (FHIR Observation.value[x])';
-comment on column hacs_core.observations.value_string is 'Result given in words where no number or code fits (FHIR Observation.value[x])';
-comment on column hacs_core.observations.value_boolean is 'Result of a yes or no question about the patient (FHIR Observation.value[x])';
-comment on column hacs_core.observations.value_integer is 'Result as a whole number without a unit, such as a count or a score (FHIR Observation.value[x])';
-comment on column hacs_core.observations.value_range is 'Result known only as lying between a low and a high quantity (FHIR Observation.value[x])';
-comment on column hacs_core.observations.value_numeric is 'Bare number of the result, a convenience form of value_quantity; its unit stands in unit_text';
-comment on column hacs_core.observations.unit_text is 'Unit that belongs to value_numeric, such as mmHg or mg/dL, the plain-text form of the quantity unit';
-comment on column hacs_core.observations.subject_reference is 'Typed shortcut Patient/<id> for the person measured, a convenience form that is copied into subject';
-comment on column hacs_core.observations.normal_range_text is 'Expected range in words with its unit, e.g. 120-140 mmHg, a plain-text form of reference_range';
-comment on column hacs_core.observations.data_absent_reason is 'Why there is no value, needed when none of the value columns is filled (FHIR Observation.dataAbsentReason)';
-comment on column hacs_core.observations.reference_range is 'Normal or target limits for judging the value, objects with low, high and text (FHIR Observation.referenceRange)';
-comment on column hacs_core.observations.component is 'Parts of a combined finding, each with code and value, e.g. systolic and diastolic (FHIR Observation.component)';
-comment on column hacs_core.observations.confidence is 'How sure the recording person or agent is of the finding, score 0 to 1, added by HACS for agents';
-comment on column hacs_core.observations.source is 'Where the value came from, such as a device or manual entry; a plain-text origin label added by HACS';
-comment on column hacs_core.observations.notes is 'Remarks on the finding as one plain string, without author or time (FHIR Observation.note)';
+comment on column hacs_core.observations.updated_at is
+    'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
+comment on column hacs_core.observations.status is
+    'How far the result can be relied on, from registered to final or corrected (FHIR Observation.status)';
+comment on column hacs_core.observations.category is
+    'Broad groups such as vital signs or laboratory, as coded concepts for filtering (FHIR Observation.category)';
+comment on column hacs_core.observations.code is
+    'What was measured or asked, as a coded concept, usually LOINC or SNOMED CT (FHIR Observation.code)';
+comment on column hacs_core.observations.code_text is
+    'Plain-text name of what was measured, a shortcut from which code is built when that is missing';
+comment on column hacs_core.observations.subject is
+    'Whose measurement this is: Patient/<id>, a bare id or a URL (FHIR Observation.subject)';
+comment on column hacs_core.observations.encounter is
+    'Visit in which the finding was made: Encounter/<id>, a bare id or a URL (FHIR Observation.encounter)';
+comment on column hacs_core.observations.effective_datetime is
+    'UTC instant at which the value was true for the patient, not when it was reported (FHIR Observation.effective[x])';
+comment on column hacs_core.observations.effective_period is
+    'Start and end when the finding covers a span, such as a 24 hour collection (FHIR Observation.effective[x])';
+comment on column hacs_core.observations.issued is
+    'UTC instant at which this version of the result was released to readers (FHIR Observation.issued)';
+comment on column hacs_core.observations.value_quantity is
+    'Measured amount as an object with value, unit, system and unit code (FHIR Observation.value[x])';
+comment on column hacs_core.observations.value_codeable_concept is
+    'Result given as a coded answer, for example positive or a blood group (FHIR Observation.value[x])';
+comment on column hacs_core.observations.value_string is
+    'Result given in words where no number or code fits (FHIR Observation.value[x])';
+comment on column hacs_core.observations.value_boolean is
+    'Result of a yes or no question about the patient (FHIR Observation.value[x])';
+comment on column hacs_core.observations.value_integer is
+    'Result as a whole number without a unit, such as a count or a score (FHIR Observation.value[x])';
+comment on column hacs_core.observations.value_range is
+    'Result known only as lying between a low and a high quantity (FHIR Observation.value[x])';
+comment on column hacs_core.observations.value_numeric is
+    'Bare number of the result, a convenience form of value_quantity; its unit stands in unit_text';
+comment on column hacs_core.observations.unit_text is
+    'Unit that belongs to value_numeric, such as mmHg or mg/dL, the plain-text form of the quantity unit';
+comment on column hacs_core.observations.subject_reference is
+    'Typed shortcut Patient/<id> for the person measured, a convenience form that is copied into subject';
+comment on column hacs_core.observations.normal_range_text is
+    'Expected range in words with its unit, e.g. 120-140 mmHg, a plain-text form of reference_range';
+comment on column hacs_core.observations.data_absent_reason is
+    'Why there is no value, needed when none of the value columns is filled (FHIR Observation.dataAbsentReason)';
+comment on column hacs_core.observations.reference_range is
+    'Normal or target limits for judging the value, objects with low, high and text (FHIR Observation.referenceRange)';
+comment on column hacs_core.observations.component is
+    'Parts of a combined finding, each with code and value, e.g. systolic and diastolic (FHIR Observation.component)';
+comment on column hacs_core.observations.confidence is
+    'How sure the recording person or agent is of the finding, score 0 to 1, added by HACS for agents';
+comment on column hacs_core.observations.source is
+    'Where the value came from, such as a device or manual entry; a plain-text origin label added by HACS';
+comment on column hacs_core.observations.notes is
+    'Remarks on the finding as one plain string, without author or time (FHIR Observation.note)';
 comment on column hacs_core.observations.extra is 'Top-level keys of the document that have no column of their own';
-comment on column hacs_core.observations.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
-comment on column hacs_core.observations.patient_id is 'Local Patient that subject points to; null where subject is absent or points elsewhere';
-comment on column hacs_core.observations.encounter_id is 'Local Encounter that encounter points to; null where encounter is absent or points elsewhere';
-comment on column hacs_core.observations.subject_reference_id is 'Local Patient that subject_reference points to; null where subject_reference is absent or points elsewhere';
+comment on column hacs_core.observations.version_id is
+    'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
+comment on column hacs_core.observations.patient_id is
+    'Local Patient that subject points to; null where subject is absent or points elsewhere';
+comment on column hacs_core.observations.encounter_id is
+    'Local Encounter that encounter points to; null where encounter is absent or points elsewhere';
+comment on column hacs_core.observations.subject_reference_id is
+    'Local Patient that subject_reference points to; null where subject_reference is absent or points elsewhere';
 
-comment on constraint observations_id_form on hacs_core.observations is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
-comment on constraint observations_times_finite on hacs_core.observations is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
-comment on constraint observations_effective_period_per_1 on hacs_core.observations is 'It does not end before it starts, where both are complete dates (FHIR per-1)';
+comment on constraint observations_id_form on hacs_core.observations is
+    'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint observations_times_finite on hacs_core.observations is
+    'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
+comment on constraint observations_effective_period_per_1 on hacs_core.observations is
+    'It does not end before it starts, where both are complete dates (FHIR per-1)';
 comment on constraint observations_subject_present on hacs_core.observations is 'The subject is not blank';
-comment on constraint observations_value_choice on hacs_core.observations is 'At most one value; value_numeric does not count, HACS copies it into value_quantity (FHIR Observation.value[x])';
-comment on constraint observations_value_or_reason on hacs_core.observations is 'There is a value, or the reason why there is none, or components that have theirs; an empty text or object is no value';
-comment on constraint observations_effective_choice on hacs_core.observations is 'At most one form of the effective time (FHIR Observation.effective[x])';
-comment on constraint observations_obs_3 on hacs_core.observations is 'Every reference range has a low, a high or a text (FHIR obs-3)';
+comment on constraint observations_value_choice on hacs_core.observations is
+    'At most one value; value_numeric does not count, HACS copies it into value_quantity (FHIR Observation.value[x])';
+comment on constraint observations_value_or_reason on hacs_core.observations is
+    'There is a value, or the reason why there is none, or components that have theirs; an empty text or object is no '
+    'value';
+comment on constraint observations_effective_choice on hacs_core.observations is
+    'At most one form of the effective time (FHIR Observation.effective[x])';
+comment on constraint observations_obs_3 on hacs_core.observations is
+    'Every reference range has a low, a high or a text (FHIR obs-3)';
 
 create index if not exists observations_patient_id_idx on hacs_core.observations (patient_id, effective_datetime);
 create index if not exists observations_effective_datetime_idx on hacs_core.observations (effective_datetime);
@@ -1365,8 +1605,10 @@ create index if not exists observations_effective_datetime_idx on hacs_core.obse
 create index if not exists observations_code_idx on hacs_core.observations using gin (code jsonb_path_ops);
 -- What changed lately lies together, or nearly so.
 create index if not exists observations_updated_at_idx on hacs_core.observations using brin (updated_at);
-create index if not exists observations_encounter_id_idx on hacs_core.observations (encounter_id) where encounter_id is not null;
-create index if not exists observations_subject_reference_id_idx on hacs_core.observations (subject_reference_id) where subject_reference_id is not null;
+create index if not exists observations_encounter_id_idx on hacs_core.observations (encounter_id)
+    where encounter_id is not null;
+create index if not exists observations_subject_reference_id_idx on hacs_core.observations (subject_reference_id)
+    where subject_reference_id is not null;
 
 create or replace trigger observations_touch_updated_at
     before update on hacs_core.observations

@@ -32,23 +32,37 @@ create table if not exists hacs_registry.knowledge_items (
     )
 );
 
-comment on table hacs_registry.knowledge_items is 'One row is a passage of reference knowledge that agents retrieve by meaning to ground their answers; HACS resource without a FHIR counterpart';
-comment on column hacs_registry.knowledge_items.id is 'Identity of the resource, unique within its type (FHIR Resource.id)';
+comment on table hacs_registry.knowledge_items is
+    'One row is a passage of reference knowledge that agents retrieve by meaning to ground their answers; HACS '
+    'resource without a FHIR counterpart';
+comment on column hacs_registry.knowledge_items.id is
+    'Identity of the resource, unique within its type (FHIR Resource.id)';
 comment on column hacs_registry.knowledge_items.resource_type is 'Always KnowledgeItem (FHIR resourceType)';
 comment on column hacs_registry.knowledge_items.created_at is 'When the resource was made; stays as the document says';
-comment on column hacs_registry.knowledge_items.updated_at is 'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
-comment on column hacs_registry.knowledge_items.content is 'Text of the knowledge passage that is searched and handed to the agent as context';
-comment on column hacs_registry.knowledge_items.embedding is 'Vector of content for similarity search; its length depends on the embedding model, null until computed';
-comment on column hacs_registry.knowledge_items.source is 'Origin of the passage, such as a URL or file path, so that answers can cite it';
-comment on column hacs_registry.knowledge_items.metadata is 'Free-form facts about the passage, such as author or creation date, for filtering and display';
-comment on column hacs_registry.knowledge_items.extra is 'Top-level keys of the document that have no column of their own';
-comment on column hacs_registry.knowledge_items.version_id is 'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
+comment on column hacs_registry.knowledge_items.updated_at is
+    'When it was last changed; an UPDATE that does not set it gets the current time (FHIR Meta.lastUpdated)';
+comment on column hacs_registry.knowledge_items.content is
+    'Text of the knowledge passage that is searched and handed to the agent as context';
+comment on column hacs_registry.knowledge_items.embedding is
+    'Vector of content for similarity search; its length depends on the embedding model, null until computed';
+comment on column hacs_registry.knowledge_items.source is
+    'Origin of the passage, such as a URL or file path, so that answers can cite it';
+comment on column hacs_registry.knowledge_items.metadata is
+    'Free-form facts about the passage, such as author or creation date, for filtering and display';
+comment on column hacs_registry.knowledge_items.extra is
+    'Top-level keys of the document that have no column of their own';
+comment on column hacs_registry.knowledge_items.version_id is
+    'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 
-comment on constraint knowledge_items_id_form on hacs_registry.knowledge_items is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
-comment on constraint knowledge_items_times_finite on hacs_registry.knowledge_items is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
-comment on constraint knowledge_items_embedding_numbers on hacs_registry.knowledge_items is 'A flat list of finite numbers, of any length';
+comment on constraint knowledge_items_id_form on hacs_registry.knowledge_items is
+    'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint knowledge_items_times_finite on hacs_registry.knowledge_items is
+    'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
+comment on constraint knowledge_items_embedding_numbers on hacs_registry.knowledge_items is
+    'A flat list of finite numbers, of any length';
 
-create index if not exists knowledge_items_metadata_idx on hacs_registry.knowledge_items using gin (metadata jsonb_path_ops);
+create index if not exists knowledge_items_metadata_idx
+    on hacs_registry.knowledge_items using gin (metadata jsonb_path_ops);
 
 create or replace trigger knowledge_items_touch_updated_at
     before update on hacs_registry.knowledge_items
@@ -82,20 +96,25 @@ create table if not exists hacs_registry.templates (
 
 comment on table hacs_registry.templates is 'One row is one version of a reusable template';
 comment on column hacs_registry.templates.id is 'Identity of this version of the template';
-comment on column hacs_registry.templates.name is 'Name under which people and agents ask for it; the versions of one template share it';
+comment on column hacs_registry.templates.name is
+    'Name under which people and agents ask for it; the versions of one template share it';
 comment on column hacs_registry.templates.version is 'Version of the template, unique under its name';
-comment on column hacs_registry.templates.template_type is 'What is made from it, such as a prompt, a form or a care plan';
+comment on column hacs_registry.templates.template_type is
+    'What is made from it, such as a prompt, a form or a care plan';
 comment on column hacs_registry.templates.description is 'What it is for, in words';
 comment on column hacs_registry.templates.body is 'The template itself';
 comment on column hacs_registry.templates.status is 'Whether it may be used (FHIR PublicationStatus)';
 comment on column hacs_registry.templates.tags is 'Words to find it by';
 comment on column hacs_registry.templates.created_by is 'Person or agent who stored this version';
 comment on column hacs_registry.templates.created_at is 'When this version was stored';
-comment on column hacs_registry.templates.updated_at is 'When it was last changed; an UPDATE that does not set it gets the current time';
+comment on column hacs_registry.templates.updated_at is
+    'When it was last changed; an UPDATE that does not set it gets the current time';
 
 comment on constraint templates_name_present on hacs_registry.templates is 'The name is not blank';
-comment on constraint templates_id_form on hacs_registry.templates is 'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
-comment on constraint templates_times_finite on hacs_registry.templates is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
+comment on constraint templates_id_form on hacs_registry.templates is
+    'An id is not blank, no longer than 2048 bytes, and can be reached by a reference';
+comment on constraint templates_times_finite on hacs_registry.templates is
+    'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 
 create or replace trigger templates_touch_updated_at
     before update on hacs_registry.templates

@@ -1,7 +1,8 @@
 -- Administration: the migration history, and settings of this database.
 
 -------------------------------------------------------------------------------------------------------------------
--- The migration history. hacs-refinery makes it before the first file runs; refinery reads and writes four columns of it.
+-- The migration history. hacs-refinery makes it before the first file runs; refinery reads and writes four columns of
+-- it.
 -------------------------------------------------------------------------------------------------------------------
 
 -- Whoever runs this file by hand, or with refinery alone, gets the same table.
@@ -21,15 +22,18 @@ alter table hacs_admin.migrations
         clock_timestamp() - nullif(current_setting('hacs_refinery.migration_started', true), '')::timestamptz,
     alter column tool_version set default nullif(current_setting('hacs_refinery.tool_version', true), '');
 
-comment on table hacs_admin.migrations is 'Which migrations have been applied here; written by the migration tool alone';
+comment on table hacs_admin.migrations is
+    'Which migrations have been applied here; written by the migration tool alone';
 comment on column hacs_admin.migrations.version is 'Number of the migration: 1 for V1';
 comment on column hacs_admin.migrations.name is 'Name of the migration: hacs_core for V1__hacs_core.sql';
-comment on column hacs_admin.migrations.applied_on is 'When the run that applied it began, as refinery writes it (RFC 3339)';
+comment on column hacs_admin.migrations.applied_on is
+    'When the run that applied it began, as refinery writes it (RFC 3339)';
 comment on column hacs_admin.migrations.checksum is 'Checksum of its name, number and text, as refinery computes it';
 comment on column hacs_admin.migrations.applied_at is 'When it had been applied';
 comment on column hacs_admin.migrations.applied_by is 'Role that was logged in';
 comment on column hacs_admin.migrations.duration is 'How long it took; null where the tool did not measure';
-comment on column hacs_admin.migrations.tool_version is 'Version of hacs-refinery that applied it; null for another tool';
+comment on column hacs_admin.migrations.tool_version is
+    'Version of hacs-refinery that applied it; null for another tool';
 
 -------------------------------------------------------------------------------------------------------------------
 -- Settings of this database that are neither schema nor clinical data.
@@ -53,12 +57,16 @@ comment on table hacs_admin.system_config is 'One row is one setting of this HAC
 comment on column hacs_admin.system_config.key is 'Name of the setting: lower-case words with dots between them';
 comment on column hacs_admin.system_config.value is 'Its value, of any JSON type';
 comment on column hacs_admin.system_config.description is 'What it does, in words';
-comment on column hacs_admin.system_config.is_sensitive is 'True keeps the value out of screens and logs; it is no encryption';
+comment on column hacs_admin.system_config.is_sensitive is
+    'True keeps the value out of screens and logs; it is no encryption';
 comment on column hacs_admin.system_config.created_at is 'When it was set first';
-comment on column hacs_admin.system_config.updated_at is 'When it was last changed; an UPDATE that does not set it gets the current time';
+comment on column hacs_admin.system_config.updated_at is
+    'When it was last changed; an UPDATE that does not set it gets the current time';
 
-comment on constraint system_config_key_valid on hacs_admin.system_config is 'Lower-case words joined by dots, such as audit.require_actor';
-comment on constraint system_config_times_finite on hacs_admin.system_config is 'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
+comment on constraint system_config_key_valid on hacs_admin.system_config is
+    'Lower-case words joined by dots, such as audit.require_actor';
+comment on constraint system_config_times_finite on hacs_admin.system_config is
+    'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 
 create or replace trigger system_config_touch_updated_at
     before update on hacs_admin.system_config
@@ -85,7 +93,8 @@ begin
             from pg_namespace as n
             where n.oid = schema_id
             union all
-            select case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass::text, c.relowner, c.relacl,
+            select
+                case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass::text, c.relowner, c.relacl,
                 case c.relkind when 'S' then 'S' else 'r' end
             from pg_class as c
             where c.relnamespace = schema_id and c.relkind in ('r', 'p', 'v', 'm', 'S')
@@ -96,7 +105,8 @@ begin
         )
         select distinct format(
             'revoke all on %s %s from %s',
-            o.kind, o.name, case when given.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(given.grantee)) end
+            o.kind, o.name,
+            case when given.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(given.grantee)) end
         )
         from objects as o
         cross join lateral aclexplode(o.acl) as given

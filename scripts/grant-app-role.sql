@@ -2,7 +2,8 @@
 --
 --     psql -X -v app_role=hacs_app -v auditor_role=hacs_auditor -f scripts/grant-app-role.sql hacs
 --
---   app_role      reads and writes resources; changes no schema, sees neither history, settings nor audit, but tells the
+--   app_role      reads and writes resources; changes no schema, sees neither history, settings nor audit, but tells
+-- the
 --                 audit who acts
 --   reader_role   reads resources, and the history, so that it can ask for the status and verify
 --   auditor_role  what the reader may, and the trail, the seals and the settings: it asks who changed what, what a
@@ -10,7 +11,8 @@
 --   sealer_role   seals the trail, and nothing else: for the job that does so every few minutes
 --   feed_role     reads the feed of changes (docs/audit.md), and so every value that was changed
 --
--- Name at least one; the roles have to exist (deploy/roles.sql makes them). Tables and functions that the same role makes
+-- Name at least one; the roles have to exist (deploy/roles.sql makes them). Tables and functions that the same role
+-- makes
 -- in later migrations are included. The migrating role itself needs one right, before its first run, and need not be a
 -- superuser:
 --
@@ -126,7 +128,8 @@ grant execute on function hacs_audit.changes_since(text, integer), hacs_audit.re
 
 commit;
 
--- Everybody may make temporary tables and functions in a database, unless its owner takes that back. Nothing here depends
+-- Everybody may make temporary tables and functions in a database, unless its owner takes that back. Nothing here
+-- depends
 -- on it: every function of the schemas looks there last. It is one thing less that a stranger can try.
 select format('revoke temporary on database %I from public', d.datname) as statement,
     exists (select from pg_catalog.aclexplode(coalesce(d.datacl, pg_catalog.acldefault('d', d.datdba))) as a

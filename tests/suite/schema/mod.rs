@@ -4,4 +4,5 @@ pub mod catalogue;
 mod evolving;
 mod legacy;
 mod manifest;
+mod nested_models;
 mod privileges;
