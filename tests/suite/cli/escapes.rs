@@ -75,3 +75,10 @@ fn what_a_server_says_is_plain_text() {
     database.client().batch_execute(&sql).unwrap();
     all("an error", &database, &[&["migrate"], &["migrate", "-vvv"], &["migrate", "--dry-run"]]);
 }
+
+#[test]
+fn only_the_colours_that_are_named_come_through() {
+    let red = "\u{1b}[31m".to_owned();
+    let text = hacs_refinery::safe_output("\u{1b}[31mred\u{1b}[2J", std::slice::from_ref(&red)).into_owned();
+    assert!(text.starts_with("\u{1b}[31mred") && !text.contains("\u{1b}[2J"), "{text:?}");
+}

@@ -5,7 +5,10 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hacs_refinery::{Error, Options, Report, migrate_async, status_async};
+use hacs_refinery::{
+    Error, Manifest, Options, Report, manifest_async, migrate_async, pending_async, rehearse_async, status_async,
+    verify_async,
+};
 use refinery::Migration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
@@ -79,6 +82,24 @@ async fn until(conninfo: &str, query: &str) {
 
 const ASLEEP: &str = "select exists (select from pg_stat_activity where datname = current_database()
     and state = 'active' and wait_event = 'PgSleep')";
+
+#[test]
+fn what_is_asked_beforehand_and_afterwards_is_answered_as_by_the_blocking_forms() {
+    let database = Database::empty();
+    let options = Options::default();
+    wait(async {
+        let mut client = connect(&database.conninfo()).await;
+        assert_eq!(pending_async(&mut client, &options).await.unwrap().len(), 9);
+        assert_eq!(rehearse_async(&mut client, &options).await.unwrap().migrations.len(), 9);
+        assert_eq!(pending_async(&mut client, &options).await.unwrap().len(), 9);
+        migrate_async(&mut client, &options).await.unwrap();
+        assert!(pending_async(&mut client, &options).await.unwrap().is_empty());
+        assert!(verify_async(&mut client, false).await.unwrap().is_good());
+        let found = manifest_async(&mut client).await.unwrap();
+        let expected = Manifest::embedded().objects().filter(|(object, _)| found.definition(object).is_none());
+        assert_eq!(expected.count(), 0);
+    });
+}
 
 #[test]
 fn an_empty_database_becomes_complete_and_the_client_can_be_used_further() {
@@ -198,8 +219,11 @@ fn a_table_that_another_session_holds_is_waited_for_as_by_the_blocking_form() {
         let run = scope.spawn(|| {
             wait(async { migrate_async(&mut connect(&database.conninfo()).await, &Options::default()).await })
         });
-        // Longer than the first attempt waits.
-        thread::sleep(millis(2500));
+        let waits = "exists (select from pg_stat_activity where datname = current_database()
+            and wait_event_type = 'Lock')";
+        database.until(&format!("select {waits}"));
+        // The first attempt gives up.
+        database.until(&format!("select not {waits}"));
         writer.batch_execute("commit").unwrap();
         run.join().unwrap()
     });

@@ -16,7 +16,8 @@ fn every_example_migrates_an_empty_database_and_finds_nothing_to_do_in_a_complet
         // tools to measure and to look with: other tests run them
         .filter(|name| !["connected", "wire"].contains(&name.as_str()))
         .filter(|name| {
-            cfg!(feature = "tokio-postgres") || ["documents", "embed", "synchronous"].contains(&name.as_str())
+            cfg!(feature = "tokio-postgres")
+                || ["carry", "documents", "embed", "operator", "synchronous"].contains(&name.as_str())
         })
         .collect();
     assert!(all.len() >= 2, "{all:?}");
@@ -29,6 +30,11 @@ fn every_example_migrates_an_empty_database_and_finds_nothing_to_do_in_a_complet
         assert!(second.starts_with("0 applied, now at V9\n"), "{name}: {second}");
         match name.as_str() {
             "embed" => {}
+            "carry" => assert!(second.contains("Patient: 0 stored, 1 were there\n1 exported\n{"), "{second}"),
+            "operator" => {
+                assert!(first.contains("beforehand: hacs_core would lock ["), "{first}");
+                assert!(second.contains("Patient: stored\n") && second.contains("\n0 differences, 0 that"), "{second}");
+            }
             "documents" => assert!(second.contains("\"full_name\": \"Grace Hopper\""), "{second}"),
             "service_with_deadpool" => assert!(second.ends_with("request 7: 0 patients\n"), "{second}"),
             _ => assert!(second.ends_with("\n0 patients\n"), "{second}"),

@@ -1,5 +1,6 @@
 //! The law of src/: imports run down. A room knows those below it, and none above or beside it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -63,6 +64,41 @@ fn no_file_is_long_and_no_function() {
                 assert!(at - start <= 50, "{}: a function of {} lines ends at {}", file.display(), at - start, at + 1);
                 begun = None;
             }
+        }
+    }
+}
+
+#[test]
+fn half_of_the_files_fit_on_two_screens() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut all = Vec::new();
+    files(&src, &mut all);
+    let short = all.iter().filter(|file| fs::read_to_string(file).unwrap().lines().count() < 100).count();
+    assert!(short * 2 >= all.len(), "{short} of {} files have less than 100 lines", all.len());
+}
+
+#[test]
+fn every_public_name_stands_in_an_example_or_a_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut users = Vec::new();
+    files(&root.join("examples"), &mut users);
+    files(&root.join("tests/suite"), &mut users);
+    let users: String = users.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let used: BTreeSet<&str> = users.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    let face = fs::read_to_string(root.join("src/lib.rs")).unwrap();
+    let uses = face.split("pub use ").skip(1).filter_map(|rest| rest.split(';').next());
+    let names = uses.flat_map(|path| path.rsplit("::").next().unwrap().split(['{', '}', ',']).map(str::trim));
+    let functions = face.split("pub fn ").skip(1).filter_map(|rest| rest.split('(').next());
+    let names: Vec<&str> = names.chain(functions).filter(|name| !name.is_empty()).collect();
+    assert!((40..=70).contains(&names.len()), "{} names: {names:?}", names.len());
+    assert_eq!(names.iter().filter(|name| !used.contains(*name)).collect::<Vec<_>>(), [&""; 0]);
+}
+
+#[test]
+fn no_line_of_a_released_schema_is_long() {
+    for migration in hacs_refinery::migrations().iter().filter(|migration| migration.version() <= 6) {
+        for (at, line) in migration.sql().unwrap().lines().enumerate() {
+            assert!(line.chars().count() <= 120, "{migration}, line {}: {line}", at + 1);
         }
     }
 }

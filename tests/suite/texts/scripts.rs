@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::database::{Database, Ended, ended};
+use crate::database::{Database, Ended, ended, until};
 
 const NOWHERE: &str = "postgresql://me@127.0.0.1:1/nowhere";
 
@@ -129,7 +129,11 @@ fn run_migrations_ends_at_once_when_it_is_told_to() {
     let mut script = command(&file("scripts/run-migrations.sh"));
     script.env("DATABASE_URL", NOWHERE).env("HACS_WAIT", "60s");
     let child = script.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(500));
+    let waits = format!("--ppid {} -o args=", child.id());
+    until("the tool does not begin", || {
+        let below = Command::new("ps").args(waits.split(' ')).output().unwrap();
+        String::from_utf8_lossy(&below.stdout).contains("hacs-refinery")
+    });
     let started = Instant::now();
     assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
     // The output ends when the tool has ended as well.
