@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::database::{Database, ended, tool};
+use crate::database::{Database, ended, tool, until_it_says};
 
 #[test]
 fn colours_are_for_terminals_alone_and_no_color_takes_them_away() {
@@ -17,12 +17,17 @@ fn colours_are_for_terminals_alone_and_no_color_takes_them_away() {
 }
 
 /// Runs a command line on a terminal; what stands there afterwards.
-fn on_a_terminal(database: &Database, line: &str) -> String {
+fn on_a_terminal(database: &Database, line: &str) -> Command {
     let line = format!("{} {line}", env!("CARGO_BIN_EXE_hacs-refinery"));
     let mut script = Command::new("script");
     script.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
     script.env("DATABASE_URL", database.conninfo()).env("TERM", "xterm").env_remove("NO_COLOR").stdin(Stdio::null());
-    let end = ended(script.output().expect("script of util-linux"));
+    script
+}
+
+/// What it showed, where it ended well.
+fn shown(script: std::process::Output) -> String {
+    let end = ended(script);
     assert_eq!(end.code, Some(0), "{end:?}");
     end.stdout
 }
@@ -34,19 +39,17 @@ fn a_terminal_shows_progress_from_the_first_second_on_and_colours() {
     let mut transaction = other.transaction().unwrap();
     let key = i64::from_be_bytes(*b"hacsmigr");
     transaction.execute("select pg_advisory_xact_lock($1)", &[&key]).unwrap();
-    let shown = std::thread::scope(|scope| {
-        let run = scope.spawn(|| on_a_terminal(&database, "migrate"));
-        std::thread::sleep(std::time::Duration::from_millis(2300));
-        transaction.rollback().unwrap();
-        run.join().unwrap()
-    });
-    assert!(shown.contains("\rmigrating: 1 s "), "{shown:?}");
-    assert!(shown.contains("\rmigrating: 2 s "), "{shown:?}");
+    let mut run = on_a_terminal(&database, "migrate").stdout(Stdio::piped()).spawn().expect("script of util-linux");
+    let first = until_it_says(run.stdout.as_mut().unwrap(), "\rmigrating: 1 s ");
+    let second = until_it_says(run.stdout.as_mut().unwrap(), "\rmigrating: 2 s ");
+    transaction.rollback().unwrap();
+    let shown = first + &second + &shown(run.wait_with_output().unwrap());
     assert!(shown.contains("\u{1b}[K"), "the line is taken away again: {shown:?}");
     assert!(shown.contains("9 migrations applied"), "{shown:?}");
 
-    assert!(!on_a_terminal(&database, "migrate").contains("migrating"));
-    assert!(on_a_terminal(&database, "verify").contains("\u{1b}[32mas migrated\u{1b}[0m"));
+    let shown = |line| self::shown(on_a_terminal(&database, line).output().unwrap());
+    assert!(!shown("migrate").contains("migrating"));
+    assert!(shown("verify").contains("\u{1b}[32mas migrated\u{1b}[0m"));
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! Waiting for a server, for tables, for a signal: always with an end.
 
 use std::process::Child;
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use hacs_refinery::{Error, Options};
+use postgres::{Client, NoTls};
 use refinery::Migration;
 
-use crate::database::{Database, Ended, ended, tool};
+use crate::database::{Database, Ended, ended, tool, until, until_it_says};
 use crate::server::{self, Server};
 
 fn millis(count: u64) -> Duration {
@@ -32,14 +32,15 @@ fn a_server_that_shuts_down_and_comes_back_is_waited_for_with_a_line_for_each_re
     let guest = database.client();
     // Shuts down when the last guest has left, and lets no new one in.
     server.signal("TERM");
-    sleep(millis(200));
-    let waiting = database.start(&["migrate", "--wait", "60s"]);
-    sleep(millis(1000));
+    until("the server lets guests in", || Client::connect(&database.conninfo(), NoTls).is_err());
+    let mut waiting = database.start(&["migrate", "--wait", "120s"]);
+    let mut said = until_it_says(waiting.stderr.as_mut().unwrap(), "shutting down");
     drop(guest);
-    sleep(millis(1000));
+    said += &until_it_says(waiting.stderr.as_mut().unwrap(), "error connecting to server");
     server.kill();
     server.start_again();
-    let end = ended(waiting.wait_with_output().unwrap());
+    let mut end = ended(waiting.wait_with_output().unwrap());
+    end.stderr.insert_str(0, &said);
     assert_eq!(end.code, Some(0), "{end:?}");
     let reasons = reasons(&end);
     assert!(reasons[0].contains("the database system is shutting down (SQLSTATE 57P03)"), "{reasons:?}");
@@ -83,14 +84,15 @@ fn too_many_connections_pass_when_one_becomes_free() {
     assert_eq!(end.code, Some(3), "{end:?}");
     assert!(end.stderr.contains("(SQLSTATE 53300)\nHINT: "), "{end:?}");
 
-    let waiting = tool(&["status", "--wait", "60s", "-d", &url])
+    let mut waiting = tool(&["status", "--wait", "60s", "-d", &url])
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    sleep(millis(500));
+    let said = until_it_says(waiting.stderr.as_mut().unwrap(), "waiting for ");
     database.client().batch_execute(&format!("alter role {role} connection limit 1")).unwrap();
-    let end = ended(waiting.wait_with_output().unwrap());
+    let mut end = ended(waiting.wait_with_output().unwrap());
+    end.stderr.insert_str(0, &said);
     assert_eq!(end.code, Some(0), "{end:?}");
     assert_eq!(reasons(&end).len(), 1, "{end:?}");
     database.client().batch_execute(&format!("drop role {role}")).unwrap();
@@ -318,12 +320,16 @@ fn signals_end_a_wait_for_the_lock_and_for_the_server() {
     let key = i64::from_be_bytes(*b"hacsmigr");
     other.execute("select pg_advisory_lock($1)", &[&key]).unwrap();
     let waiting = database.start(&["migrate"]);
-    sleep(millis(700));
+    database.until(
+        "select exists (select from pg_stat_activity where datname = current_database()
+        and application_name = 'hacs-refinery')",
+    );
     stopped(waiting, "TERM", 143);
 
     let url = format!("postgres://me@127.0.0.1:{}/x", server::free_port());
     let mut command = tool(&["migrate", "--wait", "60s", "-d", &url]);
-    let waiting = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
-    sleep(millis(700));
+    let piped = std::process::Stdio::piped;
+    let mut waiting = command.stdout(piped()).stderr(piped()).spawn().unwrap();
+    until_it_says(waiting.stderr.as_mut().unwrap(), "waiting for ");
     stopped(waiting, "INT", 130);
 }

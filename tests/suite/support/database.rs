@@ -188,6 +188,20 @@ pub fn ended(output: Output) -> Ended {
     Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
+/// Reads what a program says until it says this, and leaves the rest to be read. A program that never does has to end by
+/// itself.
+pub fn until_it_says(mut program: impl std::io::Read, words: &str) -> String {
+    let mut said = Vec::new();
+    let mut byte = [0];
+    while program.read(&mut byte).unwrap() == 1 {
+        said.extend(byte);
+        if said.ends_with(words.as_bytes()) {
+            return String::from_utf8(said).unwrap();
+        }
+    }
+    panic!("it does not say {words:?}: {}", String::from_utf8_lossy(&said));
+}
+
 /// Waits until something holds. The deadline is for what will never hold, not for a machine that is busy.
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(120);
