@@ -50,6 +50,7 @@ pub use data::export::{ExportOptions, export};
 pub use data::import::{ImportOptions, Imported, ImportedType, OnConflict, import};
 pub use error::{Error, Outcome, Result, Unfinished};
 pub use history::HistoryError;
+pub use inspect::databases::databases;
 pub use inspect::status::{MigrationState, Status, status};
 pub use inspect::verify::{IGNORE_KEY, Supported, Verification, manifest, verify};
 pub use run::migrate;

@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         Ok(code) => code.into(),
         Err(error) => {
             cli::complain(args.global.log_format, &error);
-            cli::signal_exit_code().unwrap_or_else(|| cli::ExitCode::from(&error).into())
+            cli::signal_exit_code().unwrap_or_else(|| cli::ExitCode::from(&error) as u8).into()
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::export::Export;
+use super::fleet::Fleet;
 use super::import::Import;
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
@@ -106,6 +107,9 @@ pub struct Migrate {
     /// Print a JSON object
     #[arg(long)]
     pub json: bool,
+
+    #[command(flatten)]
+    pub fleet: Fleet,
 }
 
 #[derive(Debug, Subcommand)]
@@ -121,6 +125,9 @@ pub enum Command {
         /// Exit with 4 while migrations are pending, and with 6 where the history does not fit
         #[arg(long)]
         check: bool,
+
+        #[command(flatten)]
+        fleet: Fleet,
     },
     /// Compare the database, object by object, with what the migrations make
     Verify {
@@ -131,6 +138,9 @@ pub enum Command {
         /// Also write and read a document of each resource, in a transaction that is rolled back
         #[arg(long)]
         deep: bool,
+
+        #[command(flatten)]
+        fleet: Fleet,
     },
     /// Show what migrate would apply, without touching the database
     Plan {

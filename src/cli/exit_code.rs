@@ -39,6 +39,7 @@ impl From<&Error> for ExitCode {
             Error::Drift(_) | Error::NameTaken { .. } => Self::Drift,
             Error::Migration { .. } | Error::NotRepeatable { .. } => Self::Failed,
             Error::Refused(_) => Self::Refused,
+            Error::Io { error, .. } if error.kind() == std::io::ErrorKind::InvalidInput => Self::Usage,
             Error::Partly { cause, .. } => Self::from(&**cause),
             _ => Self::Unexpected,
         }

@@ -6,6 +6,7 @@ use hacs_refinery::{safe_json, safe_lines};
 use log::LevelFilter;
 
 use super::args::{Global, LogFormat};
+use super::fleet::current;
 
 /// Sends the log to standard error.
 pub fn start(global: &Global) {
@@ -24,18 +25,22 @@ pub fn start(global: &Global) {
     builder.parse_write_style(&std::env::var("RUST_LOG_STYLE").unwrap_or_default());
     match global.log_format {
         LogFormat::Json => builder.format(|out, record| {
-            let line = serde_json::json!({
+            let mut line = serde_json::json!({
                 "time": out.timestamp_millis().to_string(),
                 "level": record.level().as_str(),
                 "target": record.target(),
                 "message": record.args().to_string(),
             });
+            if let (Some(name), Some(line)) = (current(), line.as_object_mut()) {
+                line.insert("database".to_owned(), name.into());
+            }
             writeln!(out, "{}", safe_json(&line.to_string()))
         }),
         LogFormat::Text => builder.format(|out, record| {
             let style = out.default_level_style(record.level());
             let (time, level, target) = (out.timestamp(), record.level(), record.target());
-            let message = record.args().to_string();
+            let of = current().map(|name| format!("{name}: ")).unwrap_or_default();
+            let message = format!("{of}{}", record.args());
             writeln!(out, "[{time} {style}{level:<5}{style:#} {target}] {}", safe_lines(&message))
         }),
     };

@@ -3,23 +3,21 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use hacs_refinery::{Options, Rehearsal, Report, Result, migrate, rehearse};
+use hacs_refinery::{Database, Link, Options, Rehearsal, Report, Result, Standing, migrate, rehearse};
 
 use super::args::{Args, Migrate};
+use super::fleet::One;
 use super::json::versioned;
-use super::{Done, connect, progress, signals};
+use super::{Done, ExitCode, connect_to, progress, signals};
 
 /// Carries it out.
 pub fn run(args: &Args, of: &Migrate) -> Result<Done> {
-    let mut options = Options::default();
-    options.target = of.target;
-    options.allow_newer = of.allow_newer;
-    options.lock_timeout = of.lock_timeout;
-    options.statement_timeout = of.statement_timeout;
-    options.stop = signals::stop();
-    options.standing = signals::standing();
-    let mut link = connect(args)?;
-    let progress = progress::start(args.global.quiet);
+    let run = signals::begin(None);
+    let options = options(of, run.standing());
+    let mut link = connect_to(Database::find(args.global.database_url.as_deref())?, args, &run)?;
+    let progress = progress::start(args.global.quiet, Duration::from_secs(1), |elapsed| {
+        format!("migrating: {} s ", elapsed.as_secs())
+    });
     let text = if of.dry_run {
         let rehearsal = rehearse(&mut link, &options)?;
         if of.json { versioned(&rehearsal) } else { rehearsed(&rehearsal) }
@@ -29,6 +27,33 @@ pub fn run(args: &Args, of: &Migrate) -> Result<Done> {
     };
     drop(progress);
     Ok(Done::success(if of.json || !args.global.quiet { text } else { String::new() }))
+}
+
+/// The same for one of many.
+pub fn one(link: &mut Link, of: &Migrate, standing: Standing) -> Result<One> {
+    let options = options(of, standing);
+    let (version, report, text) = if of.dry_run {
+        let rehearsal = rehearse(link, &options)?;
+        let text = format!("{} would be applied", rehearsal.migrations.len());
+        (None, serde_json::to_value(&rehearsal), text)
+    } else {
+        let report = migrate(link, &options)?;
+        let at = report.newer.last().copied().or(report.version);
+        let text = at.map_or_else(|| "empty".to_owned(), |at| format!("at V{at}, {} applied", report.applied.len()));
+        (at, serde_json::to_value(&report), text)
+    };
+    Ok(One { code: ExitCode::Success, version, report: report.unwrap_or_default(), text })
+}
+
+fn options(of: &Migrate, standing: Standing) -> Options {
+    let mut options = Options::default();
+    options.target = of.target;
+    options.allow_newer = of.allow_newer;
+    options.lock_timeout = of.lock_timeout;
+    options.statement_timeout = of.statement_timeout;
+    options.stop = signals::stop();
+    options.standing = standing;
+    options
 }
 
 /// A line for each migration, then a summary; with nothing to do, one line.

@@ -3,6 +3,7 @@
 mod args;
 mod exit_code;
 mod export;
+mod fleet;
 mod import;
 mod json;
 mod log;
@@ -22,6 +23,7 @@ pub use exit_code::ExitCode;
 pub use signals::{catch as catch_signals, exit_code as signal_exit_code};
 
 use std::io::{ErrorKind, Write};
+use std::sync::Arc;
 
 use clap::Parser;
 use hacs_refinery::{Database, Link, Result};
@@ -58,30 +60,43 @@ impl Done {
 /// # Errors
 ///
 /// Whatever kept the command from doing its work.
-pub fn run(args: &Args) -> Result<ExitCode> {
+pub fn run(args: &Args) -> Result<u8> {
     let Done { text, code } = match &args.command {
+        Command::Migrate(of) if of.fleet.is_asked_for() => {
+            return fleet::run(args, &of.fleet, of.json, &|link, standing| migrate::one(link, of, standing));
+        }
+        Command::Status { json, check, fleet } if fleet.is_asked_for() => {
+            return fleet::run(args, fleet, *json, &|link, _| status::one(link, *check));
+        }
+        Command::Verify { json, deep, fleet } if fleet.is_asked_for() => {
+            return fleet::run(args, fleet, *json, &|link, _| verify::one(link, *deep));
+        }
         Command::Migrate(of) => migrate::run(args, of)?,
-        Command::Status { json, check } => status::run(args, *json, *check)?,
-        Command::Verify { json, deep } => verify::run(args, *json, *deep)?,
+        Command::Status { json, check, .. } => status::run(args, *json, *check)?,
+        Command::Verify { json, deep, .. } => verify::run(args, *json, *deep)?,
         Command::Plan { json, sql } => migrations::plan(args, *json, *sql)?,
         Command::Import(of) => import::run(args, of)?,
-        Command::Export(of) => return export::run(args, of),
+        Command::Export(of) => return export::run(args, of).map(|code| code as u8),
         Command::List { json } => migrations::list(*json),
         Command::Show { version } => migrations::show(*version)?,
         Command::Completions { shell } => shell::completions(*shell),
         Command::Man => shell::man(),
     };
-    Ok(write(&style::safe(&text), code))
+    Ok(write(&style::safe(&text), code) as u8)
 }
 
 /// A connection whose statements a signal cancels.
 fn connect(args: &Args) -> Result<Link> {
-    let mut database = Database::find(args.global.database_url.as_deref())?;
+    connect_to(Database::find(args.global.database_url.as_deref())?, args, &signals::begin(None))
+}
+
+/// The same for one of many.
+fn connect_to(mut database: Database, args: &Args, run: &Arc<signals::Run>) -> Result<Link> {
     if let Some(timeout) = args.global.connect_timeout {
         database.set_connect_timeout(timeout);
     }
     let link = database.link(args.global.wait)?;
-    signals::cancel_with(database.link_canceller(&link));
+    run.cancel_with(database.link_canceller(&link));
     Ok(link)
 }
 

@@ -2,31 +2,33 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Shows the time while it lives, from its first second on.
-pub struct Progress(Option<(Sender<()>, JoinHandle<()>)>);
+/// Shows the line while it lives, from its first beat on.
+pub struct Progress {
+    thread: Option<(Sender<()>, JoinHandle<()>)>,
+    shown: Arc<Mutex<bool>>,
+}
 
-/// Starts to wait for the first second. Without a terminal there is nothing to show.
-pub fn start(quiet: bool) -> Progress {
+/// Starts to wait for the first beat. Without a terminal there is nothing to show.
+pub fn start(quiet: bool, beat: Duration, line: impl Fn(Duration) -> String + Send + 'static) -> Progress {
+    let shown = Arc::new(Mutex::new(false));
     if quiet || !std::io::stderr().is_terminal() {
-        return Progress(None);
+        return Progress { thread: None, shown };
     }
     let (end, ended) = channel();
+    let drawn = Arc::clone(&shown);
     let thread = std::thread::spawn(move || {
         let started = Instant::now();
-        let mut shown = false;
-        while ended.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
-            shown = true;
-            show(&format!("\rmigrating: {} s ", started.elapsed().as_secs()));
-        }
-        if shown {
-            // to the start of the line, and blank to its end
-            show("\r\x1b[K");
+        while ended.recv_timeout(beat) == Err(RecvTimeoutError::Timeout) {
+            let mut drawn = drawn.lock().unwrap_or_else(PoisonError::into_inner);
+            *drawn = true;
+            show(&format!("\r{}\x1b[K", line(started.elapsed())));
         }
     });
-    Progress(Some((end, thread)))
+    Progress { thread: Some((end, thread)), shown }
 }
 
 fn show(text: &str) {
@@ -34,11 +36,24 @@ fn show(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+impl Progress {
+    /// Writes something else, without the line in the midst of it.
+    pub fn aside<T>(&self, what: impl FnOnce() -> T) -> T {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::take(&mut *shown) {
+            // to the start of the line, and blank to its end
+            show("\r\x1b[K");
+        }
+        what()
+    }
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Some((end, thread)) = self.0.take() {
+        if let Some((end, thread)) = self.thread.take() {
             drop(end);
             let _ = thread.join();
         }
+        self.aside(|| ());
     }
 }

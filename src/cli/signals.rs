@@ -2,10 +2,9 @@
 //! time: the thread that ends the program waits for nothing but the clock, whatever server, network, disk or terminal do.
 
 use std::io::Write;
-use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,12 +12,12 @@ use hacs_refinery::{Canceller, Outcome, Standing};
 
 /// The first signal that came; 0 before.
 static RECEIVED: AtomicI32 = AtomicI32::new(0);
-/// Tells the run to stop.
+/// Tells the runs to stop.
 static STOP: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
-/// How far the run is.
-static STANDING: LazyLock<Standing> = LazyLock::new(Standing::default);
-/// What ends the statements of this program's connection, once there is one.
-static CANCELLER: Mutex<Option<Canceller>> = Mutex::new(None);
+/// What is under way.
+static RUNS: Mutex<Vec<Arc<Run>>> = Mutex::new(Vec::new());
+/// Whether the program ends by itself once its runs have ended.
+static MANY: AtomicBool = AtomicBool::new(false);
 /// Whether the log is one of JSON objects.
 static JSON: AtomicBool = AtomicBool::new(false);
 
@@ -36,14 +35,57 @@ pub fn stop() -> Arc<AtomicBool> {
     STOP.clone()
 }
 
-/// Where the run writes how far it is.
-pub fn standing() -> Standing {
-    STANDING.clone()
+/// Whether a signal came.
+pub fn is_stopped() -> bool {
+    STOP.load(Ordering::Relaxed)
 }
 
-/// From now on a signal cancels what this connection does.
-pub fn cancel_with(canceller: Canceller) {
-    *CANCELLER.lock().unwrap_or_else(PoisonError::into_inner) = Some(canceller);
+/// There are many runs: a signal ends those that are under way, and then the program by itself.
+pub fn expect_many() {
+    MANY.store(true, Ordering::Relaxed);
+}
+
+/// What a signal has to end.
+#[derive(Default)]
+pub struct Run {
+    /// Which of many.
+    name: Option<String>,
+    /// What ends the statements of its connection, once there is one.
+    canceller: Mutex<Option<Canceller>>,
+    standing: Standing,
+}
+
+impl Run {
+    /// Where it writes how far it is.
+    pub fn standing(&self) -> Standing {
+        self.standing.clone()
+    }
+
+    /// From now on a signal cancels what this connection does.
+    pub fn cancel_with(&self, canceller: Canceller) {
+        *locked(&self.canceller) = Some(canceller);
+    }
+}
+
+/// Begins a run. It is under way until its [`end_of`], or until the program ends: its report may be what is left.
+pub fn begin(name: Option<String>) -> Arc<Run> {
+    let run = Arc::new(Run { name, ..Run::default() });
+    locked(&RUNS).push(Arc::clone(&run));
+    run
+}
+
+/// Nothing is left to be ended of it.
+pub fn end_of(run: &Arc<Run>) {
+    locked(&RUNS).retain(|other| !Arc::ptr_eq(other, run));
+}
+
+/// Those that are under way.
+fn runs() -> Vec<Arc<Run>> {
+    locked(&RUNS).clone()
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The last line has the form of the log.
@@ -52,11 +94,8 @@ pub fn speak_json(json: bool) {
 }
 
 /// 130 after SIGINT, 143 after SIGTERM, as the shell has it.
-pub fn exit_code() -> Option<ExitCode> {
-    match RECEIVED.load(Ordering::Relaxed) {
-        0 => None,
-        signal => Some(ExitCode::from(code(signal))),
-    }
+pub fn exit_code() -> Option<u8> {
+    Some(RECEIVED.load(Ordering::Relaxed)).filter(|signal| *signal != 0).map(code)
 }
 
 fn code(signal: i32) -> u8 {
@@ -85,15 +124,21 @@ fn watch(mut signals: signal_hook::iterator::Signals) {
     let deadline = Instant::now() + GRACE;
     RECEIVED.store(first, Ordering::Relaxed);
     STOP.store(true, Ordering::Relaxed);
-    let canceller = CANCELLER.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let many = MANY.load(Ordering::Relaxed);
     // Without a connection there is nothing to roll back.
-    let Some(canceller) = canceller else { end(first, "Nothing was changed.") };
-    aside(move || {
-        loop {
-            canceller.cancel();
-            thread::sleep(BETWEEN_CANCELS);
-        }
-    });
+    if !many && runs().iter().all(|run| locked(&run.canceller).is_none()) {
+        end(first, "Nothing was changed.".to_owned());
+    }
+    for run in runs() {
+        // One server that does not answer keeps no other waiting.
+        aside(move || {
+            while runs().iter().any(|other| Arc::ptr_eq(other, &run)) {
+                let canceller = locked(&run.canceller).clone();
+                canceller.iter().for_each(Canceller::cancel);
+                thread::sleep(BETWEEN_CANCELS);
+            }
+        });
+    }
     aside(move || log::warn!("stopping on signal {first}"));
     while Instant::now() < deadline {
         if let Some(again) = signals.pending().next() {
@@ -105,8 +150,18 @@ fn watch(mut signals: signal_hook::iterator::Signals) {
 }
 
 /// What can be said without asking the server.
-fn outcome() -> &'static str {
-    match STANDING.reached() {
+fn outcome() -> String {
+    let runs = runs();
+    let told = runs.iter().map(|run| match (&run.name, left(run.standing.reached())) {
+        (Some(name), left) => format!("{name}: {left}"),
+        (None, left) => left.to_owned(),
+    });
+    let told: Vec<String> = told.collect();
+    if told.is_empty() { "Nothing else was under way.".to_owned() } else { told.join("\n") }
+}
+
+fn left(reached: Outcome) -> &'static str {
+    match reached {
         Outcome::NothingChanged => "Nothing was changed: the server rolls back what was not committed.",
         Outcome::Parts => {
             "A part of the run is done and stays; the next run goes on. hacs-refinery status tells how far it is."
@@ -120,7 +175,7 @@ fn outcome() -> &'static str {
 
 /// Says why and ends, within a moment even where standard error takes nothing. No lock of the other threads, no buffer
 /// of theirs and no exit handler of a library is waited for.
-fn end(signal: i32, outcome: &'static str) -> ! {
+fn end(signal: i32, outcome: String) -> ! {
     let said = aside(move || {
         if JSON.load(Ordering::Relaxed) {
             log::error!("stopped by signal {signal}\n{outcome}");

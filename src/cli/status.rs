@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use hacs_refinery::{Result, SCHEMAS, Status, TABLES, safe_json, safe_line, status};
+use hacs_refinery::{Link, Result, SCHEMAS, Status, TABLES, safe_json, safe_line, status};
 
 use super::args::Args;
+use super::fleet::One;
 use super::{Done, ExitCode, connect};
 
 /// Carries it out.
@@ -12,6 +13,29 @@ pub fn run(args: &Args, json: bool, check: bool) -> Result<Done> {
     let found = status(&mut connect(args)?)?;
     let text = if json { safe_json(&found.to_json()).into_owned() + "\n" } else { lines(&found) };
     Ok(Done { text, code: if check { code(&found) } else { ExitCode::Success } })
+}
+
+/// The same for one of many.
+pub fn one(link: &mut Link, check: bool) -> Result<One> {
+    let found = status(link)?;
+    let (text, version) = (short(&found), newest(&found));
+    let code = if check { code(&found) } else { ExitCode::Success };
+    Ok(One { code, version, report: serde_json::to_value(&found).unwrap_or_default(), text })
+}
+
+/// The newest migration that the database has.
+pub fn newest(status: &Status) -> Option<i32> {
+    let applied = status.migrations.iter().filter(|migration| migration.applied_on.is_some());
+    applied.map(|migration| migration.version).max()
+}
+
+fn short(status: &Status) -> String {
+    let at = newest(status).map_or_else(|| "empty".to_owned(), |version| format!("at V{version}"));
+    match code(status) {
+        ExitCode::Success => format!("{at}, complete"),
+        ExitCode::Pending => format!("{at}, not complete"),
+        _ => format!("{at}, the history does not fit to this binary"),
+    }
 }
 
 fn code(status: &Status) -> ExitCode {

@@ -3,12 +3,14 @@
 use std::fmt::Write;
 
 use hacs_refinery::{
-    Difference, Result, SCHEMAS, Status, Supported, TABLES, Verification, safe_line, safe_lines, verify,
+    Difference, Link, Result, SCHEMAS, Status, Supported, TABLES, Verification, safe_line, safe_lines, verify,
 };
 use serde::Serialize;
 
 use super::args::Args;
+use super::fleet::One;
 use super::json::versioned;
+use super::status::newest;
 use super::style::{BAD, GOOD, WARNING, paint};
 use super::{Done, ExitCode, connect};
 
@@ -17,6 +19,14 @@ pub fn run(args: &Args, json: bool, deep: bool) -> Result<Done> {
     let found = verify(&mut connect(args)?, deep)?;
     let text = if json { versioned(Json::from(&found)) } else { lines(&found, args.global.quiet) };
     Ok(Done { text, code: code(&found) })
+}
+
+/// The same for one of many.
+pub fn one(link: &mut Link, deep: bool) -> Result<One> {
+    let found = verify(link, deep)?;
+    let pending = found.status.migrations.iter().filter(|migration| migration.applied_on.is_none()).count();
+    let (version, report) = (newest(&found.status), serde_json::to_value(Json::from(&found)));
+    Ok(One { code: code(&found), version, report: report.unwrap_or_default(), text: result(&found, pending) })
 }
 
 fn code(found: &Verification) -> ExitCode {

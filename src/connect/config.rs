@@ -14,26 +14,50 @@ use crate::server::Failure;
 /// Where libpq looks for a socket: the directory of Linux distributions, or PostgreSQL's own.
 const SOCKETS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
+const NOT_SHOWN: &str = "the server (not shown: a part of a password may stand in its place)";
+
 impl Database {
     /// Hosts and database, for people: as far as they are understood, since a part of a password may stand there.
     #[must_use]
     pub fn describe(&self) -> String {
-        let get = |keyword| self.keywords.get(keyword).filter(|_| !self.keywords.is_doubtful());
+        let Some(server) = self.shown_server() else { return NOT_SHOWN.to_owned() };
+        let database = match self.keywords.get("dbname") {
+            Some(name) => shown::database(name)
+                .map_or_else(|| ", database not shown".to_owned(), |name| format!(", database {name:?}")),
+            None => String::new(),
+        };
+        server + &database
+    }
+
+    /// The hosts alone, for people, and to tell servers apart.
+    #[must_use]
+    pub fn server(&self) -> String {
+        self.shown_server().unwrap_or_else(|| NOT_SHOWN.to_owned())
+    }
+
+    fn shown_server(&self) -> Option<String> {
+        if self.keywords.is_doubtful() {
+            return None;
+        }
+        let get = |keyword| self.keywords.get(keyword);
         let hosts = get("host").or(get("hostaddr")).unwrap_or(default_host());
         let hosts: Option<Vec<&str>> = hosts
             .split(',')
             .map(|host| if host.is_empty() { Some(default_host()) } else { shown::host(host) })
             .collect();
         let ports: Option<Vec<&str>> = get("port").unwrap_or("5432").split(',').map(shown::port).collect();
-        let (Some(hosts), Some(ports), false) = (hosts, ports, self.keywords.is_doubtful()) else {
-            return "the server (not shown: a part of a password may stand in its place)".to_owned();
-        };
-        let database = match get("dbname") {
-            Some(name) => shown::database(name)
-                .map_or_else(|| ", database not shown".to_owned(), |name| format!(", database {name:?}")),
-            None => String::new(),
-        };
-        format!("{} port {}{database}", hosts.join(","), ports.join(","))
+        Some(format!("{} port {}", hosts?.join(","), ports?.join(",")))
+    }
+
+    /// The same server and login, and another database.
+    ///
+    /// # Errors
+    ///
+    /// Where the name cannot be one.
+    pub fn with_database(&self, name: &str) -> Result<Self, ConnectError> {
+        let mut other = self.clone();
+        other.keywords.set("dbname", name)?;
+        Ok(other)
     }
 
     /// What a server said, without the settings that it repeats and that are not understood.

@@ -1,5 +1,6 @@
 //! What a database has, and how it differs from what the migrations make. Nothing here changes it.
 
+pub(crate) mod databases;
 mod deep;
 pub(crate) mod status;
 pub(crate) mod verify;

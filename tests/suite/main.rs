@@ -13,6 +13,7 @@ mod audit;
 mod cli;
 mod connect;
 mod data;
+mod fleet;
 mod inspect;
 mod no_transaction;
 mod run;

@@ -2,7 +2,7 @@
 
 mod bounds;
 mod connection_strings;
-mod fake_server;
+pub mod fake_server;
 mod passwords;
 mod pooled;
 mod private;
