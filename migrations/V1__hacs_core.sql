@@ -656,19 +656,24 @@ comment on function hacs_core.touch_resource() is
 -- resources are counted, the count and the place of a part in the document of its whole.
 create or replace function hacs_core.own_columns(target regclass)
 returns text[]
-language sql stable
-begin atomic
-    select coalesce(array_agg(a.attname::text order by a.attnum), '{}')
-    from pg_catalog.pg_attribute as a
-    where a.attrelid = target and a.attnum > 0 and not a.attisdropped
-        and (
-            a.attgenerated <> ''
-            or a.attname = any ('{version_id, position}') and exists (
-                select from pg_catalog.pg_trigger as t
-                where t.tgrelid = target and t.tgfoid = 'hacs_core.touch_resource()'::regprocedure
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select coalesce(array_agg(a.attname::text order by a.attnum), '{}')
+        from pg_catalog.pg_attribute as a
+        where a.attrelid = target and a.attnum > 0 and not a.attisdropped
+            and (
+                a.attgenerated <> ''
+                or a.attname = any ('{version_id, position}') and exists (
+                    select from pg_catalog.pg_trigger as t
+                    where t.tgrelid = target and t.tgfoid = 'hacs_core.touch_resource()'::regprocedure
+                )
             )
-        );
-end;
+    );
+end
+$$;
 comment on function hacs_core.own_columns(regclass) is
     'Columns that the database keeps for itself: no fields of a document, and none of the audit';
 

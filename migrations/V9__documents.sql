@@ -1,7 +1,7 @@
 -- Documents: whole HACS documents in and out, checked as the models check them, stored in the columns of their table.
 --
 -- For each table one function is generated from the catalogue, as hacs_audit.attach generates recorders: nothing is
--- planned anew at each call. A document is read by one jsonb_populate_record over the defaults of the table; then one
+-- planned anew at each call. A document is read by one jsonb_populate_record, over the defaults of the table; then one
 -- expression asks whether what was read is what was written. Only where it is not, or where a cast failed, a slow
 -- function goes through the fields, takes what HACS takes leniently, and names the first field that it does not take.
 
@@ -23,13 +23,18 @@ comment on function hacs_core.document_alias(text, text) is 'The name of a field
 -- A table of resources has a column resource_type with its one value as the default.
 create or replace function hacs_core.document_type(target regclass)
 returns text
-language sql stable
-begin atomic
-    select substring(pg_get_expr(d.adbin, d.adrelid) from '^''([A-Za-z0-9]+)''::text$')
-    from pg_catalog.pg_attribute as a
-    join pg_catalog.pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
-    where a.attrelid = target and a.attname = 'resource_type' and not a.attisdropped;
-end;
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select substring(pg_get_expr(d.adbin, d.adrelid) from '^''([A-Za-z0-9]+)''::text$')
+        from pg_catalog.pg_attribute as a
+        join pg_catalog.pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+        where a.attrelid = target and a.attname = 'resource_type' and not a.attisdropped
+    );
+end
+$$;
 comment on function hacs_core.document_type(regclass) is 'The type whose documents a table holds; null for every other table';
 
 create or replace function hacs_core.document_tables()
@@ -50,78 +55,128 @@ comment on function hacs_core.document_tables() is 'The tables of documents, eac
 -- Contacts and qualifications stand in the document of their organization: what is deleted with it, and kept in a list.
 create or replace function hacs_core.document_parts(whole regclass)
 returns table (field text, part regclass, owner_column text)
-language sql stable
-begin atomic
-    select a.attname::text, f.conrelid::regclass, o.attname::text
-    from pg_catalog.pg_constraint as f
-    join pg_catalog.pg_class as p on p.oid = f.conrelid
-    join pg_catalog.pg_class as w on w.oid = f.confrelid
-    join pg_catalog.pg_attribute as o on o.attrelid = f.conrelid and o.attnum = f.conkey[1]
-    join pg_catalog.pg_attribute as a
-        on a.attrelid = f.confrelid and not a.attisdropped and p.relname = rtrim(w.relname, 's') || '_' || a.attname
-    where f.contype = 'f' and f.confdeltype = 'c' and f.confrelid = whole
-    order by a.attnum;
-end;
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    return query
+        select a.attname::text, f.conrelid::regclass, o.attname::text
+        from pg_catalog.pg_constraint as f
+        join pg_catalog.pg_class as p on p.oid = f.conrelid
+        join pg_catalog.pg_class as w on w.oid = f.confrelid
+        join pg_catalog.pg_attribute as o on o.attrelid = f.conrelid and o.attnum = f.conkey[1]
+        join pg_catalog.pg_attribute as a
+            on a.attrelid = f.confrelid and not a.attisdropped and p.relname = rtrim(w.relname, 's') || '_' || a.attname
+        where f.contype = 'f' and f.confdeltype = 'c' and f.confrelid = whole
+        order by a.attnum;
+end
+$$;
 comment on function hacs_core.document_parts(regclass) is
     'Fields of a table of documents that are kept as rows of other tables, and their column that names the whole';
 
 create or replace function hacs_core.document_owner(part regclass)
 returns table (whole regclass, owner_column text)
-language sql stable
-begin atomic
-    select f.confrelid::regclass, p.owner_column
-    from pg_catalog.pg_constraint as f, hacs_core.document_parts(f.confrelid::regclass) as p
-    where f.contype = 'f' and f.conrelid = part and p.part = document_owner.part
-    limit 1;
-end;
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    return query
+        select f.confrelid::regclass, p.owner_column
+        from pg_catalog.pg_constraint as f, hacs_core.document_parts(f.confrelid::regclass) as p
+        where f.contype = 'f' and f.confdeltype = 'c' and f.conrelid = document_owner.part and p.part = f.conrelid
+        limit 1;
+end
+$$;
 comment on function hacs_core.document_owner(regclass) is 'For a table of parts: the table of their wholes, and the column that names the whole';
 
 -- base: the type below a domain. fallback: what a key means that is absent. made: the fallback is made anew each time.
+-- is_part: its value is rows of another table.
 create or replace function hacs_core.document_columns(target regclass)
-returns table (name text, base text, is_domain boolean, fallback text, made boolean, is_part boolean)
-language sql stable
-begin atomic
-    select
-        a.attname::text,
-        format_type(coalesce(nullif(t.typbasetype, 0), t.oid), null),
-        t.typtype = 'd',
-        pg_get_expr(d.adbin, d.adrelid),
-        coalesce(pg_get_expr(d.adbin, d.adrelid) = 'now()', false),
-        exists (select from hacs_core.document_parts(target) as p where p.field = a.attname)
-    from pg_catalog.pg_attribute as a
-    join pg_catalog.pg_type as t on t.oid = a.atttypid
-    left join pg_catalog.pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
-    where a.attrelid = target and a.attnum > 0 and not a.attisdropped
-        and a.attname <> 'extra' and a.attname <> all ((select hacs_core.own_columns(target))::text[])
-        and not exists (select from hacs_core.document_owner(target) as o where o.owner_column = a.attname)
-    order by a.attnum;
-end;
+returns table (name text, base text, is_domain boolean, fallback text, made boolean, is_part boolean, required boolean)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    return query
+        with known as materialized (
+            select
+                array(select p.field from hacs_core.document_parts(target) as p) as parts,
+                hacs_core.own_columns(target) || array(select o.owner_column from hacs_core.document_owner(target) as o)
+                    || '{extra}'::text[] as no_fields
+        )
+        select
+            a.attname::text,
+            format_type(coalesce(nullif(t.typbasetype, 0), t.oid), null),
+            t.typtype = 'd',
+            pg_get_expr(d.adbin, d.adrelid),
+            coalesce(pg_get_expr(d.adbin, d.adrelid) !~ '^(''[^'']*''|[0-9.]+|true|false)(::[a-z. ]+(\[\])?)?$', false),
+            a.attname = any (k.parts),
+            a.attnotnull
+        from known as k
+        cross join pg_catalog.pg_attribute as a
+        join pg_catalog.pg_type as t on t.oid = a.atttypid
+        left join pg_catalog.pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+        where a.attrelid = target and a.attnum > 0 and not a.attisdropped and a.attname <> all (k.no_fields)
+        order by a.attnum;
+end
+$$;
 comment on function hacs_core.document_columns(regclass) is 'The fields of the documents of a table, in their order, and how each is read';
 
 create or replace function hacs_core.document_expression(target regclass, nested boolean default false)
 returns text
-language sql stable
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set quote_all_identifiers = off
 as $$
-    select format(
-        '(select to_jsonb(f) from (select %s) as f)%s || t.extra%s',
-        (select string_agg(format('t.%I', c.name), ', ') from hacs_core.document_columns(target) as c where not c.is_part),
-        (
-            select string_agg(format(
-                ' || jsonb_build_object(%1$L, coalesce((select jsonb_agg(%2$s order by t.position, t.id) from %3$s as t '
-                'where t.%4$I = whole.id), ''[]'') || whole.%1$I)',
-                p.field, hacs_core.document_expression(p.part, true), p.part, p.owner_column
-            ), '')
-            from hacs_core.document_parts(target) as p
-        ),
-        case when not nested then
-            (select format(' || jsonb_build_object(%L, t.%1$I)', o.owner_column) from hacs_core.document_owner(target) as o)
-        end
-    )
+begin
+    return (
+        select format(
+            '%s%s || t.extra%s',
+            -- a function has a hundred arguments at most
+            (
+                select string_agg('jsonb_build_object(' || c.list || ')', ' || ' order by c.part)
+                from (
+                    select c.number / 50 as part, string_agg(format('%L, t.%1$I', c.name), ', ' order by c.number) as list
+                    from (
+                        select c.name, row_number() over () - 1 as number
+                        from hacs_core.document_columns(target) as c where not c.is_part
+                    ) as c
+                    group by 1
+                ) as c
+            ),
+            (
+                select string_agg(format(
+                    ' || jsonb_build_object(%1$L, coalesce((select jsonb_agg(%2$s order by t.position, t.id) from %3$s as t '
+                    'where t.%4$I = whole.id), ''[]'') || whole.%1$I)',
+                    p.field, hacs_core.document_expression(p.part, true), p.part, p.owner_column
+                ), '')
+                from hacs_core.document_parts(target) as p
+            ),
+            case when not nested then
+                (select format(' || jsonb_build_object(%L, t.%1$I)', o.owner_column) from hacs_core.document_owner(target) as o)
+            end
+        )
+    );
+end
 $$;
 comment on function hacs_core.document_expression(regclass, boolean) is
     'SQL that makes the document of a row t of a table; where it has parts, the row is also known as whole';
+
+create or replace function hacs_core.document_whole(target regclass)
+returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select case when exists (select from hacs_core.document_parts(target)) then ' cross join lateral (select t.*) as whole' else '' end
+    );
+end
+$$;
+comment on function hacs_core.document_whole(regclass) is 'What stands behind a row t in the FROM of its document_expression';
 
 -------------------------------------------------------------------------------------------------------------------
 -- The slow way, for one document in a hundred: what HACS takes leniently is written as it reads it, and the first field
@@ -376,7 +431,7 @@ $$;
 comment on function hacs_core.raise_fault(hacs_core.fault) is 'Raises an error with those of its parts that there are';
 
 create or replace function hacs_core.refuse_version(resource text, wanted bigint, present bigint)
-returns void
+returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
@@ -392,115 +447,142 @@ comment on function hacs_core.refuse_version(text, bigint, bigint) is 'Says whic
 -- The functions that are generated: one for each table, which stores a document, and the choice among them.
 -------------------------------------------------------------------------------------------------------------------
 
--- The pieces of the generated texts. In each of them the row that was read is r, the document is document.
-create or replace function hacs_core.document_reading(
-    target regclass,
-    out resource_type text,
-    out names text[],
-    out readable text,
-    out renames text,
-    out base text,
-    out as_written text,
-    out fields text,
-    out read_values text,
-    out changes text,
-    out differs text
-)
-language sql stable
+-- The pieces of the generated texts. In each of them the row that was read is r, the document is document. With replacing
+-- they are those of a statement for many documents, where the row that is there is also o, and ON CONFLICT knows the row
+-- that was to be inserted, but not its document: so r is what will be stored, and a silent time says that the document has
+-- no updated_at (who puts such a time has his own put down).
+do $$
+begin
+    create type hacs_core.reading as (
+        resource_type text, names text[], readable text, renames text, as_written text, fields text, read_values text,
+        made_values text, lacking text, changes text, differs text
+    );
+exception
+    when duplicate_object then null;
+end
+$$;
+comment on type hacs_core.reading is 'The pieces of SQL with which the documents of a table are read and stored';
+
+create or replace function hacs_core.document_reading(target regclass, replacing boolean default false)
+returns hacs_core.reading
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set quote_all_identifiers = off
 as $$
-    with c as (
-        select c.*, format('%I', c.name) as quoted,
+declare
+    x hacs_core.reading;
+    defaults jsonb;
+begin
+    with of_type as materialized (
+        select hacs_core.document_type(target) as type, '''0001-01-01 00:00:00.424242+00''::timestamptz' as silent
+    ),
+    c as materialized (
+        select c.*, f.type, format('%I', c.name) as quoted, hacs_core.document_alias(f.type, c.name) as alias,
+            case when replacing then 'excluded.' else 'r.' end || quote_ident(c.name) as given,
+            -- whether its key says something: of these two, null does not
+            case when replacing and c.name = 'updated_at' then 'excluded.updated_at <> ' || f.silent
+                when c.name in ('created_at', 'updated_at') then format('document ->> %L is not null', c.name)
+                else format('document ? %L', c.name) end as is_said,
+            case when c.name in ('created_at', 'updated_at') then 'now()' else c.fallback end as otherwise
+        from of_type as f, hacs_core.document_columns(target) as c
+    ),
+    d as materialized (
+        select c.*,
             -- what its key does not say stays as it is
+            case when c.made and not replacing or c.name = 'updated_at'
+                then format('case when %s then %s else t.%s end', c.is_said, c.given, c.quoted) else c.given end as stored,
             case
-                when c.name in ('created_at', 'updated_at')
-                    then format('case when document ->> %1$L is not null then excluded.%1$I else t.%1$I end', c.name)
-                when c.made then format('case when document ? %1$L then excluded.%1$I else t.%1$I end', c.name)
-                else format('excluded.%I', c.name)
-            end as stored
-        from hacs_core.document_columns(target) as c
+                when c.name = 'id' then case when replacing then 'coalesce(r.id, gen_random_uuid()::text)' else 'stored_id' end
+                when not c.made then 'r.' || c.quoted
+                else format('case when document %s then r.%s %selse %s end',
+                    case when c.name in ('created_at', 'updated_at') then format('->> %L is not null', c.name)
+                        else format('? %L', c.name) end,
+                    c.quoted, case when replacing then format('when o.id is null then %s ', c.otherwise) end,
+                    case when not replacing then c.otherwise when c.name = 'updated_at' then f.silent else 'o.' || c.quoted end)
+            end as read_value
+        from of_type as f, c
     )
     select
-        hacs_core.document_type(target),
-        array_agg(c.name),
-        -- a key with the name of a column that is no field is an unknown one
-        (
-            select format('case when document ?| %1$L then document - %1$L::text[] else document end', array_agg(a.attname::text))
-            from pg_attribute as a
-            where a.attrelid = target and a.attnum > 0 and not a.attisdropped
-                and a.attname <> all (select b.name from hacs_core.document_columns(target) as b)
-        ),
-        format($text$    if document ? 'resourceType' then
+        min(d.type),
+        array_agg(d.name),
+        string_agg(format('%s as %I', d.fallback, d.name), ', ') filter (where d.fallback is not null and not d.made),
+        format($text$    if document ?| %1$L then
         document := document - 'resourceType' || jsonb_build_object('resource_type', coalesce(document -> 'resource_type', document -> 'resourceType'));
-    end if;
-$text$) || coalesce(string_agg(format(
-            $text$    if document ? %1$L then
-        if document ? %2$L and document -> %1$L <> document -> %2$L then
-            raise exception '%3$s.%1$s and %3$s.%2$s say different things'
-                using errcode = 'invalid_parameter_value', column = %2$L;
+%2$s    end if;
+$text$, array_agg(d.alias) filter (where d.alias is not null) || 'resourceType'::text, coalesce(string_agg(format(
+            $text$        if document ? %1$L then
+            if document ? %2$L and document -> %1$L <> document -> %2$L then
+                raise exception '%3$s.%1$s and %3$s.%2$s say different things'
+                    using errcode = 'invalid_parameter_value', column = %2$L;
+            end if;
+            document := document - %1$L || jsonb_build_object(%2$L, document -> %1$L);
         end if;
-        document := document - %1$L || jsonb_build_object(%2$L, document -> %1$L);
-    end if;
-$text$, hacs_core.document_alias(hacs_core.document_type(target), c.name), c.name, hacs_core.document_type(target)
-        ), '') filter (where hacs_core.document_alias(hacs_core.document_type(target), c.name) is not null), ''),
-        (
-            select format('row(%s)::%s', string_agg(coalesce(b.fallback, 'null'), ', ' order by a.attnum), target)
-            from pg_attribute as a
-            left join hacs_core.document_columns(target) as b on b.name = a.attname and b.name <> 'id'
-            where a.attrelid = target and a.attnum > 0 and not a.attisdropped
-        ),
+$text$, d.alias, d.name, d.type), '') filter (where d.alias is not null), '')),
         string_agg(case
-            when c.base = 'jsonb' or c.name = 'resource_type' then null  -- their constraints know
-            when c.base = 'text' then format('(r.%1$I is null or jsonb_typeof(document -> %1$L) = ''string'')', c.name)
+            when d.base = 'jsonb' or d.name = 'resource_type' then null  -- their constraints know
+            when d.base = 'text' then format('(r.%1$I is null or jsonb_typeof(document -> %1$L) = ''string'')', d.name)
             -- the cast has shown that there is such a day
-            when c.base = 'timestamp with time zone' then format(
-                'document ->> %L ~ %L', c.name,
+            when d.base = 'timestamp with time zone' then format(
+                'document ->> %L ~ %L', d.name,
                 '^(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?'
                 '(?:[Zz]|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)?)?$'
             )
-            when c.base = 'date' then format('document ->> %L ~ ''^(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}$''', c.name)
-            else format('to_jsonb(r.%I) = document -> %1$L', c.name)
+            when d.base = 'date' then format('document ->> %L ~ ''^(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}$''', d.name)
+            else format('to_jsonb(r.%I) = document -> %1$L', d.name)
         end, e'\n            and '),
-        string_agg(c.quoted, ', ') filter (where not c.is_part),
+        string_agg(d.quoted, ', ') filter (where not d.is_part),
+        string_agg(d.read_value, ', ') filter (where not d.is_part),
+        string_agg(format(e'    r.%s := %s;\n', d.quoted, d.read_value), '') filter (where d.made and d.name <> 'id'),
+        string_agg(format(e'\n            when f.%I is null then %L', d.name, d.name), '')
+            filter (where d.required and d.name <> 'id'),
         string_agg(case
-            when c.name = 'id' then 'stored_id'
-            when c.name in ('created_at', 'updated_at') then format('coalesce(r.%I, now())', c.name)
-            else 'r.' || c.quoted
-        end, ', ') filter (where not c.is_part),
-        string_agg(case
-            when c.is_part then format('%1$I = %2$s', c.name, c.fallback)
-            when c.name = 'updated_at'
-                then 'updated_at = case when document ->> ''updated_at'' is not null then excluded.updated_at else now() end'
-            else format('%1$I = %2$s', c.name, c.stored)
-        end, ', ') filter (where c.name <> 'id'),
+            when d.is_part then format('%s = %s', d.quoted, d.fallback)
+            when d.name = 'updated_at' then format('updated_at = case when %s then %s else now() end', d.is_said, d.given)
+            else format('%s = %s', d.quoted, d.stored)
+        end, ', ') filter (where d.name <> 'id'),
         string_agg(
-            case when c.base = 'jsonb' then format('t.%I::text', c.name) else 't.' || c.quoted end
+            case when d.base = 'jsonb' then format('t.%I::text', d.name) else 't.' || d.quoted end
             || ' is distinct from '
-            || case when c.is_part then c.fallback else c.stored end || case when c.base = 'jsonb' then '::text' else '' end,
+            || case when d.is_part then d.fallback else d.stored end || case when d.base = 'jsonb' then '::text' else '' end,
             e'\n            or '
-        ) filter (where c.name <> 'id')
-    from c
+        ) filter (where d.name <> 'id')
+    into x
+    from d;
+    execute format('select to_jsonb(f) from (select %s) as f', x.readable) into defaults;
+    -- a key with the name of a column that is no field is an unknown one
+    select format(
+        '%L::jsonb || case when document ?| %L then document - %2$L::text[] else document end',
+        defaults, coalesce(array_agg(a.attname::text), '{}')
+    )
+    into x.readable
+    from pg_attribute as a
+    where a.attrelid = target and a.attnum > 0 and not a.attisdropped and a.attname <> all (x.names);
+    return x;
+end
 $$;
-comment on function hacs_core.document_reading(regclass) is 'The pieces of SQL with which the documents of a table are read and stored';
+comment on function hacs_core.document_reading(regclass, boolean) is
+    'The pieces of SQL with which the documents of a table are read and stored, one by one or many of them over others';
 
 create or replace function hacs_core.document_putter(target regclass)
 returns text
-language sql stable
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select format('hacs_core.%I', 'put_' || c.relname) from pg_class as c where c.oid = target
+begin
+    return (
+        select format('hacs_core.%I', 'put_' || c.relname) from pg_class as c where c.oid = target
+    );
+end
 $$;
 comment on function hacs_core.document_putter(regclass) is 'The name of the function that stores the documents of a table';
 
-create or replace function hacs_core.putter_source(target regclass)
+create or replace function hacs_core.putter_source(target regclass, x hacs_core.reading)
 returns text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set quote_all_identifiers = off
 as $$
 declare
-    x record := hacs_core.document_reading(target);
     o record;
     p record;
     owner_columns text := '';
@@ -510,19 +592,18 @@ declare
     owner_read text := '';
     owner_check text := '';
     owner_count text := '';
-    unknown text := format('document - %L::text[]', x.names);
+    unknown text := format('(document - %L::text[]) || kept', x.names);
+    declarations text := '';
     parts text := '';
 begin
     select * into o from hacs_core.document_owner(target);
     if o.owner_column is not null then
         owner_columns := format(', %I, position', o.owner_column);
         owner_values := ', owner, place';
-        owner_changes := format(', %1$I = excluded.%1$I, position = excluded.position', o.owner_column);
-        owner_differs := format(
-            e'\n            or t.position is distinct from excluded.position or t.%1$I is distinct from excluded.%1$I', o.owner_column
-        );
+        owner_changes := format(', %I = owner, position = place', o.owner_column);
+        owner_differs := format(e'\n            or t.position is distinct from place or t.%I is distinct from owner', o.owner_column);
         unknown := format(
-            'document - case when nested then %L::text[] else %L::text[] end', x.names, x.names || o.owner_column
+            '(document - case when nested then %L::text[] else %L::text[] end) || kept', x.names, x.names || o.owner_column
         );
         -- By itself, a part says whose it is, or stays whose it was. Without an id of its own it has that of its place.
         owner_read := format($text$
@@ -550,6 +631,7 @@ $text$, (select c.relname from pg_class as c where c.oid = target), target, o.ow
             (select n.nspname from pg_class as c join pg_namespace as n on n.oid = c.relnamespace where c.oid = target),
             (select c.relname from pg_class as c where c.oid = target)
         );
+        declarations := e'    stored_part record;\n';
         owner_count := format($text$
     if is_changed and not nested then
         update %s as w set version_id = w.version_id + 1 where w.id in (owner, stored_part.owner);
@@ -580,6 +662,12 @@ $text$, p.field, p.part, x.resource_type, hacs_core.document_putter(p.part), p.o
         );
     end loop;
     if parts <> '' then
+        declarations := $text$    part jsonb;
+    part_place bigint;
+    stored_part record;
+    kept_parts text[];
+    parts_changed boolean := false;
+$text$;
         parts := parts || format($text$
     -- Who has read the whole has read its parts.
     if parts_changed and not is_changed then
@@ -593,14 +681,10 @@ declare
     r %1$s;
     fine boolean;
     nested constant boolean := owner is not null;
-    part jsonb;
-    part_place bigint;
-    stored_part record;
-    kept_parts text[];
-    parts_changed boolean := false;
-begin
+    tries integer := 0;
+%20$sbegin
 %2$s    begin
-        r := jsonb_populate_record(%3$s, %19$s);
+        r := jsonb_populate_record(null::%1$s, %3$s);
         fine := (
             %4$s
         ) is not false;
@@ -610,41 +694,60 @@ begin
     end;
     if not fine then
         document := hacs_core.mended_document(%5$L, document);
-        r := jsonb_populate_record(%3$s, %19$s);
+        r := jsonb_populate_record(null::%1$s, %3$s);
     end if;
     stored_id := coalesce(r.id, gen_random_uuid()::text);
 %6$s    if if_version is not null then
         select t.version_id into stored_version from %1$s as t where t.id = stored_id for update;
         if coalesce(stored_version, 0) <> if_version then
-            perform hacs_core.refuse_version(%7$L || stored_id, if_version, stored_version);
+            stored_version := hacs_core.refuse_version(%7$L || stored_id, if_version, stored_version);
         end if;
-    end if;
-    insert into %1$s as t (%8$s, extra%9$s)
-    values (%10$s, (%11$s) || kept%12$s)
-    on conflict (id) do update set %13$s,
-        extra = excluded.extra, version_id = t.version_id + 1%14$s
-    where if_version is distinct from 0 and (
-            %15$s
-            or t.extra::text is distinct from excluded.extra::text%16$s
-        )
-    returning t.version_id, t.xmax = 0 into stored_version, is_new;
-    is_changed := found;
-    if not found then
-        is_new := false;
+    elsif r.id is not null or nested then
         select t.version_id into stored_version from %1$s as t where t.id = stored_id;
-        if if_version = 0 then
-            perform hacs_core.refuse_version(%7$L || stored_id, 0, stored_version);
-        end if;
     end if;
+    -- Two statements for two cases cost half of one for both. Whoever was quicker makes the other case of this one.
+    loop
+        if stored_version is null then
+            insert into %1$s as t (%8$s, extra%9$s)
+            values (%10$s, %11$s%12$s)
+            on conflict (id) do nothing
+            returning t.version_id into stored_version;
+            is_new := found;
+            is_changed := found;
+            exit when found;
+        end if;
+        is_new := false;
+        if if_version is distinct from 0 then
+            update %1$s as t set %13$s,
+                extra = %11$s, version_id = t.version_id + 1%14$s
+            where t.id = stored_id and (
+                %15$s
+                or t.extra::text is distinct from (%11$s)::text%16$s
+            )
+            returning t.version_id into stored_version;
+            is_changed := found;
+            exit when found;
+        end if;
+        select t.version_id into stored_version from %1$s as t where t.id = stored_id;
+        if found and if_version = 0 then
+            stored_version := hacs_core.refuse_version(%7$L || stored_id, 0, stored_version);
+        end if;
+        exit when found;
+        tries := tries + 1;
+        if tries > 9 then
+            raise exception '%19$s/%% is there already, where this role does not see it', stored_id
+                using errcode = 'insufficient_privilege';
+        end if;
+    end loop;
 %17$s%18$send
 $source$,
-        target, coalesce(x.renames, ''), x.base, x.as_written, target::text, owner_read, x.resource_type || '/',
+        target, x.renames, x.readable, x.as_written, target::text, owner_read, x.resource_type || '/',
         x.fields, owner_columns, x.read_values, unknown, owner_values, x.changes, owner_changes, x.differs, owner_differs,
-        parts, owner_count, x.readable
+        parts, owner_count, x.resource_type, declarations
     );
 end
 $$;
-comment on function hacs_core.putter_source(regclass) is
+comment on function hacs_core.putter_source(regclass, hacs_core.reading) is
     'The body of the function that stores the documents of a table, for its columns as they are now';
 
 -- Types without a table of their own: the document is kept whole.
@@ -668,7 +771,7 @@ begin
         select t.version_id into stored_version
         from hacs_core.resources as t where t.resource_type = type and t.id = stored_id for update;
         if coalesce(stored_version, 0) <> if_version then
-            perform hacs_core.refuse_version(type || '/' || stored_id, if_version, stored_version);
+            stored_version := hacs_core.refuse_version(type || '/' || stored_id, if_version, stored_version);
         end if;
     end if;
     insert into hacs_core.resources as t (resource_type, id, data) values (type, stored_id, document)
@@ -680,7 +783,7 @@ begin
         is_new := false;
         select t.version_id into stored_version from hacs_core.resources as t where t.resource_type = type and t.id = stored_id;
         if if_version = 0 then
-            perform hacs_core.refuse_version(type || '/' || stored_id, 0, stored_version);
+            stored_version := hacs_core.refuse_version(type || '/' || stored_id, 0, stored_version);
         end if;
     end if;
 end
@@ -688,96 +791,158 @@ $$;
 comment on function hacs_core.put_resources(jsonb, jsonb, bigint, text, integer) is
     'Stores a document of a type that has no table of its own; called by put';
 
--- Written anew whenever a table is attached: a choice among those that are.
+-- PL/pgSQL prepares an expression anew in each transaction, so that the 20th WHEN of a CASE costs as much as a query.
+create or replace function hacs_core.document_choice(types text[], actions text[], place text default '    ')
+returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select case
+        when cardinality(types) = 0 then place || e'null;\n'
+        when cardinality(types) = 1 then format(
+            e'%1$sif resource_type = %2$L then\n%1$s    %3$s\n%1$s    known := true;\n%1$send if;\n',
+            place, types[1], replace(actions[1], e'\n', e'\n    ' || place)
+        )
+        else format(
+            e'%1$sif resource_type collate "C" < %2$L then\n%3$s%1$selse\n%4$s%1$send if;\n', place, types[half + 1],
+            hacs_core.document_choice(types[1:half], actions[1:half], place || '    '),
+            hacs_core.document_choice(types[half + 1:], actions[half + 1:], place || '    ')
+        )
+    end
+    from (values (cardinality(types) / 2)) as h (half)
+$$;
+comment on function hacs_core.document_choice(text[], text[], text) is
+    'The text of a choice among types, in their order by "C", each with a statement; known is set where the type is among them';
+
+-- A generated function says so in its first line, with a hash of the rest: verify knows it by that, whatever tables were
+-- attached. Whether it fits its table is told by document_coverage.
+create or replace function hacs_core.generated_body(body text)
+returns text
+language sql immutable parallel safe
+return format(
+    e'\n-- generated by hacs_core.attach_documents: %s%s', left(encode(sha256(convert_to(body, 'UTF8')), 'hex'), 16), body
+);
+comment on function hacs_core.generated_body(text) is 'The body of a generated function, with its mark and hash before it';
+
+-- Written anew whenever a table is attached: a choice among those that are. These are put_document, put, get, lock_version
+-- and remove.
 create or replace function hacs_core.choose_documents()
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    d record;
-    o record;
-    puts text := '';
-    gets text := '';
-    removes text := '';
-    locks text := '';
+    types text[];
+    puts text[];
+    puts_kept text[];
+    gets text[];
+    locks text[];
+    removes text[];
 begin
-    for d in
-        select t.*, hacs_core.document_putter(t.target) as putter from hacs_core.document_tables() as t
-        where to_regprocedure(hacs_core.document_putter(t.target) || '(jsonb, jsonb, bigint, text, integer)') is not null
-    loop
-        puts := puts || format(
-            e'        when %L then\n            stored := %s(document, kept, if_version, null, null);\n', d.resource_type, d.putter
-        );
-        gets := gets || format(
-            e'        when %L then\n            select %s into document from %s as t%s where t.id = get.id;\n',
-            d.resource_type, hacs_core.document_expression(d.target), d.target,
-            case when exists (select from hacs_core.document_parts(d.target)) then ' cross join lateral (select t.*) as whole' else '' end
-        );
-        locks := locks || format(
-            e'        when %L then\n            select t.version_id into version from %s as t where t.id = lock_version.id for update;\n',
-            d.resource_type, d.target
-        );
-        select * into o from hacs_core.document_owner(d.target);
-        removes := removes || format(
-            e'        when %L then\n            delete from %s as t where t.id = remove.id%s;\n            gone := found;\n%s',
-            d.resource_type, d.target,
-            case when o.owner_column is null then '' else format(' returning t.%I into owner', o.owner_column) end,
-            case when o.owner_column is null then '' else format(
-                e'            update %s as w set version_id = w.version_id + 1 where w.id = owner;\n', o.whole
-            ) end
-        );
-    end loop;
+    select
+        array_agg(d.resource_type order by d.resource_type collate "C"),
+        array_agg(format('stored := %s(document, ''{}'', if_version, null, null);', d.putter) order by d.resource_type collate "C"),
+        array_agg(format('stored := %s(document, kept, if_version, null, null);', d.putter) order by d.resource_type collate "C"),
+        array_agg(format('select %s into document from %s as t%s where t.id = get.id;', d.expression, d.target, d.whole)
+            order by d.resource_type collate "C"),
+        array_agg(format('select t.version_id into version from %s as t where t.id = lock_version.id for update;', d.target)
+            order by d.resource_type collate "C"),
+        array_agg(format(
+            e'delete from %s as t where t.id = remove.id%s;\ngone := found;%s', d.target,
+            ' returning t.' || quote_ident(o.owner_column) || ' into owner',
+            case when o.whole is not null then format(e'\nupdate %s as w set version_id = w.version_id + 1 where w.id = owner;', o.whole) end
+        ) order by d.resource_type collate "C")
+    into types, puts, puts_kept, gets, locks, removes
+    from (
+        select t.*, hacs_core.document_putter(t.target) as putter, hacs_core.document_expression(t.target) as expression,
+            hacs_core.document_whole(t.target) as whole
+        from hacs_core.document_tables() as t
+        offset 0
+    ) as d
+    left join lateral hacs_core.document_owner(d.target) as o on true
+    where to_regprocedure(d.putter || '(jsonb, jsonb, bigint, text, integer)') is not null;
     execute format('create or replace function %s as %L',
         'hacs_core.put_document(resource_type text, document jsonb, kept jsonb, if_version bigint) returns record '
         'language plpgsql set search_path = pg_catalog, pg_temp',
-        format($body$
+        hacs_core.generated_body(format($body$
 declare
     stored record;
+    known boolean := false;
 begin
-    case resource_type
-%s        else
-            stored := hacs_core.put_resources(document, kept, if_version, null, null);
-    end case;
+%s    if not known then
+        stored := hacs_core.put_resources(document, kept, if_version, null, null);
+    end if;
     return stored;
 end
-$body$, puts));
+$body$, hacs_core.document_choice(types, puts_kept))));
+    -- put has a choice of its own: one call less for the most frequent of all
+    execute format('create or replace function %s as %L',
+        'hacs_core.put(document jsonb, if_version bigint default null) '
+        'returns table (resource_type text, id text, version_id bigint, created boolean) '
+        'language plpgsql set search_path = pg_catalog, pg_temp set timezone = ''UTC'' set extra_float_digits = 1',
+        hacs_core.generated_body(format($body$
+declare
+    stored record;
+    known boolean := false;
+    fault hacs_core.fault;
+begin
+    resource_type := document ->> 'resource_type';
+    if resource_type is null or document ? 'resourceType' or jsonb_typeof(document -> 'resource_type') <> 'string' then
+        resource_type := hacs_core.document_resource_type(document);
+    end if;
+%s    if not known then
+        stored := hacs_core.put_resources(document, '{}', if_version, null, null);
+    end if;
+    id := stored.stored_id;
+    version_id := stored.stored_version;
+    created := stored.is_new;
+    return next;
+exception
+    when others then
+        get stacked diagnostics fault.code = returned_sqlstate, fault.message = message_text,
+            fault.detail = pg_exception_detail, fault.hint = pg_exception_hint, fault.schema_name = schema_name,
+            fault.table_name = table_name, fault.column_name = column_name, fault.constraint_name = constraint_name;
+        fault := hacs_core.explained(fault, concat_ws('/', coalesce(resource_type, 'the document'), document ->> 'id'));
+        fault := hacs_core.raise_fault(fault);
+end
+$body$, hacs_core.document_choice(types, puts))));
     execute format('create or replace function %s as %L',
         'hacs_core.get(resource_type text, id text) returns jsonb '
         'language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = ''UTC'' set extra_float_digits = 1',
-        format($body$
+        hacs_core.generated_body(format($body$
 declare
     document jsonb;
+    known boolean := false;
 begin
-    case resource_type
-%s        else
-            select t.data into document from hacs_core.resources as t
-            where t.resource_type = get.resource_type and t.id = get.id;
-    end case;
+%s    if not known then
+        select t.data into document from hacs_core.resources as t
+        where t.resource_type = get.resource_type and t.id = get.id;
+    end if;
     return document;
 end
-$body$, gets));
+$body$, hacs_core.document_choice(types, gets))));
     execute format('create or replace function %s as %L',
         'hacs_core.lock_version(resource_type text, id text) returns bigint '
         'language plpgsql set search_path = pg_catalog, pg_temp',
-        format($body$
+        hacs_core.generated_body(format($body$
 declare
     version bigint;
+    known boolean := false;
 begin
-    case resource_type
-%s        else
-            select t.version_id into version from hacs_core.resources as t
-            where t.resource_type = lock_version.resource_type and t.id = lock_version.id for update;
-    end case;
+%s    if not known then
+        select t.version_id into version from hacs_core.resources as t
+        where t.resource_type = lock_version.resource_type and t.id = lock_version.id for update;
+    end if;
     return version;
 end
-$body$, locks));
+$body$, hacs_core.document_choice(types, locks))));
     execute format('create or replace function %s as %L',
         'hacs_core.remove(resource_type text, id text, if_version bigint default null) returns boolean '
         'language plpgsql set search_path = pg_catalog, pg_temp',
-        format($body$
+        hacs_core.generated_body(format($body$
 declare
     gone boolean;
+    known boolean := false;
     present bigint;
     owner text;
     fault hacs_core.fault;
@@ -785,14 +950,13 @@ begin
     if if_version is not null then
         present := hacs_core.lock_version(resource_type, id);
         if coalesce(present, 0) <> if_version then
-            perform hacs_core.refuse_version(resource_type || '/' || id, if_version, present);
+            present := hacs_core.refuse_version(resource_type || '/' || id, if_version, present);
         end if;
     end if;
-    case resource_type
-%s        else
-            delete from hacs_core.resources as t where t.resource_type = remove.resource_type and t.id = remove.id;
-            gone := found;
-    end case;
+%s    if not known then
+        delete from hacs_core.resources as t where t.resource_type = remove.resource_type and t.id = remove.id;
+        gone := found;
+    end if;
     return gone;
 exception
     when others then
@@ -802,51 +966,10 @@ exception
         fault := hacs_core.explained(fault, resource_type || '/' || id);
         fault := hacs_core.raise_fault(fault);
 end
-$body$, removes));
+$body$, hacs_core.document_choice(types, removes))));
 end
 $$;
 comment on function hacs_core.choose_documents() is 'Writes anew the functions that choose among the tables of documents';
-
-create or replace function hacs_core.attach_putter(target regclass)
-returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    putter constant text := hacs_core.document_putter(target) || '(jsonb, jsonb, bigint, text, integer)';
-begin
-    if hacs_core.document_type(target) is null then
-        raise exception '% holds no documents', target
-            using hint = 'Its column resource_type needs a default: the one type that it holds.';
-    end if;
-    execute format(
-        'create or replace function %s(document jsonb, kept jsonb, if_version bigint, owner text, place integer, '
-        'out stored_id text, out stored_version bigint, out is_new boolean, out is_changed boolean) '
-        'language plpgsql set search_path = pg_catalog, pg_temp as %L',
-        hacs_core.document_putter(target), hacs_core.putter_source(target)
-    );
-    execute format('comment on function %s is %L', putter, format('Stores a document in %s; called by put', target));
-    execute format('revoke all on function %s from public', putter);
-end
-$$;
-comment on function hacs_core.attach_putter(regclass) is 'Writes the function that stores the documents of a table';
-
-create or replace function hacs_core.attach_documents(target regclass)
-returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform hacs_core.attach_putter(target);
-    perform hacs_core.attach_checker(target);
-    perform hacs_core.choose_documents();
-end
-$$;
-comment on function hacs_core.attach_documents(regclass) is
-    'Lets put, get and the others know a table of documents; anew after its columns changed';
-
-select hacs_core.attach_putter(d.target) from hacs_core.document_tables() as d;
-select hacs_core.choose_documents();
 
 -------------------------------------------------------------------------------------------------------------------
 -- What callers use: put, get, remove, patch, put_all, search. They run with the caller's rights.
@@ -903,35 +1026,6 @@ end
 $$;
 comment on function hacs_core.put_kept(jsonb, jsonb, bigint) is
     'As put; besides, keys that go into extra as they are, also where they have the name of a column';
-
-create or replace function hacs_core.put(document jsonb, if_version bigint default null)
-returns table (resource_type text, id text, version_id bigint, created boolean)
-language plpgsql
-set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
-set extra_float_digits = 1
-as $$
-declare
-    stored record;
-    fault hacs_core.fault;
-begin
-    resource_type := hacs_core.document_resource_type(document);
-    stored := hacs_core.put_document(resource_type, document, '{}', if_version);
-    id := stored.stored_id;
-    version_id := stored.stored_version;
-    created := stored.is_new;
-    return next;
-exception
-    when others then
-        get stacked diagnostics fault.code = returned_sqlstate, fault.message = message_text,
-            fault.detail = pg_exception_detail, fault.hint = pg_exception_hint, fault.schema_name = schema_name,
-            fault.table_name = table_name, fault.column_name = column_name, fault.constraint_name = constraint_name;
-        fault := hacs_core.explained(fault, concat_ws('/', coalesce(resource_type, 'the document'), document ->> 'id'));
-        fault := hacs_core.raise_fault(fault);
-end
-$$;
-comment on function hacs_core.put(jsonb, bigint) is
-    'Stores a whole document, in place of the one that was there; refuses it where that has another version than if_version, 0 for none';
 
 create or replace function hacs_core.put_all(documents jsonb)
 returns table (ordinal bigint, resource_type text, id text, version_id bigint, created boolean)
@@ -1029,7 +1123,7 @@ declare
     alias text;
 begin
     if if_version is not null and coalesce(present, 0) <> if_version then
-        perform hacs_core.refuse_version(resource_type || '/' || id, if_version, present);
+        version_id := hacs_core.refuse_version(resource_type || '/' || id, if_version, present);
     elsif present is null then
         raise exception 'there is no %/%', resource_type, id using errcode = 'no_data_found';
     elsif jsonb_typeof(merge) is distinct from 'object' then
@@ -1237,7 +1331,7 @@ begin
     end if;
     return format(
         'select %s from %s as t%s where %s', hacs_core.document_expression(target), target,
-        case when exists (select from hacs_core.document_parts(target)) then ' cross join lateral (select t.*) as whole' else '' end,
+        hacs_core.document_whole(target),
         array_to_string(terms, ' and ')
     );
 end
@@ -1264,16 +1358,14 @@ comment on function hacs_core.search(text, jsonb, integer) is
 -------------------------------------------------------------------------------------------------------------------
 
 -- What a document breaks of its own, without a look at other rows; null for nothing. Generated beside each putter.
-create or replace function hacs_core.checker_source(target regclass)
+create or replace function hacs_core.checker_source(target regclass, x hacs_core.reading)
 returns text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set quote_all_identifiers = off
 as $$
 declare
-    x record := hacs_core.document_reading(target);
     rules text := '';
-    nulls text := '';
     f record;
 begin
     for f in
@@ -1285,14 +1377,6 @@ begin
     loop
         rules := rules || format(e'\n            when (%s) is false then %L', f.rule, f.conname);
     end loop;
-    for f in
-        select c.name from hacs_core.document_columns(target) as c
-        join pg_attribute as a on a.attrelid = target and a.attname = c.name and a.attnotnull
-        where c.name not in ('id', 'created_at', 'updated_at')
-        order by a.attnum
-    loop
-        nulls := nulls || format(e'\n            when f.%I is null then %L', f.name, f.name);
-    end loop;
     return format($source$
 #variable_conflict use_column
 declare
@@ -1302,7 +1386,7 @@ declare
     lacking text;
 begin
     begin
-        r := jsonb_populate_record(%2$s, %10$s);
+        r := jsonb_populate_record(null::%1$s, %2$s);
         fine := (
             %3$s
         ) is not false;
@@ -1313,7 +1397,7 @@ begin
     if not fine then
         begin
             document := hacs_core.mended_document(%4$L, document);
-            r := jsonb_populate_record(%2$s, %10$s);
+            r := jsonb_populate_record(null::%1$s, %2$s);
         exception
             when others then
                 get stacked diagnostics fault.code = returned_sqlstate, fault.message = message_text,
@@ -1322,9 +1406,7 @@ begin
                 return;
         end;
     end if;
-    r.created_at := coalesce(r.created_at, now());
-    r.updated_at := coalesce(r.updated_at, now());
-    select
+%10$s    select
         case%5$s
         end,
         case%6$s
@@ -1346,13 +1428,13 @@ begin
     fault := hacs_core.explained(fault, concat_ws('/', %9$L, document ->> 'id'));
 end
 $source$,
-        target, x.base, x.as_written, target::text, nulls, rules,
+        target, x.readable, x.as_written, target::text, x.lacking, rules,
         (select n.nspname from pg_class as c join pg_namespace as n on n.oid = c.relnamespace where c.oid = target),
-        (select c.relname from pg_class as c where c.oid = target), x.resource_type, x.readable
+        (select c.relname from pg_class as c where c.oid = target), x.resource_type, x.made_values
     );
 end
 $$;
-comment on function hacs_core.checker_source(regclass) is
+comment on function hacs_core.checker_source(regclass, hacs_core.reading) is
     'The body of the function that says what a document of a table breaks, for its columns and rules as they are now';
 
 -- Targets of references before what refers to them; a table that refers to itself counts once.
@@ -1416,35 +1498,6 @@ $$;
 comment on function hacs_core.stage_documents() is
     'Makes the temporary tables into which documents are copied for put_staged: pg_temp.hacs_staged (line, document)';
 
-create or replace function hacs_core.attach_checker(target regclass)
-returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    checker constant text := replace(hacs_core.document_putter(target), 'put_', 'check_');
-begin
-    execute format(
-        'create or replace function %s(inout document jsonb, out fault hacs_core.fault) '
-        'language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = ''UTC'' set extra_float_digits = 1 as %L',
-        checker, hacs_core.checker_source(target)
-    );
-    execute format('comment on function %s(jsonb) is %L', checker, format('What a document breaks of the rules of %s', target));
-    execute format('revoke all on function %s(jsonb) from public', checker);
-end
-$$;
-comment on function hacs_core.attach_checker(regclass) is 'Writes the function that says what a document of a table breaks';
-
--- In the statement for a batch, ON CONFLICT knows the row that was to be inserted, but not its document.
-create or replace function hacs_core.from_excluded(assignments text, silent text)
-returns text
-language sql immutable parallel safe
-return regexp_replace(
-    replace(assignments, 'document ->> ''updated_at'' is not null', 'excluded.updated_at <> ' || silent),
-    'case when document (?:->>|[?]) ''[a-z_]+''(?: is not null)? then (excluded\.[a-z_"]+) else t\.[a-z_"]+ end', '\1', 'g'
-);
-comment on function hacs_core.from_excluded(text, text) is 'The assignments of a putter, for a statement that puts many documents';
-
 -- How the staged documents of one type are put.
 do $$
 begin
@@ -1464,12 +1517,8 @@ set search_path = pg_catalog, pg_temp
 set quote_all_identifiers = off
 as $$
 declare
-    x record;
+    x hacs_core.reading;
     s hacs_core.staging;
-    read_values text;
-    made text;
-    -- Says in the statement for a batch that the document had no updated_at: who puts such a time has his own put down.
-    silent constant text := '''0001-01-01 00:00:00.424242+00''::timestamptz';
 begin
     s.resource_type := resource_type;
     s.target := target;
@@ -1494,42 +1543,26 @@ begin
         return s;
     end if;
     s.checker := replace(hacs_core.document_putter(target), 'put_', 'check_');
-    x := hacs_core.document_reading(target);
-    read_values := replace(x.read_values, 'stored_id', 'coalesce(r.id, gen_random_uuid()::text)');
-    if on_conflict = 'replace' then
-        read_values := replace(
-            read_values, 'coalesce(r.updated_at, now())', format(
-                'case when document ->> ''updated_at'' is not null then r.updated_at when o.id is null then now() else %s end', silent
-            )
-        );
-        for made in select c.name from hacs_core.document_columns(target) as c where c.made and c.name <> 'updated_at' loop
-            read_values := regexp_replace(
-                read_values, format('(coalesce[(]r.%1$s, now[(][)][)]|r.%1$s)(?=,|$)', made),
-                format('case when document %s or o.id is null then \1 else o.%I end',
-                    case made when 'created_at' then '->> ''created_at'' is not null' else format('? %L', made) end, made)
-            );
-        end loop;
-    end if;
+    x := hacs_core.document_reading(target, on_conflict = 'replace');
     s.batch := format(
         'insert into %1$s as t (%2$s, extra) select %3$s, document - %4$L::text[] from %5$s as s %6$s '
-        'cross join lateral jsonb_populate_record(%7$s, %10$s) as r '
+        'cross join lateral jsonb_populate_record(null::%1$s, %7$s) as r '
         'where s.line between $1 and $2 '
         -- the cheapest way to say that one needs the slow way
         'and case when (%8$s) is not false then true else 1 / (s.line - s.line) > 0 end %9$s',
         target, x.fields,
-        read_values,
+        replace(x.read_values, 'stored_id', 'coalesce(r.id, gen_random_uuid()::text)'),
         x.names, s.part,
         case when on_conflict = 'replace' then format('left join %s as o on o.id = s.document ->> ''id''', target) else '' end,
-        x.base, x.as_written,
+        x.readable, x.as_written,
         case on_conflict
             when 'keep' then 'on conflict (id) do nothing'
             when 'replace' then format(
                 'on conflict (id) do update set %s, extra = excluded.extra, version_id = t.version_id + 1 where %s or t.extra::text is distinct from excluded.extra::text',
-                hacs_core.from_excluded(x.changes, silent), hacs_core.from_excluded(x.differs, silent)
+                x.changes, x.differs
             )
             else ''
-        end,
-        x.readable
+        end
     );
     return s;
 end
@@ -1923,6 +1956,53 @@ $$;
 comment on function hacs_core.put_staged(text, boolean, integer) is
     'Puts what was copied into pg_temp.hacs_staged, one row for each type; what is refused stands in pg_temp.hacs_refused, or stops it';
 
+create or replace function hacs_core.write_documents(target regclass)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    putter constant text := hacs_core.document_putter(target);
+    checker constant text := replace(putter, 'put_', 'check_');
+    x hacs_core.reading;
+begin
+    if hacs_core.document_type(target) is null then
+        raise exception '% holds no documents', target
+            using hint = 'Its column resource_type needs a default: the one type that it holds.';
+    end if;
+    x := hacs_core.document_reading(target);
+    execute format(
+        'create or replace function %s(document jsonb, kept jsonb, if_version bigint, owner text, place integer, '
+        'out stored_id text, out stored_version bigint, out is_new boolean, out is_changed boolean) '
+        'language plpgsql set search_path = pg_catalog, pg_temp as %L',
+        putter, hacs_core.generated_body(hacs_core.putter_source(target, x))
+    );
+    execute format(
+        'create or replace function %s(inout document jsonb, out fault hacs_core.fault) '
+        'language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = ''UTC'' set extra_float_digits = 1 as %L',
+        checker, hacs_core.generated_body(hacs_core.checker_source(target, x))
+    );
+    execute format('comment on function %s is %L', putter, format('Stores a document in %s; called by put', target));
+    execute format('comment on function %s is %L', checker, format('What a document breaks of the rules of %s', target));
+    execute format('revoke all on function %s, %s from public', putter, checker);
+end
+$$;
+comment on function hacs_core.write_documents(regclass) is
+    'Writes the functions that store the documents of a table, and say what they break';
+
+create or replace function hacs_core.attach_documents(target regclass)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform hacs_core.write_documents(target);
+    perform hacs_core.choose_documents();
+end
+$$;
+comment on function hacs_core.attach_documents(regclass) is
+    'Lets put, get and the others know a table of documents; anew after its columns changed';
+
 -- One row for each table of documents. A column or rule that was changed since makes its functions "altered".
 create or replace view hacs_core.document_coverage as
 select
@@ -1930,13 +2010,15 @@ select
     c.relname::text as table_name,
     d.resource_type,
     case
-        when p.oid is null or pg_catalog.strpos(choice.prosrc, pg_catalog.format('when %L then', d.resource_type)) = 0 then 'missing'
-        when p.prosrc <> hacs_core.putter_source(d.target) or k.prosrc is distinct from hacs_core.checker_source(d.target) then 'altered'
+        when p.oid is null or pg_catalog.strpos(choice.prosrc, pg_catalog.format('resource_type = %L then', d.resource_type)) = 0 then 'missing'
+        when p.prosrc <> hacs_core.generated_body(hacs_core.putter_source(d.target, x::hacs_core.reading))
+            or k.prosrc is distinct from hacs_core.generated_body(hacs_core.checker_source(d.target, x::hacs_core.reading)) then 'altered'
         else 'complete'
     end as documents
 from hacs_core.document_tables() as d
 join pg_catalog.pg_class as c on c.oid = d.target
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+cross join lateral hacs_core.document_reading(d.target) as x
 left join pg_catalog.pg_proc as p
     on p.oid = pg_catalog.to_regprocedure(hacs_core.document_putter(d.target) || '(jsonb, jsonb, bigint, text, integer)')
 left join pg_catalog.pg_proc as k
@@ -2020,7 +2102,7 @@ begin
     return query
         select o.resource_type, format(
             'select %s from %s as t%s where true%s%s', hacs_core.document_expression(o.target), o.target,
-            case when exists (select from hacs_core.document_parts(o.target)) then ' cross join lateral (select t.*) as whole' else '' end,
+            hacs_core.document_whole(o.target),
             case when patient is not null then format(' and t.id = any (%L::text[])', p.ids) else '' end,
             case when since is not null then format(' and t.updated_at > %L::timestamptz', since) else '' end
         )
@@ -2049,7 +2131,21 @@ $$;
 comment on function hacs_core.export_statements(text[], text, timestamptz) is
     'The statements of an export, in the order in which their documents can be read again';
 
-select hacs_core.attach_checker(d.target) from hacs_core.document_tables() as d;
+do $$
+begin
+    perform hacs_core.write_documents(d.target) from hacs_core.document_tables() as d;
+    perform hacs_core.choose_documents();
+end
+$$;
+
+comment on function hacs_core.put(jsonb, bigint) is
+    'Stores a whole document, in place of the one that was there; refuses it where that has another version than if_version, 0 for none';
+comment on function hacs_core.get(text, text) is 'The document of a type and id, as it was put; null where there is none';
+comment on function hacs_core.remove(text, text, bigint) is
+    'Deletes a document, and says whether there was one; refuses it where it has another version than if_version';
+comment on function hacs_core.put_document(text, jsonb, jsonb, bigint) is
+    'Stores a document of a type, without words for a caller; called by put_all and others';
+comment on function hacs_core.lock_version(text, text) is 'Locks a document until the transaction ends, and says its version';
 
 do $$
 declare

@@ -51,6 +51,9 @@ pub enum Change {
 /// Privileges that a manifest does not mention.
 const USUAL: &str = "what PostgreSQL gives by itself";
 
+/// How the definition of a function ends that is generated, for own tables too, and carries its own hash.
+pub(super) const GENERATED: &str = " body generated";
+
 /// The kind of a privilege with which somebody else than the owner gets past the protection.
 const RIGHT: &str = "right";
 
@@ -141,6 +144,15 @@ impl Difference {
     }
 }
 
+/// The name of an object, or of the one that a remark is about.
+fn about(object: &Object) -> &str {
+    if !is_remark(&object.kind) {
+        return &object.name;
+    }
+    let name = subject(&object.name).1;
+    name.split_once(" to ").map_or(name, |(name, _)| name)
+}
+
 /// Whether a kind is about another object, and no object itself.
 fn is_remark(kind: &str) -> bool {
     ["comment", "default acl", "grant", "owner", RIGHT].contains(&kind)
@@ -165,7 +177,13 @@ pub(super) fn firing(definition: &str) -> (&str, &str) {
 pub(crate) fn compare(expected: &Manifest, found: &Manifest, own: &[String]) -> (Vec<Difference>, usize) {
     let gone =
         expected.objects().filter_map(|(o, definition)| Difference::of(o, Some(definition), found.definition(o)));
-    let more = found.objects().filter(|(o, _)| expected.definition(o).is_none());
+    let generated = |o: &Object| {
+        let function = Object { kind: "function".into(), name: about(o).to_owned() };
+        !["owner", RIGHT].contains(&o.kind.as_str())
+            && expected.definition(&function).is_none()
+            && found.definition(&function).is_some_and(|definition| definition.ends_with(GENERATED))
+    };
+    let more = found.objects().filter(|(o, _)| expected.definition(o).is_none() && !generated(o));
     let more = more.filter_map(|(o, definition)| Difference::of(o, None, Some(definition)));
     let (ignored, mut all): (Vec<_>, Vec<_>) = gone.chain(more).partition(|d| !d.opens() && is_own(d, own));
     all.sort_by(|a, b| (a.is_warning(), &a.kind, &a.name).cmp(&(b.is_warning(), &b.kind, &b.name)));

@@ -1,6 +1,6 @@
 //! The statement that would make an object what it should be.
 
-use super::difference::{Change, Difference, firing, subject};
+use super::difference::{Change, Difference, GENERATED, firing, subject};
 use super::embedded;
 use super::manifest::Manifest;
 use super::rights;
@@ -49,6 +49,9 @@ pub(super) fn statement(difference: &Difference) -> Option<String> {
         "table" if difference.change == Change::Changed => table(difference),
         "domain" if difference.change == Change::Missing => expected.map(|is| format!("create domain {name} as {is}")),
         "domain" if difference.change == Change::Changed => domain(difference),
+        "function" if expected.is_some_and(|is| is.ends_with(GENERATED)) => {
+            Some("select hacs_core.attach_documents(d.target) from hacs_core.document_tables() as d".into())
+        }
         "function" | "procedure" | "view" => written(kind, name),
         _ if difference.change == Change::Missing => written(kind, name),
         _ => None,

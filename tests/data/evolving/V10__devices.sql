@@ -37,3 +37,6 @@ create or replace trigger devices_touch_updated_at
     for each row execute function hacs_core.touch_resource();
 
 select hacs_audit.attach('hacs_core.devices');
+
+-- put, get and the others have to know the table.
+select hacs_core.attach_documents('hacs_core.devices');

@@ -49,5 +49,6 @@ $$;
 
 comment on constraint observations_source_known on hacs_core.observations is 'Somebody or something is named as the source';
 
--- The audit has to know the new columns.
+-- The audit has to know the new columns, and so have put, get and the others.
 select hacs_audit.attach('hacs_core.observations', patient_column => 'patient_id');
+select hacs_core.attach_documents('hacs_core.observations');

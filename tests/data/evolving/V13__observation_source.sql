@@ -3,3 +3,6 @@
 set local lock_timeout = '100ms';
 
 alter table hacs_core.observations alter column source set not null;
+
+-- put and import say what a document lacks: they have to know.
+select hacs_core.attach_documents('hacs_core.observations');

@@ -207,3 +207,62 @@ fn the_guide_links_every_file_and_the_third_alone_has_the_mark() {
         assert_eq!(outside_transaction(&migration), name.starts_with("V12"), "{name}");
     }
 }
+
+/// What `verify` says of functions for documents, each with the statement that mends it.
+fn about_documents(database: &Database) -> Vec<(String, String)> {
+    let found = hacs_refinery::verify(&mut database.client(), false).unwrap();
+    let words = ["put", "get", "check_", "remove", "lock_version"];
+    let all = found.differences.iter().chain(&found.warnings);
+    let those = all.filter(|d| words.iter().any(|word| d.name.contains(&format!("hacs_core.{word}"))));
+    those.map(|d| (d.to_string(), d.mend.clone().unwrap_or_default())).collect()
+}
+
+#[test]
+fn documents_of_new_tables_and_columns_go_in_and_out_and_what_is_generated_for_them_is_no_drift() {
+    let database = Database::migrated();
+    let mut client = database.client();
+    for (_, sql) in &FILES[..2] {
+        client.batch_execute(&format!("begin; {sql}; commit")).unwrap();
+    }
+    let altered = "select coalesce(string_agg(table_name || ' ' || documents, ', '), 'none')
+        from hacs_core.document_coverage where documents <> 'complete'";
+    assert_eq!(database.text(altered), "none");
+    let put = r#"select count(*) from hacs_core.put_all('[
+        {"resource_type": "Observation", "id": "o", "code": {"text": "x"}, "value_integer": 1, "subject": "Patient/p",
+         "device": "Device/d", "priority": "stat", "source": "monitor"},
+        {"resource_type": "Patient", "id": "p", "full_name": "P"}, {"resource_type": "Device", "id": "d", "name": "D"}]')"#;
+    assert_eq!(database.text(put), "3");
+    assert_eq!(
+        database.text(
+            "select device_id || ' ' || (hacs_core.get('Observation', id) ->> 'priority') from hacs_core.observations"
+        ),
+        "d stat"
+    );
+    assert_eq!(about_documents(&database), []);
+
+    // A column that they were not told of is kept beside; told of it, they fill it.
+    client.batch_execute("alter table hacs_core.devices add column maker text").unwrap();
+    assert_eq!(database.text(altered), "devices altered");
+    let put =
+        r#"select count(*) from hacs_core.put('{"resource_type": "Device", "id": "e", "name": "E", "maker": "M"}')"#;
+    assert_eq!(database.text(put), "1");
+    assert_eq!(database.text("select extra ->> 'maker' from hacs_core.devices where id = 'e'"), "M");
+    client.batch_execute("select hacs_core.attach_documents('hacs_core.devices')").unwrap();
+    assert_eq!((database.text(altered), database.text(put)), ("none".into(), "1".into()));
+    assert_eq!(database.text("select maker || extra::text from hacs_core.devices where id = 'e'"), "M{}");
+
+    // What was written by hand is drift.
+    let tamper = "do $$ begin
+        execute replace(pg_get_functiondef('hacs_core.get(text, text)'::regprocedure), 'return document', 'return null');
+        execute replace(
+            pg_get_functiondef('hacs_core.put_devices(jsonb, jsonb, bigint, text, integer)'::regprocedure),
+            'is_new := found', 'is_new := true'
+        );
+    end $$";
+    client.batch_execute(tamper).unwrap();
+    let found = about_documents(&database);
+    let said: Vec<&str> = found.iter().map(|(said, _)| said.split('(').next().unwrap()).collect();
+    assert_eq!(said, ["changed function hacs_core.get", "extra function hacs_core.put_devices"], "{found:?}");
+    client.batch_execute(&found[0].1).unwrap();
+    assert_eq!(about_documents(&database), []);
+}

@@ -82,6 +82,13 @@ fn a_document_of_the_guides_resource_goes_in_and_out_and_leaves_a_trail() {
     }
     assert_eq!(stored["managing_organization_id"], "o");
 
+    let taken: String = client.query_one("select hacs_core.get('Ward', 'w1')::text", &[]).unwrap().get(0);
+    client.execute("select hacs_core.put($1::text::jsonb || '{\"id\": \"w2\"}')", &[&taken]).unwrap();
+    let given: Value = serde_json::from_str(&taken.replace("w1", "w2")).unwrap();
+    let found: String = client.query_one("select hacs_core.get('Ward', 'w2')::text", &[]).unwrap().get(0);
+    assert_eq!(serde_json::from_str::<Value>(&found).unwrap(), given);
+    assert_eq!(client.execute("delete from hacs_core.wards where id = 'w2'", &[]).unwrap(), 1);
+
     client.batch_execute("update hacs_core.wards set beds = 12").unwrap();
     assert_eq!(database.text("select updated_at > '2026-01-03' from hacs_core.wards"), "t");
     let trail = "select string_agg(operation || ' ' || resource_type, ', ' order by change_id)
