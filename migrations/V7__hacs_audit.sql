@@ -1098,16 +1098,24 @@ $$;
 comment on function hacs_audit.as_of(text, text, timestamptz) is
     'The document as it was at a moment, but for an updated_at that an update gave it which changed nothing; null where it did not exist, and an error where the trail does not tell';
 
-create or replace function hacs_audit.changed_by(actor text, since timestamptz, until timestamptz)
+-- Planned for the values that it is called with: for unknown ones a plan reads all that the actor ever did, and sorts it.
+create or replace function hacs_audit.changed_by(actor text, since timestamptz, until timestamptz, most integer default null)
 returns setof hacs_audit.resource_changes
-language sql stable
-begin atomic
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+begin
+    return query
     select c.*
     from hacs_audit.resource_changes as c
     where c.actor_id = actor and c.changed_at >= since and c.changed_at < until
-    order by c.change_id;
-end;
-comment on function hacs_audit.changed_by(text, timestamptz, timestamptz) is 'What an actor changed, or told that he read, in a span of time, its end excluded';
+    order by c.changed_at desc, c.change_id desc
+    limit most;
+end
+$$;
+comment on function hacs_audit.changed_by(text, timestamptz, timestamptz, integer) is
+    'What an actor changed, or told that he read, in a span of time, its end excluded; the newest first, all or so many';
 
 create or replace function hacs_audit.changes_of_patient(patient text, since timestamptz, until timestamptz)
 returns setof hacs_audit.resource_changes

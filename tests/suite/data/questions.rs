@@ -143,6 +143,30 @@ fn without_its_index_a_question_reads_a_big_table_through() {
 }
 
 #[test]
+fn of_all_that_an_actor_did_the_last_changes_are_read_alone() {
+    let mut client = hospital().client();
+    let read = "select sum(pg_stat_get_xact_tuples_returned(indexrelid)) from pg_index as i
+        join pg_class as c on c.oid = i.indexrelid where c.relname ~ '^resource_changes_.*_actor_id_changed_at_idx$'";
+    let span = "now() - interval '30 days', now() + interval '1 day'";
+    client.batch_execute("begin").unwrap();
+    let mut before = 0;
+    let mut asked = |most: &str| {
+        let sql = format!("select count(*) from hacs_audit.changed_by('practitioner/dr7', {span}, most => {most})");
+        let given: u32 = rows(&mut client, &sql)[0].parse().unwrap();
+        let all: u32 = rows(&mut client, read)[0].parse().unwrap();
+        let fresh = all - before;
+        before = all;
+        (given, fresh)
+    };
+    let (all, _) = asked("null");
+    assert!(all > 200, "{all}");
+    for _ in 0..8 {
+        let (given, looked_at) = asked("50");
+        assert!(given == 50 && looked_at < 100, "{given} of {looked_at}");
+    }
+}
+
+#[test]
 fn every_question_finds_something() {
     let mut client = hospital().client();
     let questions = questions();
