@@ -51,7 +51,7 @@ pub use data::import::{ImportOptions, Imported, ImportedType, OnConflict, import
 pub use error::{Error, Outcome, Result, Unfinished};
 pub use history::HistoryError;
 pub use inspect::databases::databases;
-pub use inspect::status::{MigrationState, Status, status};
+pub use inspect::status::{MigrationState, OwnerStatus, Status, status};
 pub use inspect::verify::{IGNORE_KEY, Supported, Verification, manifest, verify};
 pub use run::migrate;
 pub use run::no_transaction::outside_transaction;
@@ -63,16 +63,28 @@ pub use run::report::{Applied, Report};
 pub use run::standing::Standing;
 pub use run::tables::Lock;
 pub use schema::difference::{Change, Difference};
-pub use schema::embedded::{HISTORY_TABLE, migrations, runner};
+pub use schema::embedded::{HISTORY_TABLE, migrations};
 pub use schema::legacy::Conflict;
 pub use schema::location::Location;
 pub use schema::manifest::{Manifest, Object};
 pub use schema::names::{RESOURCES, SCHEMAS, TABLES};
+pub use schema::owned::OwnedMigration;
 pub use server::Connection;
 pub use server::copy::Copy;
 pub use server::failure::{Failure, ServerError};
 pub use server::holder::Holder;
 pub use server::safe_text::{safe_json, safe_line, safe_lines, safe_output};
+
+/// [`status()`] for what [`Options`] brings: all owners with their migrations, pending ones as well, and what is wrong with
+/// their histories.
+///
+/// # Errors
+///
+/// Those of [`status()`], and [`Error::Owner`].
+pub fn status_of(client: &mut impl Connection, options: &Options) -> Result<Status> {
+    client.limit(server::Limit::ANSWER);
+    inspect::status::read(client, &options.lines()?)
+}
 
 /// Connects and brings the database to the newest version.
 ///

@@ -9,7 +9,6 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use postgres::SimpleQueryMessage;
-use refinery::Migration;
 use tokio::sync::mpsc as queue;
 use tokio::task;
 use tokio_postgres::Client;
@@ -22,6 +21,7 @@ use crate::run::options::Options;
 use crate::run::rehearsal::Rehearsal;
 use crate::run::report::Report;
 use crate::schema::manifest::Manifest;
+use crate::schema::owned::OwnedMigration;
 use crate::server::{Answers, Connection, Failure, Message};
 
 /// [`migrate`](crate::migrate()) for tokio-postgres: the same run, with the same guarantees and errors.
@@ -67,7 +67,7 @@ pub async fn rehearse_async(client: &mut Client, options: &Options) -> Result<Re
 /// # Errors
 ///
 /// Those of [`pending`](crate::pending()).
-pub async fn pending_async(client: &mut Client, options: &Options) -> Result<Vec<Migration>> {
+pub async fn pending_async(client: &mut Client, options: &Options) -> Result<Vec<OwnedMigration>> {
     let options = options.clone();
     drive(client, move |remote| run::pending::pending(remote, &options)).await
 }

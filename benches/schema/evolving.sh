@@ -135,7 +135,7 @@ run() {
         done+=("$file")
         name=${file##*/}
         printf '%s|%s|' "${name%.sql}" "$(date +%s.%N)" >>"$home/stages"
-        DATABASE_URL=$(url_of "$home" hacs) "$embed" "${done[@]}" >&2
+        DATABASE_URL=$(url_of "$home" hacs) "$embed" hacs "${done[@]}" >&2
         date +%s.%N >>"$home/stages"
         sleep 3
     done

@@ -86,7 +86,7 @@ pub enum LogFormat {
 pub struct Migrate {
     /// Stop after this version
     #[arg(long, value_name = "N", value_parser = number)]
-    pub target: Option<i32>,
+    pub target: Option<i64>,
 
     /// Take a database that is newer than this binary as a success
     #[arg(long)]
@@ -166,7 +166,7 @@ pub enum Command {
     Show {
         /// Its version, such as V3
         #[arg(value_parser = version)]
-        version: i32,
+        version: i64,
     },
     /// Print the completions for a shell
     Completions {
@@ -194,12 +194,12 @@ fn server_side(text: &str) -> Result<Duration, &'static str> {
     if duration.is_zero() || is_counted.contains(&duration.as_millis()) { Ok(duration) } else { Err(NOT_COUNTED) }
 }
 
-fn number(text: &str) -> Result<i32, &'static str> {
+fn number(text: &str) -> Result<i64, &'static str> {
     text.parse().map_err(|_| NO_NUMBER)
 }
 
 /// `V3`, `v3` or `3`.
-fn version(text: &str) -> Result<i32, &'static str> {
+fn version(text: &str) -> Result<i64, &'static str> {
     text.trim_start_matches(['V', 'v']).parse().map_err(|_| NO_VERSION)
 }
 

@@ -29,7 +29,7 @@ impl From<&Error> for ExitCode {
     fn from(error: &Error) -> Self {
         match error {
             Error::Connect(error) if error.is_configuration() => Self::Usage,
-            Error::NoSuchTarget { .. } | Error::Pooled => Self::Usage,
+            Error::NoSuchTarget { .. } | Error::Owner(_) | Error::Pooled => Self::Usage,
             Error::Connect(_) => Self::Connection,
             Error::Database { failure, .. } if failure.is_disconnect() => Self::Connection,
             Error::Database { failure, .. } if failure.sqlstate() == Some("55P03") => Self::Locked,
@@ -70,13 +70,13 @@ mod tests {
 
     #[test]
     fn errors_lead_to_their_codes() {
-        let newer = Error::Newer { database: 9, known: 8 };
+        let newer = Error::Newer { owner: None, database: 9, known: 8 };
         let target = Error::NoSuchTarget { target: 9, newest: 8 };
         let nowhere = Error::Connect(hacs_refinery::ConnectError::NotConfigured);
         let locked = Error::Locked { waited: std::time::Duration::ZERO, holder: None };
         let codes = [&newer, &target, &nowhere, &locked].map(ExitCode::from);
         assert_eq!(codes, [ExitCode::History, ExitCode::Usage, ExitCode::Usage, ExitCode::Locked]);
-        let partly = Error::Partly { applied: vec![9], unfinished: None, cause: Box::new(locked) };
+        let partly = Error::Partly { applied: vec!["V9".to_owned()], unfinished: None, cause: Box::new(locked) };
         assert_eq!(ExitCode::from(&partly), ExitCode::Locked);
     }
 }

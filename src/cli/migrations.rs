@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use hacs_refinery::{Error, Options, Result, migrations, outside_transaction, pending, script};
-use refinery::Migration;
+use hacs_refinery::{Error, Options, OwnedMigration, Result, migrations, outside_transaction, pending, script};
 use serde::Serialize;
 
 use super::args::Args;
@@ -12,7 +11,7 @@ use super::{Done, connect};
 
 #[derive(Serialize)]
 struct Listed {
-    version: i32,
+    version: i64,
     name: String,
     file: String,
     checksum: String,
@@ -21,8 +20,8 @@ struct Listed {
     transaction: bool,
 }
 
-impl From<&Migration> for Listed {
-    fn from(migration: &Migration) -> Self {
+impl From<&OwnedMigration> for Listed {
+    fn from(migration: &OwnedMigration) -> Self {
         Self {
             version: migration.version(),
             name: migration.name().to_owned(),
@@ -37,7 +36,7 @@ impl From<&Migration> for Listed {
 
 /// `list`: all migrations.
 pub fn list(json: bool) -> Done {
-    let listed: Vec<Listed> = migrations().iter().map(Listed::from).collect();
+    let listed: Vec<Listed> = migrations().into_iter().map(|m| Listed::from(&OwnedMigration::from(m))).collect();
     Done::success(if json { versioned(serde_json::json!({ "migrations": listed })) } else { lines(&listed) })
 }
 
@@ -47,7 +46,7 @@ pub fn plan(args: &Args, json: bool, sql: bool) -> Result<Done> {
     Ok(Done::success(if sql { script(&pending) } else { planned(&pending, json) }))
 }
 
-fn planned(pending: &[Migration], json: bool) -> String {
+fn planned(pending: &[OwnedMigration], json: bool) -> String {
     let listed: Vec<Listed> = pending.iter().map(Listed::from).collect();
     if json {
         versioned(serde_json::json!({ "pending": listed }))
@@ -70,7 +69,7 @@ fn lines(listed: &[Listed]) -> String {
 }
 
 /// `show`: the SQL of a migration.
-pub fn show(version: i32) -> Result<Done> {
+pub fn show(version: i64) -> Result<Done> {
     let all = migrations();
     let newest = all.last().map_or(0, |m| m.version());
     let found = all.into_iter().find(|m| m.version() == version);
@@ -81,11 +80,13 @@ pub fn show(version: i32) -> Result<Done> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use refinery::Migration;
 
     #[test]
     fn a_migration_outside_a_transaction_is_listed_as_such() {
-        let inside = Migration::unapplied("V9__a.sql", "select 1").unwrap();
-        let outside = Migration::unapplied("V10__b.sql", "-- hacs-refinery: no transaction\nvacuum").unwrap();
+        let inside: OwnedMigration = Migration::unapplied("V9__a.sql", "select 1").unwrap().into();
+        let outside: OwnedMigration =
+            Migration::unapplied("V10__b.sql", "-- hacs-refinery: no transaction\nvacuum").unwrap().into();
         let text = planned(&[inside.clone(), outside.clone()], false);
         assert_eq!(
             text.lines().map(|line| line.ends_with("  outside a transaction")).collect::<Vec<_>>(),

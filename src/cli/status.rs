@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use hacs_refinery::{Link, Result, SCHEMAS, Status, TABLES, safe_json, safe_line, status};
+use hacs_refinery::{Link, MigrationState, Result, SCHEMAS, Status, TABLES, safe_json, safe_line, status};
 
 use super::args::Args;
 use super::fleet::One;
@@ -24,7 +24,7 @@ pub fn one(link: &mut Link, check: bool) -> Result<One> {
 }
 
 /// The newest migration that the database has.
-pub fn newest(status: &Status) -> Option<i32> {
+pub fn newest(status: &Status) -> Option<i64> {
     let applied = status.migrations.iter().filter(|migration| migration.applied_on.is_some());
     applied.map(|migration| migration.version).max()
 }
@@ -69,6 +69,16 @@ fn lines(status: &Status) -> String {
         let state =
             migration.applied_on.as_deref().map_or("pending".to_owned(), |on| format!("applied {}", safe_line(on)));
         let _ = writeln!(text, "V{:<3} {:width$}  {state}", migration.version, migration.name);
+    }
+    for owner in &status.owners {
+        let name = safe_line(&owner.name);
+        if owner.unreadable {
+            let _ = writeln!(text, "{name}: this role may not read its history");
+        }
+        for MigrationState { version, name: of, applied_on, .. } in &owner.migrations {
+            let state = applied_on.as_deref().unwrap_or("pending");
+            let _ = writeln!(text, "{name}: V{version} {}  applied {}", safe_line(of), safe_line(state));
+        }
     }
     for table in status.missing_tables.iter().filter(|_| status.migration_table_exists) {
         let _ = writeln!(text, "Missing table: {table}");

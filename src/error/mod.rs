@@ -23,12 +23,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// There is no connection.
     Connect(#[from] ConnectError),
+    /// A name for [`Options::owner`](crate::Options::owner) that cannot be one, or that was given twice.
+    Owner(String),
     /// The asked-for version is not among the migrations at hand.
     NoSuchTarget {
         /// What was asked for.
-        target: i32,
+        target: i64,
         /// The newest version at hand.
-        newest: i32,
+        newest: i64,
     },
     /// Another run held the lock for too long.
     Locked {
@@ -57,10 +59,12 @@ pub enum Error {
     History(Vec<HistoryError>),
     /// The database has migrations beyond those at hand.
     Newer {
+        /// Whose: `None` for HACS's own, else the name that [`Options::owner`](crate::Options::owner) was given.
+        owner: Option<String>,
         /// Newest version in the database.
-        database: i32,
+        database: i64,
         /// Newest version at hand.
-        known: i32,
+        known: i64,
     },
     /// A migration failed; the whole run was rolled back.
     Migration {
@@ -100,8 +104,8 @@ pub enum Error {
     Pooled,
     /// A run that goes in parts ended between them, or in the middle of a migration outside a transaction.
     Partly {
-        /// The migrations that this run applied; they stay.
-        applied: Vec<i32>,
+        /// The migrations that this run applied, such as `V9` or `wards: V3`; they stay.
+        applied: Vec<String>,
         /// The migration in whose middle it ended.
         unfinished: Option<Unfinished>,
         /// Why it ended.
@@ -126,8 +130,10 @@ pub enum Error {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unfinished {
+    /// Whose migration it is: `None` for HACS's own.
+    pub owner: Option<String>,
     /// Number of the migration.
-    pub version: i32,
+    pub version: i64,
     /// How many of its statements are done.
     pub done: usize,
     /// How many it has.

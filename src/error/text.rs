@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::{Error, Outcome, Unfinished};
 use crate::schema::location::Location;
+use crate::schema::owner::Owner;
 use crate::server::failure::human;
 use crate::server::holder::Holder;
 use crate::server::safe_text::safe_line;
@@ -32,6 +33,9 @@ impl Error {
     fn happened(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connect(error) => error.fmt(f),
+            Self::Owner(name) => {
+                write!(f, "{} cannot be the owner of migrations: {}", safe_line(name), Owner::RULE)
+            }
             Self::NoSuchTarget { target, newest } => {
                 write!(f, "there is no migration V{target}; the newest is V{newest}")
             }
@@ -81,10 +85,11 @@ impl Error {
                 "something stood here before the first migration, and the result is not what the migrations make",
                 lines(found),
             ),
-            Self::Newer { database, known } => {
+            Self::Newer { owner, database, known } => {
+                let owner = prefix(owner.as_deref());
                 return write!(
                     f,
-                    "this database is at V{database}, but this binary knows migrations up to V{known} only"
+                    "{owner}this database is at V{database}, but this binary knows migrations up to V{known} only"
                 );
             }
             _ => {
@@ -99,7 +104,7 @@ impl Error {
     /// What to do next, in the line of the outcome. Before anything was begun, there is no such line.
     fn advice(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Connect(_) | Self::NoSuchTarget { .. } => return None,
+            Self::Connect(_) | Self::NoSuchTarget { .. } | Self::Owner(_) => return None,
             Self::Locked { .. } => " Wait for it, or raise --lock-timeout.",
             Self::Blocked { .. } => " End that session's transaction, or raise --lock-timeout.",
             Self::Legacy(_) => {
@@ -131,10 +136,10 @@ impl Error {
         let Self::Partly { applied, unfinished, cause } = self else { return String::new() };
         let stays = match applied.as_slice() {
             [] => String::new(),
-            [one] => format!("V{one} was applied and stays. "),
-            [first, .., last] => format!("V{first} to V{last} were applied and stay. "),
+            [one] => format!("{one} was applied and stays. "),
+            [first, .., last] => format!("{first} to {last} were applied and stay. "),
         };
-        let Some(Unfinished { version, done, statements, invalid }) = unfinished else {
+        let Some(Unfinished { owner, version, done, statements, invalid }) = unfinished else {
             let rest = match cause.outcome() {
                 Outcome::Unknown => "What came next is either there or not: hacs-refinery status tells which.",
                 _ => "Nothing else was changed.",
@@ -148,10 +153,16 @@ impl Error {
             format!(" Invalid and used by nobody, but still there: {}.", invalid.join(", "))
         };
         format!(
-            "{stays}V{version} runs outside a transaction: {done} of its {statements} statements {verb} done.{left} \
-             The next run starts it again."
+            "{stays}{}V{version} runs outside a transaction: {done} of its {statements} statements {verb} done.{left} \
+             The next run starts it again.",
+            prefix(owner.as_deref())
         )
     }
+}
+
+/// Whose migration it is, where it is not HACS's own.
+fn prefix(owner: Option<&str>) -> String {
+    owner.map(|owner| format!("{owner}: ")).unwrap_or_default()
 }
 
 fn statement(location: &Location) -> String {
@@ -189,7 +200,7 @@ mod tests {
                 "there is no migration V9; the newest is V8",
             ),
             (
-                partly(vec![9], Error::Stopped),
+                partly(vec!["V9".to_owned()], Error::Stopped),
                 Outcome::Parts,
                 "the run was told to stop\nV9 was applied and stays. Nothing else was changed.",
             ),
@@ -200,7 +211,7 @@ mod tests {
                  The database is either as before or complete: hacs-refinery status tells which.",
             ),
             (
-                partly(vec![8, 9], Error::CommitUnknown(broken())),
+                partly(vec!["V8".to_owned(), "V9".to_owned()], Error::CommitUnknown(broken())),
                 Outcome::Parts,
                 "the connection broke while the run was being committed: the line went dead\n\
                  V8 to V9 were applied and stay. What came next is either there or not: hacs-refinery status tells which.",
@@ -208,7 +219,7 @@ mod tests {
         ] {
             assert_eq!((error.outcome(), error.to_string().as_str()), (outcome, text));
         }
-        let nested = partly(vec![9], Error::CommitUnknown(broken()));
+        let nested = partly(vec!["V9".to_owned()], Error::CommitUnknown(broken()));
         let cause = nested.source().expect("a cause");
         assert_eq!(cause.source().expect("its failure").to_string(), "the line went dead");
     }

@@ -6,6 +6,7 @@
 
 use super::Failed;
 use crate::schema::names::SCHEMAS;
+use crate::schema::owner::Owner;
 use crate::server::{Connection, Failure, Message, sql};
 
 /// What the history is read for.
@@ -19,11 +20,12 @@ pub(crate) enum Purpose {
 
 impl Purpose {
     /// The lock that keeps the table as it is: nobody can replace it, and in a run nobody can give it a trigger.
-    pub(super) fn lock(self) -> &'static str {
-        match self {
-            Self::Tell => "lock table only hacs_admin.migrations in access share mode",
-            Self::Run => "lock table only hacs_admin.migrations in row exclusive mode",
-        }
+    pub(crate) fn lock(self, owner: &Owner) -> String {
+        let mode = match self {
+            Self::Tell => "access share",
+            Self::Run => "row exclusive",
+        };
+        format!("lock table only {} in {mode} mode", owner.table())
     }
 }
 
@@ -53,14 +55,18 @@ const DEFAULTS: [&str; 4] = [
     "NULLIF(current_setting('hacs_refinery.tool_version'::text, true), ''::text)",
 ];
 
-/// The history table, whatever it is.
-const HISTORY: &str = "(
-    select c.oid from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-    where n.nspname = 'hacs_admin' and c.relname = 'migrations'
-)";
+/// History tables, whatever they are.
+fn histories(owners: &[Owner]) -> String {
+    let tables: Vec<String> = owners.iter().map(Owner::table).collect();
+    format!(
+        "(select c.oid from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+          where n.nspname || '.' || c.relname in ({}))",
+        sql::literals(tables.iter().map(String::as_str))
+    )
+}
 
-/// Asks what cannot be trusted: a sentence a row.
-pub(crate) fn query(purpose: Purpose) -> String {
+/// Asks what cannot be trusted, with the histories of these owners: a sentence a row.
+pub(crate) fn query(purpose: Purpose, owners: &[Owner]) -> String {
     let schemas = sql::literals(SCHEMAS);
     // Who cannot migrate has no rights that are worth the trouble, and reads what others own.
     let owners_matter = match purpose {
@@ -78,16 +84,16 @@ pub(crate) fn query(purpose: Purpose) -> String {
         where nspname in ({schemas}) and {owners_matter} and nspowner not in (select oid from trusted)
         {stood_before}
         {}",
-        of_history(owners_matter)
+        of_histories(owners_matter, owners)
     )
 }
 
-/// What about the history table cannot be trusted.
-fn of_history(owners_matter: &str) -> String {
-    let defaults = sql::literals(DEFAULTS);
+/// What about the history tables cannot be trusted.
+fn of_histories(owners_matter: &str, owners: &[Owner]) -> String {
+    let (defaults, histories) = (sql::literals(DEFAULTS), histories(owners));
     format!(
         "union all
-        select 'hacs_admin.migrations ' || is_so.what
+        select format('hacs_admin.%I ', c.relname) || is_so.what
         from pg_class as c
         cross join lateral (values
             (c.relkind <> 'r', 'is no ordinary table but a ' || case c.relkind
@@ -116,7 +122,7 @@ fn of_history(owners_matter: &str) -> String {
                 )
             ), 'has a column with a type or a default of its own')
         ) as is_so (yes, what)
-        where c.oid = {HISTORY} and is_so.yes"
+        where c.oid in {histories} and is_so.yes"
     )
 }
 
@@ -130,22 +136,23 @@ fn stood_before(schemas: &str) -> String {
             union all select tableoid, oid, pronamespace, proowner from pg_proc
             union all select tableoid, oid, typnamespace, typowner from pg_type where typtype <> 'c' and typelem = 0
         ) as o (classid, id, namespace, owner)
-        where {HISTORY} is null and namespace in (select oid from pg_namespace where nspname in ({schemas}))
-            and owner not in (select oid from trusted)"
+        where not exists {} and namespace in (select oid from pg_namespace where nspname in ({schemas}))
+            and owner not in (select oid from trusted)",
+        histories(&[Owner::HACS])
     )
 }
 
 /// A statement that fails where something cannot be trusted, and with it the rest of its message.
-pub(super) fn raising(purpose: Purpose) -> String {
-    format!("select 1 / case when exists ({}) then 0 else 1 end", query(purpose))
+pub(super) fn raising(purpose: Purpose, owners: &[Owner]) -> String {
+    format!("select 1 / case when exists ({}) then 0 else 1 end", query(purpose, owners))
 }
 
 /// Why a message was refused in which [`raising`] stood.
-pub(super) fn explain(connection: &mut dyn Connection, purpose: Purpose, failure: Failure) -> Failed {
+pub(super) fn explain(connection: &mut dyn Connection, purpose: Purpose, owners: &[Owner], failure: Failure) -> Failed {
     // The transaction, where there is one, has failed.
     let _ = Message::bare("rollback").send(connection);
     let mut message = Message::new();
-    let at = message.ask(&query(purpose));
+    let at = message.ask(&query(purpose, owners));
     match message.send(connection) {
         Ok(answers) if answers.rows(at).next().is_some() => {
             Failed::Untrusted(answers.rows(at).map(|row| row.string(0)).collect())

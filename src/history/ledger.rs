@@ -1,15 +1,17 @@
-//! refinery's traits on a transaction that somebody else commits.
+//! Migrations and their history, in a transaction that somebody else commits.
 
 use std::fmt;
 
 use refinery::Migration;
-use refinery_core::traits::sync::{Migrate, Query};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::script::{Script, savepoint};
-use super::{Failed, Purpose, Record};
-use crate::schema::embedded::HISTORY_TABLE;
+use crate::schema::owned::OwnedMigration;
+use crate::schema::owner::Owner;
 use crate::schema::statements;
 use crate::server::failure::ServerError;
+use crate::server::sql::literal;
 use crate::server::{Connection, Failure, Message, Row, Transaction, sqlstate};
 
 /// The locks on tables that this transaction holds.
@@ -18,21 +20,35 @@ pub(crate) const LOCKS: &str =
     from pg_locks
     where pid = pg_backend_pid() and locktype = 'relation'";
 
-/// How long each migration took.
-const DURATIONS: &str = "select version, extract(epoch from duration) from only hacs_admin.migrations";
-
 /// Makes the schema and the history table; the columns beside refinery's own four describe each run.
-pub(crate) const BOOTSTRAP: &str = include_str!("bootstrap.sql");
+const BOOTSTRAP: &str = include_str!("bootstrap.sql");
 
-/// Runs refinery inside one transaction: migrations and history rows become true together, or not at all.
+/// The same for the table of another owner.
+const BOOTSTRAP_OWNER: &str = include_str!("owner.sql");
+
+/// What has to be there before the first migration of these owners can be recorded.
+pub(crate) fn bootstrap(owners: &[Owner]) -> String {
+    let others = owners.iter().filter(|owner| owner.name().is_some());
+    others
+        .fold(BOOTSTRAP.to_owned(), |text, owner| text + "\n" + &BOOTSTRAP_OWNER.replace("OWNER_TABLE", &owner.table()))
+}
+
+/// The row that refinery writes for a migration; the time is an expression.
+pub(crate) fn insert(migration: &OwnedMigration, applied_on: &str) -> String {
+    format!(
+        "insert into {} (version, name, applied_on, checksum) values\n    ({}, {}, {applied_on}, '{}')",
+        migration.of().table(),
+        migration.version(),
+        literal(migration.name()),
+        migration.checksum()
+    )
+}
+
+/// Applies migrations inside one transaction: migrations and history rows become true together, or not at all.
 pub(crate) struct Ledger<'a> {
     transaction: Transaction<'a>,
-    seconds: Vec<(i32, f64)>,
+    seconds: Vec<f64>,
     locks: Vec<(String, String)>,
-    /// Whether this transaction has made sure of the history table.
-    bootstrapped: bool,
-    /// The history, where it was read and nothing was added to it since.
-    history: Option<Vec<Record>>,
 }
 
 /// What went wrong in a [`Ledger`].
@@ -47,15 +63,12 @@ pub(crate) enum LedgerError {
     },
     /// The server refused something else.
     Server(Failure),
-    /// The history cannot be read.
-    History(Failed),
 }
 
 impl fmt::Display for LedgerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Script { failure, .. } | Self::Server(failure) => failure.fmt(f),
-            Self::History(_) => f.write_str("the history cannot be read"),
         }
     }
 }
@@ -65,7 +78,7 @@ impl std::error::Error for LedgerError {}
 impl<'a> Ledger<'a> {
     /// Takes a transaction over.
     pub(crate) fn new(transaction: Transaction<'a>) -> Self {
-        Self { transaction, seconds: Vec::new(), locks: Vec::new(), bootstrapped: false, history: None }
+        Self { transaction, seconds: Vec::new(), locks: Vec::new() }
     }
 
     /// Makes everything that was done true.
@@ -73,13 +86,8 @@ impl<'a> Ledger<'a> {
         self.transaction.commit()
     }
 
-    /// Spares refinery the questions about the history that have just been answered.
-    pub(crate) fn remember(&mut self, history: &[Record]) {
-        self.history = Some(history.to_vec());
-    }
-
-    /// Version of each migration that was applied in one message with others, and the seconds it took.
-    pub(crate) fn seconds(&self) -> &[(i32, f64)] {
+    /// The seconds that each migration of the last message took.
+    pub(crate) fn seconds(&self) -> &[f64] {
         &self.seconds
     }
 
@@ -92,23 +100,30 @@ impl<'a> Ledger<'a> {
         &mut self.transaction
     }
 
+    /// Writes the row of a migration that has been applied, or is taken for it.
+    pub(crate) fn record(&mut self, migration: &OwnedMigration) -> Result<(), LedgerError> {
+        let insert = insert(migration, &literal(&now()));
+        Message::within().then(&insert).send(&mut self.transaction).map(|_| ()).map_err(LedgerError::Server)
+    }
+
     /// Sends migrations and the INSERTs that record them as one message: the time on the wire is that of one.
-    fn run(&mut self, pairs: &[[&str; 2]]) -> Result<(), LedgerError> {
+    pub(crate) fn apply(&mut self, migrations: &[OwnedMigration]) -> Result<(), LedgerError> {
+        let now = literal(&now());
         let mut script = Script::default();
-        for [sql, insert] in pairs {
-            script.push(sql, insert);
+        for migration in migrations {
+            script.push(sql(migration), &insert(migration, &now));
         }
         // The migrations have as many answers as statements, and whatever columns they like: ours are the last two.
-        let message = script.message(&[LOCKS, DURATIONS]);
+        let message = script.message(&[LOCKS, &durations(migrations)]);
         match message.send(&mut self.transaction) {
             Ok(answers) => {
-                self.seconds = answers.rows(answers.before_last(0)).filter_map(duration).collect();
+                self.seconds = answers.rows(answers.before_last(0)).map(seconds).collect();
                 self.locks = answers.rows(answers.before_last(1)).map(|row| (row.string(0), row.string(1))).collect();
                 Ok(())
             }
             Err(failure) => {
                 let at = match &failure {
-                    Failure::Refused(error) => self.locate(&script, pairs, error),
+                    Failure::Refused(error) => self.locate(&script, migrations, error),
                     Failure::Broken(_) => None,
                 };
                 Err(LedgerError::Script { at, failure })
@@ -119,7 +134,12 @@ impl<'a> Ledger<'a> {
     /// Finds the migration and the statement behind an error. Most errors come with a position. The others are found
     /// by going back to the savepoint before the migration and running its statements one by one: they meet the
     /// same error again, and nothing of it outlives this transaction.
-    fn locate(&mut self, script: &Script, pairs: &[[&str; 2]], error: &ServerError) -> Option<(usize, Option<usize>)> {
+    fn locate(
+        &mut self,
+        script: &Script,
+        migrations: &[OwnedMigration],
+        error: &ServerError,
+    ) -> Option<(usize, Option<usize>)> {
         if let Some((index, offset)) = error.position.and_then(|position| script.find(position)) {
             return Some((index, Some(offset)));
         }
@@ -131,7 +151,7 @@ impl<'a> Ledger<'a> {
         if !happens_again(error) {
             return Some((index, None));
         }
-        let [sql, _] = pairs.get(index)?;
+        let sql = sql(migrations.get(index)?);
         let statement = statements::split(sql).into_iter().find(|s| {
             let again = Message::bare(s.text(sql)).send(&mut self.transaction).err();
             again.is_some_and(|again| again.sqlstate() == Some(&error.sqlstate))
@@ -148,49 +168,24 @@ fn happens_again(error: &ServerError) -> bool {
         && !["08", "40", "53", "57", "58", "XX"].iter().any(|class| code.starts_with(class))
 }
 
-fn duration(row: Row<'_>) -> Option<(i32, f64)> {
-    Some((row.text(0)?.parse().ok()?, row.text(1)?.parse().ok()?))
+/// How long each of these migrations took.
+fn durations(migrations: &[OwnedMigration]) -> String {
+    let of = |m: &OwnedMigration| {
+        format!("(select extract(epoch from duration) from only {} where version = {})", m.of().table(), m.version())
+    };
+    let all: Vec<String> = migrations.iter().map(of).collect();
+    format!("select unnest(array[{}]::numeric[])", all.join(", "))
 }
 
-impl refinery_core::traits::sync::Transaction for Ledger<'_> {
-    type Error = LedgerError;
-
-    /// refinery hands over migration, INSERT, migration, INSERT, …, or a single statement.
-    fn execute<'q, T: Iterator<Item = &'q str>>(&mut self, queries: T) -> Result<usize, LedgerError> {
-        let queries: Vec<&str> = queries.collect();
-        let bootstrap = queries == [BOOTSTRAP];
-        if bootstrap && self.bootstrapped {
-            return Ok(1);
-        }
-        self.history = None;
-        let (pairs, rest) = queries.as_chunks::<2>();
-        if rest.is_empty() && pairs.iter().all(|[_, insert]| insert.contains(HISTORY_TABLE)) {
-            if !pairs.is_empty() {
-                self.run(pairs)?;
-            }
-        } else {
-            for query in &queries {
-                Message::bare(query).send(&mut self.transaction).map_err(LedgerError::Server)?;
-            }
-        }
-        self.bootstrapped |= bootstrap;
-        Ok(queries.len())
-    }
+fn seconds(row: Row<'_>) -> f64 {
+    row.text(0).and_then(|seconds| seconds.parse().ok()).unwrap_or_default()
 }
 
-impl Query<Vec<Migration>> for Ledger<'_> {
-    /// refinery has no other question but the one for the history.
-    fn query(&mut self, _: &str) -> Result<Vec<Migration>, LedgerError> {
-        if let Some(history) = &self.history {
-            return Ok(history.iter().map(Migration::from).collect());
-        }
-        let read = super::read(&mut self.transaction, Message::within(), Purpose::Run, &[]);
-        Ok(read.map_err(LedgerError::History)?.0.iter().map(Migration::from).collect())
-    }
+fn sql(migration: &Migration) -> &str {
+    migration.sql().unwrap_or_default()
 }
 
-impl Migrate for Ledger<'_> {
-    fn assert_migrations_table_query(_: &str) -> String {
-        BOOTSTRAP.to_owned()
-    }
+/// As refinery writes it.
+fn now() -> String {
+    OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default()
 }

@@ -59,6 +59,7 @@ impl Script {
 mod tests {
     use super::*;
     use crate::schema::location::Location;
+    use crate::schema::owned::OwnedMigration;
     use refinery::Migration;
 
     #[test]
@@ -75,7 +76,7 @@ mod tests {
         let (index, offset) = script.find(u32::try_from(position).unwrap()).unwrap();
 
         assert_eq!(index, 1);
-        let location = Location::at(&second, offset);
+        let location = Location::at(&OwnedMigration::from(second.clone()), offset);
         assert_eq!(location.to_string(), "V2__second.sql, line 5");
         assert_eq!(location.statement.as_deref(), Some("select wrong"));
     }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::error::{Error, Result};
 use crate::history::{self, Purpose};
 use crate::schema::names::RESOURCES;
+use crate::schema::owner::Owner;
 use crate::server::sql::literal;
 use crate::server::{Connection, Failure, Message, Transaction};
 
@@ -26,7 +27,7 @@ pub(super) fn try_all(client: &mut dyn Connection) -> Result<BTreeMap<&'static s
         // Where every write needs an actor, this is one.
         .then("set local hacs_audit.actor_id = 'hacs-refinery'")
         .then("set local hacs_audit.purpose = 'verify'");
-    let untrusted = message.ask(&history::guard_query(Purpose::Run));
+    let untrusted = message.ask(&history::guard_query(Purpose::Run, &[Owner::HACS]));
     let answers = message.send(&mut transaction).map_err(&doing)?;
     let untrusted: Vec<String> = answers.rows(untrusted).map(|row| row.string(0)).collect();
     if !untrusted.is_empty() {

@@ -2,5 +2,6 @@
 
 pub(crate) mod databases;
 mod deep;
+mod owners;
 pub(crate) mod status;
 pub(crate) mod verify;

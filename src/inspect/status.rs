@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use refinery::Migration;
 use serde::Serialize;
 
+use super::owners;
 use crate::error::{Error, Result};
-use crate::history::{self, HistoryError, Purpose, Record};
+use crate::history::{self, HistoryError, Line, Purpose};
 use crate::schema::names::{SCHEMAS, TABLES};
+use crate::schema::owner::Owner;
 use crate::schema::{embedded, manifest};
-use crate::server::{Connection, Limit, Message, sql};
+use crate::server::{Connection, Limit, Message, Row, sql};
 
 /// How far a database is migrated. Serialized, it is the documented object, keys in the documented order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -40,10 +41,37 @@ pub struct Status {
     pub problems: Vec<HistoryError>,
     /// Versions that the database has beyond all that are known here.
     #[serde(skip)]
-    pub newer: Vec<i32>,
+    pub newer: Vec<i64>,
     /// How far the audit trail is sealed, in words; `None` where there is no trail, or no right to ask.
     #[serde(skip)]
     pub sealed: Option<String>,
+    /// Those who have migrations of their own here, in the order of their names.
+    #[serde(skip)]
+    pub owners: Vec<OwnerStatus>,
+}
+
+/// The migrations of an owner beside HACS: see [`Options::owner`](crate::Options::owner).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OwnerStatus {
+    /// Its name.
+    pub name: String,
+    /// Each migration that is at hand and, after them, those that only the database has.
+    pub migrations: Vec<MigrationState>,
+    /// What is wrong with its history; asked only where its migrations are at hand.
+    pub problems: Vec<HistoryError>,
+    /// Versions that the database has beyond all that are at hand.
+    pub newer: Vec<i64>,
+    /// Whether this role may not read its history.
+    pub unreadable: bool,
+}
+
+impl OwnerStatus {
+    /// Whether each of its migrations at hand is recorded, with its checksum.
+    #[must_use]
+    pub fn migration_complete(&self) -> bool {
+        !self.unreadable && self.problems.is_empty() && self.migrations.iter().all(|m| m.applied_on.is_some())
+    }
 }
 
 /// A migration, as far as the database has it.
@@ -51,7 +79,7 @@ pub struct Status {
 #[non_exhaustive]
 pub struct MigrationState {
     /// Number of the migration.
-    pub version: i32,
+    pub version: i64,
     /// Its name.
     pub name: String,
     /// When the run that applied it began, to the second (RFC 3339); `None` while it is pending.
@@ -96,12 +124,12 @@ impl Status {
 /// run somebody else's code. A history that does not fit is no error here: [`Status::problems`] names what is wrong.
 pub fn status(client: &mut impl Connection) -> Result<Status> {
     client.limit(Limit::ANSWER);
-    read(client)
+    read(client, &embedded())
 }
 
-/// The same on any connection.
-pub(super) fn read(client: &mut dyn Connection) -> Result<Status> {
-    let result = ask(client);
+/// The same on any connection, for what is at hand: HACS's own migrations first.
+pub(crate) fn read(client: &mut dyn Connection, lines: &[Line<'_>]) -> Result<Status> {
+    let result = ask(client, lines);
     if result.is_err() {
         // The transaction is still open, and failed; a connection that is lost needs no end of it.
         let _ = Message::bare("rollback").send(client);
@@ -109,12 +137,17 @@ pub(super) fn read(client: &mut dyn Connection) -> Result<Status> {
     result
 }
 
+/// The embedded migrations alone.
+pub(crate) fn embedded() -> Vec<Line<'static>> {
+    vec![(Owner::HACS, embedded::known().into())]
+}
+
 /// Reads as of one moment.
 pub(super) const START: &str = "start transaction isolation level repeatable read read only";
 
-fn ask(client: &mut dyn Connection) -> Result<Status> {
+fn ask(client: &mut dyn Connection, lines: &[Line<'_>]) -> Result<Status> {
     let mut message = Message::start(START);
-    let untrusted = message.ask(&history::guard_query(Purpose::Tell));
+    let untrusted = message.ask(&history::guard_query(Purpose::Tell, &[Owner::HACS]));
     let relations = message.ask(&relations_query());
     let constraints = message.ask(&constraints_query());
     let may_see_seals = message.ask(MAY_SEE_SEALS);
@@ -124,15 +157,21 @@ fn ask(client: &mut dyn Connection) -> Result<Status> {
         return Err(Error::Untrusted(untrusted));
     }
     let found: Vec<String> = answers.rows(relations).map(|row| row.string(0)).collect();
-    let tables: Vec<&str> = answers.rows(relations).filter_map(|row| row.text(1)).collect();
+    let (histories, tables): (Vec<Row<'_>>, Vec<Row<'_>>) =
+        answers.rows(relations).filter(|row| row.text(1).is_some()).partition(|row| row.text(2) == Some("t"));
+    let tables: Vec<&str> = tables.iter().filter_map(|row| row.text(1)).collect();
     let met: BTreeSet<&str> = answers.rows(constraints).filter_map(|row| row.text(0)).collect();
     let schemas_found: Vec<String> =
         SCHEMAS.into_iter().filter(|name| found.iter().any(|f| f == name)).map(str::to_owned).collect();
-    let history = History::read(client, tables.contains(&embedded::HISTORY_TABLE), answers.is_true(may_see_seals))?;
+    let seals = answers.is_true(may_see_seals).then_some(SEALED);
+    let owners::Found { hacs: history, owners, asked: sealed } =
+        owners::read(client, tables.contains(&embedded::HISTORY_TABLE), &histories, lines, seals)?;
 
     let missing_tables: Vec<_> = TABLES.into_iter().filter(|table| !tables.contains(table)).collect();
     let mut unmet_constraints: Vec<_> = manifest::constraints().collect();
-    unmet_constraints.retain(|name| history.pending.is_empty() && !met.contains(name));
+    let pending =
+        history.problems.is_empty() && history.migrations.iter().any(|migration| migration.applied_on.is_none());
+    unmet_constraints.retain(|name| !pending && !met.contains(name));
     Ok(Status {
         total_schemas: schemas_found.len(),
         total_tables: tables.len(),
@@ -140,32 +179,43 @@ fn ask(client: &mut dyn Connection) -> Result<Status> {
         migration_complete: schemas_found.len() == SCHEMAS.len()
             && missing_tables.is_empty()
             && unmet_constraints.is_empty()
-            && history.problems.is_empty()
-            && history.pending.is_empty(),
+            && history.migration_complete(),
         schemas_found,
-        migrations: states(&history.records, &embedded::known()),
+        migrations: history.migrations,
         missing_tables,
         unmet_constraints,
         problems: history.problems,
         newer: history.newer,
-        sealed: history.sealed,
+        sealed,
+        owners,
     })
 }
 
-const READING: &str = "reading the catalogue";
+pub(super) const READING: &str = "reading the catalogue";
 
-/// Schemas and tables; a schema without tables gives a row as well.
+/// Schemas and tables; a schema without tables gives a row as well. Besides, whether the table is the history of an owner, and
+/// whether this role may read it.
 fn relations_query() -> String {
     format!(
-        "select s.name, s.name || '.' || c.relname
+        "select s.name, s.name || '.' || c.relname,
+             s.name = 'hacs_admin' and c.relname ~ '_migrations$' and (
+                 select array_agg(a.attname::text order by a.attnum) from pg_attribute as a
+                 where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+             ) = array[{}],
+             has_table_privilege(c.oid, 'select')
          from (values {}) as s (name)
          join pg_namespace as n on n.nspname = s.name
          left join pg_class as c
              on c.relnamespace = n.oid and c.relkind in ('r', 'p') and not c.relispartition
                  and c.relname !~ '^resource_changes_[0-9]{{4}}q[0-9]'",
+        sql::literals(COLUMNS),
         sql::rows(SCHEMAS)
     )
 }
+
+/// What makes a history table.
+const COLUMNS: [&str; 8] =
+    ["version", "name", "applied_on", "checksum", "applied_at", "applied_by", "duration", "tool_version"];
 
 /// The constraints that hold for every row.
 fn constraints_query() -> String {
@@ -198,63 +248,6 @@ const SEALED: &str = "select case
          else '' end
      from hacs_audit.sealing as s";
 
-/// The history, and what it means for the migrations at hand.
-#[derive(Default)]
-struct History {
-    records: Vec<Record>,
-    pending: Vec<Migration>,
-    newer: Vec<i32>,
-    problems: Vec<HistoryError>,
-    sealed: Option<String>,
-}
-
-impl History {
-    /// Reads it where it exists, and the seals where they can be seen, and ends the transaction.
-    fn read(client: &mut dyn Connection, exists: bool, with_seals: bool) -> Result<Self> {
-        let mut sealed = None;
-        let records = if exists {
-            let more: &[&str] = if with_seals { &[SEALED, "commit"] } else { &["commit"] };
-            match history::read(client, Message::within(), Purpose::Tell, more) {
-                Ok((records, answers)) => {
-                    sealed = with_seals.then(|| answers.value(answers.before_last(1)).map(str::to_owned)).flatten();
-                    records
-                }
-                // A row that cannot be read would seem to be missing as well.
-                Err(history::Failed::Unfit(problems)) => {
-                    Message::bare("rollback").send(client).map_err(Error::during(READING))?;
-                    return Ok(Self { problems, ..Self::default() });
-                }
-                Err(failed) => return Err(failed.into()),
-            }
-        } else {
-            Message::bare("commit").send(client).map_err(Error::during(READING))?;
-            Vec::new()
-        };
-        Ok(match history::compare(&records, &embedded::known()) {
-            Ok(plan) => {
-                let newer = plan.newer.iter().map(|record| record.version).collect();
-                Self { records, pending: plan.pending, newer, problems: Vec::new(), sealed }
-            }
-            Err(problems) => Self { records, problems, sealed, ..Self::default() },
-        })
-    }
-}
-
-fn states(records: &[Record], embedded: &[Migration]) -> Vec<MigrationState> {
-    let applied_on = |version| {
-        let record = records.iter().find(|record| record.version == version)?;
-        let seconds = record.applied_on.replace_nanosecond(0).ok()?;
-        seconds.format(&time::format_description::well_known::Rfc3339).ok()
-    };
-    let known = embedded.iter().map(|m| (m.version(), m.name().to_owned()));
-    let is_known = |record: &&Record| embedded.iter().any(|m| m.version() == record.version);
-    let others = records.iter().filter(|record| !is_known(record)).map(|r| (r.version, r.name.clone()));
-    known
-        .chain(others)
-        .map(|(version, name)| MigrationState { version, name, applied_on: applied_on(version) })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -273,6 +266,7 @@ mod tests {
             problems: Vec::new(),
             newer: Vec::new(),
             sealed: None,
+            owners: Vec::new(),
         };
         let parsed: serde_json::Value = serde_json::from_str(&status.to_json()).unwrap();
         assert_eq!(parsed, serde_json::to_value(&status).unwrap());

@@ -83,7 +83,7 @@ impl Verification {
 /// write at all. Differences are no error: [`Verification::is_good`] is the answer.
 pub fn verify(client: &mut impl Connection, deep: bool) -> Result<Verification> {
     client.limit(Limit::ANSWER);
-    let status = status::read(client)?;
+    let status = status::read(client, &status::embedded())?;
     let mut found = Verification {
         status,
         differences: Vec::new(),
@@ -98,7 +98,8 @@ pub fn verify(client: &mut impl Connection, deep: bool) -> Result<Verification> 
     }
     let (manifest, own) = read(client, !found.status.missing_tables.contains(&"hacs_admin.system_config"))?;
     found.ignore_unreadable = own.is_none();
-    let (different, ignored) = compare(Manifest::embedded(), &manifest, own.as_deref().unwrap_or_default());
+    let (different, ignored) =
+        compare(&Manifest::embedded().with_histories_of(&manifest), &manifest, own.as_deref().unwrap_or_default());
     (found.warnings, found.differences) = different.into_iter().partition(Difference::is_warning);
     found.warnings = roles::by_role(found.warnings, &manifest);
     for warning in &mut found.warnings {

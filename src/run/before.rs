@@ -7,6 +7,7 @@ use crate::history::ledger::Ledger;
 use crate::schema::difference::{Difference, compare};
 use crate::schema::embedded;
 use crate::schema::manifest::{self, Manifest};
+use crate::schema::owned::OwnedMigration;
 use crate::server::Message;
 
 /// Whether one of the six schemas holds what this transaction has not made.
@@ -32,8 +33,8 @@ pub(crate) fn check(ledger: &mut Ledger<'_>, options: &Options) -> Result<()> {
     let doing = "checking what stood here before";
     let savepoint = Message::bare("savepoint hacs_refinery_check");
     savepoint.send(ledger.transaction()).map_err(Error::during(doing))?;
-    let ran = embedded::runner_for(&all).set_grouped(true).run(ledger);
-    ran.map_err(|error| stage::failed(&error, &all))?;
+    let all: Vec<OwnedMigration> = all.into_iter().map(OwnedMigration::from).collect();
+    ledger.apply(&all).map_err(|error| stage::failed(error, &all))?;
     let mut message = Message::of_run();
     let at = message.ask(manifest::QUERY);
     let answers = message
@@ -42,10 +43,12 @@ pub(crate) fn check(ledger: &mut Ledger<'_>, options: &Options) -> Result<()> {
         .send(ledger.transaction())
         .map_err(Error::during(doing))?;
     let found = Manifest::from_rows(answers.rows(at));
-    ledger.remember(&[]);
 
     let (warnings, differences): (Vec<_>, Vec<_>) =
-        compare(Manifest::embedded(), &found, &[]).0.into_iter().partition(Difference::is_warning);
+        compare(&Manifest::embedded().with_histories_of(&found), &found, &[])
+            .0
+            .into_iter()
+            .partition(Difference::is_warning);
     for warning in warnings {
         log::warn!("{warning}");
     }

@@ -13,14 +13,11 @@ mod stage;
 pub(crate) mod standing;
 pub(crate) mod tables;
 
-use refinery::Target;
-
 use crate::error::Result;
-use crate::history::Record;
-use crate::schema::embedded;
 use crate::server::{Connection, Limit, Message};
 use options::Options;
 use patience::Patience;
+use pending::Plan;
 use report::{Applied, Report};
 
 /// Brings a database to the newest version, or to [`Options::target`].
@@ -41,60 +38,58 @@ use report::{Applied, Report};
 /// `CommitUnknown` cannot tell. A run that goes in parts has `NotRepeatable`, `NameTaken` and `Pooled` besides, and
 /// `Partly` tells what it has done.
 pub fn migrate(client: &mut impl Connection, options: &Options) -> Result<Report> {
-    pending::check_target(options)?;
+    pending::check(options)?;
     client.limit(Limit::Statement(options.statement_timeout));
     patience::retry(client, options, |client, patience| attempt(client, options, patience))
 }
 
 /// The whole run, once.
 fn attempt(client: &mut dyn Connection, options: &Options, patience: &Patience) -> Result<Report> {
-    let (found, quarters_due) = pending::read_history(client, patience)?;
+    let (found, quarters_due) = pending::read_histories(client, options, patience)?;
     let plan = pending::plan(&found, options)?;
-    if plan.pending.is_empty() {
+    if plan.is_empty() {
         if quarters_due {
-            make_quarters(client, &found);
+            make_quarters(client, &plan);
         }
-        return Ok(Report::of(&found, &plan));
+        return Ok(Report::of(&plan));
     }
     no_transaction::check(&plan.pending)?;
     if no_transaction::any(&plan.pending) {
         return no_transaction::run(client, options, patience);
     }
-    apply(client, options, patience)
+    apply(client, options, patience, usize::MAX)
 }
 
-/// Under the lock: what is pending now, since another run may have finished while this one waited.
-fn apply(client: &mut dyn Connection, options: &Options, patience: &Patience) -> Result<Report> {
+/// Under the lock: what is pending now, since another run may have finished while this one waited. No more than that many
+/// migrations.
+fn apply(client: &mut dyn Connection, options: &Options, patience: &Patience, most: usize) -> Result<Report> {
     let mut ledger = stage::begin(client, options, patience)?;
-    let opened = stage::open(&mut ledger)?;
-    let plan = pending::plan(&opened.history, options)?;
-    let mut report = Report::of(&opened.history, &plan);
-    if plan.pending.is_empty() {
+    let opened = stage::open(&mut ledger, options)?;
+    let mut plan = pending::plan(&opened.histories, options)?;
+    plan.pending.truncate(most);
+    let mut report = Report::of(&plan);
+    if plan.is_empty() {
         return Ok(report);
     }
     if opened.stood_before {
         before::check(&mut ledger, options)?;
     }
-    let target = options.target.map_or(Target::Latest, Target::Version);
-    embedded::runner_for(&options.migrations)
-        .set_target(target)
-        .set_grouped(true)
-        .run(&mut ledger)
-        .map_err(|error| stage::failed(&error, &plan.pending))?;
-    report.applied = Applied::all(&plan.pending, ledger.seconds());
+    stage::give_back(&mut ledger, &plan.moved)?;
+    ledger.apply(&plan.pending).map_err(|error| stage::failed(error, &plan.pending))?;
     report.locks = opened.tables.locks(ledger.locks());
     options.check_stop()?;
+    let applied = Applied::all(&plan.pending, ledger.seconds());
     stage::commit(ledger, options)?;
-    report.version = report.applied.last().map(|last| last.version);
+    report.add(applied);
     Ok(report)
 }
 
 /// Makes the quarters of the audit trail that are not there yet. Without them nothing is lost: their rows go to the
 /// default partition. So a role that may not make them, a standby, or somebody who holds the trail is no reason to fail;
 /// and nobody waits long behind this, because it does not wait.
-fn make_quarters(client: &mut dyn Connection, found: &[Record]) {
-    const SINCE: i32 = 7;
-    if !found.iter().any(|record| record.version == SINCE) {
+fn make_quarters(client: &mut dyn Connection, plan: &Plan) {
+    const SINCE: i64 = 7;
+    if plan.version < Some(SINCE) {
         return;
     }
     let mut message = Message::new().then("set local lock_timeout = '100ms'");

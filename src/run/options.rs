@@ -9,8 +9,10 @@ use std::time::Duration;
 use refinery::Migration;
 
 use crate::error::{Error, Result};
+use crate::history::Line;
 use crate::run::standing::Standing;
 use crate::schema::embedded;
+use crate::schema::owner::Owner;
 
 /// How long to wait for another run to finish, unless told otherwise.
 pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(600);
@@ -24,8 +26,9 @@ pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(600);
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// Stop after this version; `None` applies everything.
-    pub target: Option<i32>,
+    /// Stop after this version of HACS; `None` applies everything. Owners come after HACS's newest version: a run that
+    /// stops before it leaves them alone.
+    pub target: Option<i64>,
     /// Take a database with migrations beyond those at hand as a success that does nothing.
     pub allow_newer: bool,
     /// How long to wait for another run to finish, and for sessions that hold tables which are to be changed. In a
@@ -38,9 +41,11 @@ pub struct Options {
     pub stop: Arc<AtomicBool>,
     /// Tells other threads how far the run is.
     pub standing: Standing,
-    /// The migrations to run instead of the embedded ones, for programs that bring migrations of their own after
-    /// HACS's: `hacs_refinery::migrations()` and then theirs.
+    /// The migrations to run instead of the embedded ones, in HACS's own line of numbers. For migrations of your own
+    /// there is [`Options::owner`].
     pub migrations: Migrations,
+    /// What [`Options::owner`] has added.
+    owners: Vec<(String, Vec<Migration>)>,
 }
 
 /// The migrations of a run: a `Vec` of the embedded ones, made when somebody asks for it. A run that finds nothing to do
@@ -90,11 +95,46 @@ impl Default for Options {
             stop: Arc::default(),
             standing: Standing::default(),
             migrations: Migrations::default(),
+            owners: Vec::new(),
         }
     }
 }
 
 impl Options {
+    /// Adds the migrations of a service, which run after HACS's and after those of the owners that were added before. They
+    /// have a history table of their own, `hacs_admin.<name>_migrations`, and with it numbers of their own, which may be
+    /// times: `V20261125093000__wards.sql`. All of it is one run, in one transaction, under one lock.
+    ///
+    /// A name is a small letter, then up to 39 of `a-z`, `0-9` and `_`; `hacs` is taken. Others are refused by the run.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use refinery::Migration;
+    ///
+    /// let wards = Migration::unapplied("V20261125093000__wards.sql", "create schema wards")?;
+    /// let options = hacs_refinery::Options::default().owner("wards", [wards]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A database in which they stand in HACS's own history, from a time when there was no other, is changed by the next
+    /// run: what has the same number, name and text there becomes the owner's.
+    #[must_use]
+    pub fn owner(mut self, name: impl Into<String>, migrations: impl IntoIterator<Item = Migration>) -> Self {
+        self.owners.push((name.into(), migrations.into_iter().collect()));
+        self
+    }
+
+    /// HACS and the owners, in the order in which they run.
+    pub(crate) fn lines(&self) -> Result<Vec<Line<'_>>> {
+        let mut lines = vec![(Owner::HACS, self.migrations.known())];
+        for (name, migrations) in &self.owners {
+            let owner = Owner::named(name).filter(|owner| lines.iter().all(|(other, _)| other != owner));
+            lines.push((owner.ok_or_else(|| Error::Owner(name.clone()))?, Cow::Borrowed(migrations)));
+        }
+        Ok(lines)
+    }
+
     /// The statement that sets the time for each statement of a transaction.
     pub(super) fn statement_setting(&self) -> String {
         format!("set local statement_timeout = {}", millis(self.statement_timeout))

@@ -6,7 +6,9 @@ use time::OffsetDateTime;
 use super::options::Options;
 use super::patience::{self, Patience};
 use crate::error::{Error, Result};
-use crate::history::{self, Plan, Purpose, Record};
+use crate::history::{self, Purpose, Record};
+use crate::schema::owned::OwnedMigration;
+use crate::schema::owner::Owner;
 use crate::server::{Connection, Limit, Message};
 
 /// The migrations that [`migrate`](crate::migrate()) would apply. It only reads.
@@ -14,25 +16,36 @@ use crate::server::{Connection, Limit, Message};
 /// # Errors
 ///
 /// Those of [`migrate`](crate::migrate()) about the history.
-pub fn pending(client: &mut impl Connection, options: &Options) -> Result<Vec<Migration>> {
+pub fn pending(client: &mut impl Connection, options: &Options) -> Result<Vec<OwnedMigration>> {
     client.limit(Limit::ANSWER);
-    check_target(options)?;
+    check(options)?;
     patience::retry(client, options, |client, patience| {
-        let (found, _) = read_history(client, patience)?;
+        let (found, _) = read_histories(client, options, patience)?;
         Ok(plan(&found, options)?.pending)
     })
 }
 
-/// The history without a transaction and without a lock. Also whether quarters of the audit trail are due.
-pub(super) fn read_history(client: &mut dyn Connection, patience: &Patience) -> Result<(Vec<Record>, bool)> {
+/// The histories of HACS and of all owners, without a transaction and without a lock. Also whether quarters of the audit
+/// trail are due.
+pub(super) fn read_histories(
+    client: &mut dyn Connection,
+    options: &Options,
+    patience: &Patience,
+) -> Result<(Vec<Vec<Record>>, bool)> {
     let message = Message::new().then(&patience.setting());
     let more = [&quarters_due(), AUDIT_OFF];
-    let (found, answers) = history::read(client, message, Purpose::Tell, &more)?;
+    let (found, answers) = history::read_where_there(client, &message, Purpose::Tell, &owners(options)?, &more)?;
+    let Some(answers) = answers else { return Ok((found, false)) };
     if let Some(tables) = answers.rows(answers.before_last(0)).next().and_then(|row| row.text(0)) {
         log::warn!("triggers of the audit are turned off on {tables}: `hacs-refinery verify` says how to turn them on");
     }
     let due = answers.is_true(answers.before_last(1));
     Ok((found, due))
+}
+
+/// HACS and the owners, in the order of their histories.
+pub(super) fn owners(options: &Options) -> Result<Vec<Owner>> {
+    Ok(options.lines()?.into_iter().map(|(owner, _)| owner).collect())
 }
 
 /// The tables that have triggers of the audit which somebody turned off.
@@ -65,7 +78,9 @@ fn quarters_due() -> String {
     )
 }
 
-pub(super) fn check_target(options: &Options) -> Result<()> {
+/// Whether what is asked for can be done at all.
+pub(super) fn check(options: &Options) -> Result<()> {
+    options.lines()?;
     let newest = newest(&options.migrations.known());
     match options.target {
         Some(target) if target > newest || target < 1 => Err(Error::NoSuchTarget { target, newest }),
@@ -73,22 +88,64 @@ pub(super) fn check_target(options: &Options) -> Result<()> {
     }
 }
 
-fn newest(migrations: &[Migration]) -> i32 {
+fn newest(migrations: &[Migration]) -> i64 {
     migrations.iter().map(Migration::version).max().unwrap_or(0)
 }
 
-/// The plan for a history, cut at the target.
-pub(super) fn plan(found: &[Record], options: &Options) -> Result<Plan> {
-    let known = options.migrations.known();
-    let mut plan = history::compare(found, &known).map_err(Error::History)?;
-    if let Some(newer) = plan.newer.last().filter(|_| !options.allow_newer) {
-        return Err(Error::Newer { database: newer.version, known: newest(&known) });
+/// What a run is to do.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// Migrations to apply, in order: HACS's, then those of each owner.
+    pub pending: Vec<OwnedMigration>,
+    /// Rows of HACS's history that are an owner's.
+    pub moved: Vec<OwnedMigration>,
+    /// The newest version of HACS in the database.
+    pub version: Option<i64>,
+    /// Versions of HACS in the database beyond all that are at hand.
+    pub newer: Vec<i64>,
+}
+
+impl Plan {
+    pub fn is_empty(&self) -> bool {
+        self.pending.is_empty() && self.moved.is_empty()
     }
-    plan.pending.retain(|migration| options.target.is_none_or(|target| migration.version() <= target));
-    if !plan.pending.is_empty() {
-        // What is to be run has to have its SQL.
-        let is_pending = |migration: &&Migration| plan.pending.contains(migration);
-        plan.pending = options.migrations.iter().filter(is_pending).cloned().collect();
+}
+
+/// The plan for what the histories hold, cut at the target.
+pub(super) fn plan(found: &[Vec<Record>], options: &Options) -> Result<Plan> {
+    let lines = options.lines()?;
+    let mut found = found.to_vec();
+    let mut plan = Plan { moved: history::sort_out(&mut found, &lines), ..Plan::default() };
+    plan.version = found.first().and_then(|hacs| hacs.last()).map(|record| record.version);
+    let mut errors = Vec::new();
+    for ((owner, known), found) in lines.iter().zip(&found) {
+        match history::compare(owner, found, known) {
+            Ok(mut of_owner) => {
+                if let Some(newer) = of_owner.newer.last().filter(|_| !options.allow_newer) {
+                    let (owner, database, known) = (owner.to_name(), newer.version, newest(known));
+                    return Err(Error::Newer { owner, database, known });
+                }
+                if owner.name().is_none() {
+                    plan.newer = of_owner.newer.iter().map(|record| record.version).collect();
+                    of_owner.pending = up_to_target(of_owner.pending, options);
+                } else if options.target.is_some_and(|target| target < newest(&options.migrations.known())) {
+                    of_owner.pending.clear();
+                }
+                plan.pending.append(&mut of_owner.pending);
+            }
+            Err(found) => errors.extend(found),
+        }
     }
-    Ok(plan)
+    if errors.is_empty() { Ok(plan) } else { Err(Error::History(errors)) }
+}
+
+/// Those up to the target, with the SQL that they need to be run.
+fn up_to_target(mut pending: Vec<OwnedMigration>, options: &Options) -> Vec<OwnedMigration> {
+    pending.retain(|migration| options.target.is_none_or(|target| migration.version() <= target));
+    if pending.is_empty() {
+        return pending;
+    }
+    let of = |version| options.migrations.iter().find(|migration| migration.version() == version);
+    let with_sql = pending.iter().filter_map(|migration| of(migration.version()));
+    with_sql.map(|migration| OwnedMigration::new(&Owner::HACS, migration)).collect()
 }

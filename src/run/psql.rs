@@ -1,10 +1,10 @@
 //! The run as a script for psql.
 
-use refinery::Migration;
-
 use super::lock::{self, Scope};
 use super::no_transaction::{self, Step};
 use crate::history::{self, Purpose, ledger};
+use crate::schema::owned::OwnedMigration;
+use crate::schema::owner::Owner;
 use crate::schema::statements;
 use crate::server::Message;
 
@@ -17,7 +17,7 @@ set local lock_timeout = '5s';
 /// A script for psql that applies migrations and records them as [`migrate`](crate::migrate()) would: in one
 /// transaction, or in parts where a migration runs outside one, and under the same lock.
 #[must_use]
-pub fn script(pending: &[Migration]) -> String {
+pub fn script(pending: &[OwnedMigration]) -> String {
     if pending.is_empty() {
         return "-- Nothing is pending.\n".to_owned();
     }
@@ -29,8 +29,10 @@ pub fn script(pending: &[Migration]) -> String {
         let wait = wait(Scope::Transaction);
         text += &format!("{wait}{begin}select pg_advisory_xact_lock({});\n{PATIENCE}", lock::KEY);
     }
-    text += ledger::BOOTSTRAP;
-    text += &refuse_what_cannot_be_trusted();
+    let mut owners: Vec<Owner> = pending.iter().map(|migration| migration.of().clone()).collect();
+    owners.dedup();
+    text += &ledger::bootstrap(&owners);
+    text += &refuse_what_cannot_be_trusted(&owners);
     for migration in pending {
         text += &format!("\n-- {migration}.sql\n\n");
         if no_transaction::outside_transaction(migration) {
@@ -40,19 +42,17 @@ pub fn script(pending: &[Migration]) -> String {
             text += migration.sql().unwrap_or_default();
             text += "\n;\n";
         }
-        let (version, name, checksum) = (migration.version(), migration.name(), migration.checksum());
-        text += &format!(
-            "insert into hacs_admin.migrations (version, name, applied_on, checksum) values\n    \
-             ({version}, '{name}', to_char(now() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), '{checksum}');\n"
-        );
+        let now = "to_char(now() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')";
+        text += &format!("{};\n", ledger::insert(migration, now));
     }
     text + "\ncommit;\n"
 }
 
 /// The check that a run makes before it touches the history.
-fn refuse_what_cannot_be_trusted() -> String {
+fn refuse_what_cannot_be_trusted(owners: &[Owner]) -> String {
+    let locks: String = owners.iter().map(|owner| format!("\n{};", Purpose::Run.lock(owner))).collect();
     format!(
-        "\nlock table only hacs_admin.migrations in row exclusive mode;
+        "{locks}
 do $$
 declare
     found text := (select string_agg(what, '; ') from ({}) as g (what));
@@ -62,7 +62,7 @@ begin
     end if;
 end
 $$;\n",
-        history::guard_query(Purpose::Run)
+        history::guard_query(Purpose::Run, owners)
     )
 }
 
@@ -83,7 +83,7 @@ $$;\n",
 
 /// The statements of a migration outside a transaction, each with what drops the invalid index that an earlier run of
 /// it may have left.
-fn alone(migration: &Migration) -> String {
+fn alone(migration: &OwnedMigration) -> String {
     let sql = migration.sql().unwrap_or_default();
     let mut text = "set search_path = pg_catalog, pg_temp;\n".to_owned();
     for statement in statements::split(sql) {

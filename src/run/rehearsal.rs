@@ -2,17 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use refinery::{Migration, Target};
 use serde::Serialize;
 
 use super::no_transaction::{self, outside_transaction};
 use super::options::Options;
 use super::patience::{self, Patience};
+use super::pending::{self, Plan};
 use super::tables::{Lock, Tables};
-use super::{before, pending, stage};
+use super::{before, stage};
 use crate::error::{Error, Result};
 use crate::history::ledger::{LOCKS, Ledger};
-use crate::schema::embedded;
+use crate::schema::owned::OwnedMigration;
 use crate::server::{Connection, Limit, Message};
 
 /// What a run would do to this database.
@@ -27,8 +27,11 @@ pub struct Rehearsal {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Rehearsed {
+    /// Whose migration it is: `None` for HACS's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// Number of the migration.
-    pub version: i32,
+    pub version: i64,
     /// Its name, such as `hacs_core`.
     pub name: String,
     /// How long it took, with the way to the server and back.
@@ -51,33 +54,35 @@ pub struct Rehearsed {
 ///
 /// Those of [`migrate`](crate::migrate()).
 pub fn rehearse(client: &mut impl Connection, options: &Options) -> Result<Rehearsal> {
-    pending::check_target(options)?;
+    pending::check(options)?;
     client.limit(Limit::Statement(options.statement_timeout));
     patience::retry(client, options, |client, patience| attempt(client, options, patience))
 }
 
 /// The whole rehearsal, once.
 fn attempt(client: &mut dyn Connection, options: &Options, patience: &Patience) -> Result<Rehearsal> {
-    let (found, _) = pending::read_history(client, patience)?;
+    let (found, _) = pending::read_histories(client, options, patience)?;
     let plan = pending::plan(&found, options)?;
     if plan.pending.is_empty() {
         return Ok(Rehearsal::default());
     }
     no_transaction::check(&plan.pending)?;
     let mut ledger = stage::begin(client, options, patience)?;
-    let opened = stage::open(&mut ledger)?;
-    let pending = pending::plan(&opened.history, options)?.pending;
+    let opened = stage::open(&mut ledger, options)?;
+    let Plan { pending, moved, .. } = pending::plan(&opened.histories, options)?;
     if opened.stood_before {
         before::check(&mut ledger, options)?;
     }
+    stage::give_back(&mut ledger, &moved)?;
     let mut rehearsal = Rehearsal::default();
     let mut held = Held::look(&mut ledger, &opened.tables)?;
     for migration in &pending {
         let started = Instant::now();
-        let rehearsed = run_one(&mut ledger, options, migration)?;
+        let rehearsed = run_one(&mut ledger, migration)?;
         let duration = started.elapsed();
         let now = Held::look(&mut ledger, &opened.tables)?;
         rehearsal.migrations.push(Rehearsed {
+            owner: migration.of().to_name(),
             version: migration.version(),
             name: migration.name().to_owned(),
             duration,
@@ -91,22 +96,19 @@ fn attempt(client: &mut dyn Connection, options: &Options, patience: &Patience) 
 }
 
 /// Applies a migration, or records one that cannot be taken back as if it had been: whether it was applied.
-fn run_one(ledger: &mut Ledger<'_>, options: &Options, migration: &Migration) -> Result<bool> {
+fn run_one(ledger: &mut Ledger<'_>, migration: &OwnedMigration) -> Result<bool> {
     let rehearsed = !outside_transaction(migration);
-    let target = if rehearsed {
-        Target::Version(migration.version())
+    let alone = std::slice::from_ref(migration);
+    let done = if rehearsed {
+        ledger.apply(alone)
     } else {
         log::warn!(
             "{migration} is not rehearsed, since it runs outside a transaction; what follows is rehearsed without it, \
              and may read or lock more for that reason"
         );
-        Target::FakeVersion(migration.version())
+        ledger.record(migration)
     };
-    embedded::runner_for(&options.migrations)
-        .set_target(target)
-        .set_grouped(true)
-        .run(ledger)
-        .map_err(|error| stage::failed(&error, std::slice::from_ref(migration)))?;
+    done.map_err(|error| stage::failed(error, alone))?;
     Ok(rehearsed)
 }
 
@@ -122,7 +124,7 @@ impl Held {
         let changed = message.ask(
             "select coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::text
              from pg_stat_xact_user_tables
-             where (schemaname, relname) <> ('hacs_admin', 'migrations')",
+             where schemaname <> 'hacs_admin' or relname !~ '^([a-z][a-z0-9_]*_)?migrations$'",
         );
         let locks = message.ask(LOCKS);
         let answers = message.send(ledger.transaction()).map_err(Error::during("reading the locks"))?;

@@ -3,18 +3,21 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use refinery::Migration;
 use serde::{Serialize, Serializer};
 
+use super::pending::Plan;
 use super::tables::Lock;
-use crate::history::{Plan, Record};
+use crate::schema::owned::OwnedMigration;
 
 /// A migration that a run applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Applied {
+    /// Whose migration it is: `None` for HACS's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// Number of the migration.
-    pub version: i32,
+    pub version: i64,
     /// Its name, such as `hacs_core`.
     pub name: String,
     /// How long the server took for it.
@@ -23,15 +26,21 @@ pub struct Applied {
 }
 
 impl Applied {
+    pub(super) fn new(migration: &OwnedMigration, duration: Duration) -> Self {
+        let owner = migration.of().to_name();
+        Self { owner, version: migration.version(), name: migration.name().to_owned(), duration }
+    }
+
+    /// Such as `V9`, or `wards: V3`.
+    pub(super) fn shown(&self) -> String {
+        let owner = self.owner.as_ref().map(|owner| format!("{owner}: ")).unwrap_or_default();
+        format!("{owner}V{}", self.version)
+    }
+
     /// Those migrations, each with the seconds that the history tells.
-    pub(super) fn all(migrations: &[Migration], seconds: &[(i32, f64)]) -> Vec<Self> {
-        let duration = |version| {
-            let found = seconds.iter().find(|(of, _)| *of == version);
-            found.and_then(|(_, seconds)| Duration::try_from_secs_f64(seconds.max(0.0)).ok()).unwrap_or_default()
-        };
-        let applied =
-            |m: &Migration| Self { version: m.version(), name: m.name().to_owned(), duration: duration(m.version()) };
-        migrations.iter().map(applied).collect()
+    pub(super) fn all(migrations: &[OwnedMigration], seconds: &[f64]) -> Vec<Self> {
+        let durations = seconds.iter().map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default());
+        migrations.iter().zip(durations).map(|(migration, duration)| Self::new(migration, duration)).collect()
     }
 }
 
@@ -45,11 +54,11 @@ pub(crate) fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Resu
 pub struct Report {
     /// What was applied, in order; empty where there was nothing to do.
     pub applied: Vec<Applied>,
-    /// The newest version that the database has now.
+    /// The newest version of HACS that the database has now.
     #[serde(rename = "database_version")]
-    pub version: Option<i32>,
-    /// Versions that the database has beyond all that are known here.
-    pub newer: Vec<i32>,
+    pub version: Option<i64>,
+    /// Versions of HACS that the database has beyond all that are known here.
+    pub newer: Vec<i64>,
     /// The locks that the run held at its end on tables that were there before. In parts of a run that go without a
     /// transaction, nothing is held until the end.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -57,9 +66,15 @@ pub struct Report {
 }
 
 impl Report {
-    /// Of a run that has found this, and done nothing yet.
-    pub(super) fn of(found: &[Record], plan: &Plan) -> Self {
-        let newer = plan.newer.iter().map(|record| record.version).collect();
-        Self { version: found.last().map(|last| last.version), newer, ..Self::default() }
+    /// Of a run that has done nothing yet.
+    pub(super) fn of(plan: &Plan) -> Self {
+        Self { version: plan.version, newer: plan.newer.clone(), ..Self::default() }
+    }
+
+    /// Adds what was applied.
+    pub(super) fn add(&mut self, applied: Vec<Applied>) {
+        let newest = applied.iter().rfind(|applied| applied.owner.is_none()).map(|applied| applied.version);
+        self.version = newest.or(self.version);
+        self.applied.extend(applied);
     }
 }

@@ -1,19 +1,18 @@
 //! One transaction of a run: begun, opened under the lock, committed.
 
-use refinery::Migration;
-use refinery_core::traits::sync::Migrate;
-
 use super::before;
 use super::lock::{self, Scope};
 use super::options::Options;
 use super::patience::Patience;
+use super::pending;
 use super::tables::Tables;
 use crate::error::{Error, Outcome, Result};
-use crate::history::ledger::{Ledger, LedgerError};
+use crate::history::ledger::{self, Ledger, LedgerError};
 use crate::history::{self, Purpose, Record};
-use crate::schema::embedded;
+use crate::schema::embedded::HISTORY_TABLE;
 use crate::schema::legacy;
 use crate::schema::location::Location;
+use crate::schema::owned::OwnedMigration;
 use crate::server::{Connection, Failure, Message, START, Transaction};
 
 /// Starts the transaction of a run, with its settings and under its lock.
@@ -39,7 +38,7 @@ fn prepare(connection: &mut dyn Connection, options: &Options, patience: &Patien
         env!("CARGO_PKG_VERSION"),
         "'"
     ));
-    let untrusted = message.ask(&history::guard_query(Purpose::Run));
+    let untrusted = message.ask(&history::guard_query(Purpose::Run, &pending::owners(options)?));
     let conflicts = message.ask(&legacy::query());
     message = message.then(&options.statement_setting());
     let locked = message.ask(&lock::query(Scope::Transaction));
@@ -54,27 +53,41 @@ fn prepare(connection: &mut dyn Connection, options: &Options, patience: &Patien
 
 /// What a run finds under its lock.
 pub(super) struct Opened {
-    pub history: Vec<Record>,
+    /// The history of HACS, and that of each owner.
+    pub histories: Vec<Vec<Record>>,
     /// Whether this is the first run, and anything stood in the six schemas before this transaction.
     pub stood_before: bool,
     pub tables: Tables,
 }
 
-/// Makes the history table where it is missing, and reads it.
-pub(super) fn open(ledger: &mut Ledger<'_>) -> Result<Opened> {
-    let bootstrap = |error: refinery::Error| {
-        let failure = match ledger_error(&error) {
-            Some(LedgerError::Server(failure) | LedgerError::Script { failure, .. }) => failure.clone(),
-            _ => Failure::Broken(error.to_string()),
-        };
-        Error::Migration { location: Location::bootstrap(), failure }
-    };
-    ledger.assert_migrations_table(embedded::HISTORY_TABLE).map_err(bootstrap)?;
+/// Makes the history tables where they are missing, and reads them.
+pub(super) fn open(ledger: &mut Ledger<'_>, options: &Options) -> Result<Opened> {
+    let owners = pending::owners(options)?;
+    let bootstrap = Message::of_run().then(&ledger::bootstrap(&owners)).send(ledger.transaction());
+    bootstrap.map_err(|failure| Error::Migration { location: Location::bootstrap(&owners), failure })?;
     let more = [Tables::QUERY, before::QUERY];
-    let (history, answers) = history::read(ledger.transaction(), Message::of_run(), Purpose::Run, &more)?;
-    ledger.remember(&history);
-    let stood_before = history.is_empty() && answers.is_true(answers.before_last(0));
-    Ok(Opened { history, stood_before, tables: Tables::from_rows(answers.rows(answers.before_last(1))) })
+    let (histories, answers) = history::read(ledger.transaction(), Message::of_run(), Purpose::Run, &owners, &more)?;
+    let stood_before = histories.first().is_some_and(Vec::is_empty) && answers.is_true(answers.before_last(0));
+    Ok(Opened { histories, stood_before, tables: Tables::from_rows(answers.rows(answers.before_last(1))) })
+}
+
+/// Moves rows of HACS's history to the owners whose migrations they are about.
+pub(super) fn give_back(ledger: &mut Ledger<'_>, moved: &[OwnedMigration]) -> Result<()> {
+    let mut message = Message::of_run();
+    for migration in moved {
+        let (table, version) = (migration.of().table(), migration.version());
+        log::info!("V{version}__{} is moved from {HISTORY_TABLE} to {table}", migration.name());
+        message = message.then(&format!(
+            "with moved as (delete from only {HISTORY_TABLE} where version = {version} returning *)
+             insert into {table} (version, name, applied_on, checksum, applied_at, applied_by, duration, tool_version)
+             select version, name, applied_on, '{}', applied_at, applied_by, duration, tool_version from moved",
+            migration.checksum()
+        ));
+    }
+    if moved.is_empty() {
+        return Ok(());
+    }
+    message.send(ledger.transaction()).map(|_| ()).map_err(Error::during("giving each owner its part of the history"))
 }
 
 pub(super) fn commit(ledger: Ledger<'_>, options: &Options) -> Result<()> {
@@ -92,13 +105,11 @@ pub(super) fn commit(ledger: Ledger<'_>, options: &Options) -> Result<()> {
     }
 }
 
-/// Leads refinery's error back to what this crate's ledger met.
-pub(super) fn failed(error: &refinery::Error, pending: &[Migration]) -> Error {
-    let (at, failure) = match ledger_error(error) {
-        Some(LedgerError::Script { at, failure }) => (*at, failure.clone()),
-        Some(LedgerError::Server(failure)) => (None, failure.clone()),
-        Some(LedgerError::History(failed)) => return failed.clone().into(),
-        None => (None, Failure::Broken(error.to_string())),
+/// Leads an error back to the file and the line.
+pub(super) fn failed(error: LedgerError, pending: &[OwnedMigration]) -> Error {
+    let (at, failure) = match error {
+        LedgerError::Script { at, failure } => (at, failure),
+        LedgerError::Server(failure) => (None, failure),
     };
     let location = match at.and_then(|(index, offset)| Some((pending.get(index)?, offset))) {
         Some((migration, Some(offset))) => Location::at(migration, offset),
@@ -106,11 +117,4 @@ pub(super) fn failed(error: &refinery::Error, pending: &[Migration]) -> Error {
         None => Location::unknown(),
     };
     Error::Migration { location, failure }
-}
-
-fn ledger_error(error: &refinery::Error) -> Option<&LedgerError> {
-    match error.kind() {
-        refinery::error::Kind::Connection(_, cause) => cause.downcast_ref(),
-        _ => None,
-    }
 }

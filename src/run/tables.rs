@@ -25,7 +25,7 @@ impl Tables {
         from pg_class as c
         where c.oid >= 16384 and c.relkind in ('r', 'p', 'f', 'v', 'm')
             and c.relnamespace <> coalesce(pg_my_temp_schema(), 0)
-            and (c.relnamespace::regnamespace::text, c.relname) <> ('hacs_admin', 'migrations')";
+            and (c.relnamespace::regnamespace::text <> 'hacs_admin' or c.relname !~ '^([a-z][a-z0-9_]*_)?migrations$')";
 
     pub(super) fn from_rows<'a>(rows: impl Iterator<Item = Row<'a>>) -> Self {
         Self(rows.map(|row| (row.string(0), row.string(1))).collect())

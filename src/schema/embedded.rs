@@ -1,6 +1,6 @@
-//! The migrations, compiled in, and refinery's runner for them.
+//! The migrations, compiled in.
 
-use refinery::{Migration, Runner};
+use refinery::Migration;
 use time::OffsetDateTime;
 
 mod files {
@@ -8,20 +8,10 @@ mod files {
 }
 
 /// Version, name and checksum of each migration; build.rs reckons them.
-const KNOWN: &[(i32, &str, u64)] = include!(concat!(env!("OUT_DIR"), "/known.rs"));
+const KNOWN: &[(i64, &str, u64)] = include!(concat!(env!("OUT_DIR"), "/known.rs"));
 
 /// Name of the table in which refinery keeps its history.
 pub const HISTORY_TABLE: &str = "hacs_admin.migrations";
-
-/// refinery's runner over the embedded migrations, with [`HISTORY_TABLE`] as its history.
-///
-/// Refinery's own way, `runner().run(&mut client)`, takes no lock, commits a migration and its history row separately,
-/// wants the schema `hacs_admin` to exist before, and cannot run a migration for which
-/// [`outside_transaction`](crate::outside_transaction) holds. [`migrate`](crate::migrate()) does all that.
-#[must_use]
-pub fn runner() -> Runner {
-    runner_for(&migrations())
-}
 
 /// The embedded migrations in the order of their versions.
 #[must_use]
@@ -33,37 +23,27 @@ pub fn migrations() -> Vec<Migration> {
 
 /// The embedded migrations without their SQL: enough to compare a history with, and much sooner at hand.
 pub(crate) fn known() -> Vec<Migration> {
-    let applied = |(version, name, checksum): &(i32, &str, u64)| {
+    let applied = |(version, name, checksum): &(i64, &str, u64)| {
         Migration::applied(*version, (*name).to_owned(), OffsetDateTime::UNIX_EPOCH, *checksum)
     };
     KNOWN.iter().map(applied).collect()
 }
 
-/// A runner over other migrations with the same history table, for programs that bring migrations of their own.
-#[must_use]
-pub(crate) fn runner_for(migrations: &[Migration]) -> Runner {
-    let mut runner = Runner::new(migrations);
-    runner.set_migration_table_name(HISTORY_TABLE);
-    runner
-}
-
-/// File name of a migration: `V1__hacs_core.sql`.
-pub(crate) fn file_name(migration: &Migration) -> String {
-    format!("{migration}.sql")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::owner::Owner;
 
     #[test]
     fn what_is_known_without_the_sql_is_what_is_embedded() {
-        assert_eq!(known(), migrations());
+        let reckoned = |m: &Migration| (m.version(), m.name().to_owned(), Owner::HACS.checksum(m));
+        let known: Vec<_> = known().iter().map(reckoned).collect();
+        assert_eq!(known, migrations().iter().map(reckoned).collect::<Vec<_>>());
     }
 
     #[test]
     fn nine_files_are_embedded_in_order() {
-        let names: Vec<String> = migrations().iter().map(file_name).collect();
+        let names: Vec<String> = migrations().iter().map(|m| format!("{m}.sql")).collect();
         assert_eq!(
             names,
             [

@@ -1,8 +1,7 @@
 //! From an offset in a migration back to its file, line and statement.
 
-use refinery::Migration;
-
-use super::embedded::file_name;
+use super::owned::OwnedMigration;
+use super::owner::Owner;
 use super::statements;
 
 /// Where in the migrations something went wrong.
@@ -23,21 +22,22 @@ impl Location {
         Self { file: file.to_owned(), line: None, statement: None }
     }
 
-    pub(crate) fn file(migration: &Migration) -> Self {
-        Self::named(&file_name(migration))
+    pub(crate) fn file(migration: &OwnedMigration) -> Self {
+        Self::named(&migration.file_name())
     }
 
     /// The statement at a byte offset of the migration's text.
-    pub(crate) fn at(migration: &Migration, offset: usize) -> Self {
+    pub(crate) fn at(migration: &OwnedMigration, offset: usize) -> Self {
         let sql = migration.sql().unwrap_or_default();
         let found = statements::split(sql).into_iter().find(|s| offset < s.end);
         let line = found.map(|s| 1 + sql[..offset.max(s.start)].matches('\n').count());
-        Self { file: file_name(migration), line, statement: found.map(|s| first_words(s.text(sql))) }
+        Self { file: migration.file_name(), line, statement: found.map(|s| first_words(s.text(sql))) }
     }
 
-    /// The statements that make the history table.
-    pub(crate) fn bootstrap() -> Self {
-        Self::named("the creation of hacs_admin.migrations")
+    /// The statements that make the history tables.
+    pub(crate) fn bootstrap(owners: &[Owner]) -> Self {
+        let tables: Vec<String> = owners.iter().map(Owner::table).collect();
+        Self::named(&format!("the creation of {}", tables.join(", ")))
     }
 
     pub(crate) fn unknown() -> Self {

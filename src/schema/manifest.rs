@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::OnceLock;
 
+use super::embedded::HISTORY_TABLE;
+use super::owner::Owner;
 use crate::server::Row;
 
 /// The question for all objects: kind, name and definition.
@@ -54,6 +56,27 @@ impl Manifest {
             });
             Self { objects: lines.collect() }
         })
+    }
+
+    /// The same, with the histories of all owners that a database has: made like HACS's, with longer numbers.
+    pub(crate) fn with_histories_of(&self, found: &Self) -> Self {
+        let mut all = self.clone();
+        let owners = found.names("table").filter_map(Owner::of_table);
+        for table in owners.map(|owner| owner.table()).filter(|table| found.has("column", &format!("{table}.checksum")))
+        {
+            let bare = table.rsplit('.').next().unwrap_or_default();
+            let of_history = |(object, definition): (&Object, &String)| {
+                let rest = object.name.strip_prefix(HISTORY_TABLE).filter(|_| object.kind != "comment")?;
+                let name = format!("{table}{}", rest.replace(".migrations_", &format!(".{bare}_")));
+                let definition = definition.replace("integer", "bigint");
+                Some((Object { kind: object.kind.clone(), name }, definition))
+            };
+            all.objects.extend(self.objects.iter().filter_map(of_history));
+            let remark = Object { kind: "comment".to_owned(), name: format!("table {table}") };
+            let told = found.definition(&remark).map(str::to_owned);
+            all.objects.extend(told.map(|told| (remark, told)));
+        }
+        all
     }
 
     /// The answer to [`QUERY`].

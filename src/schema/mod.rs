@@ -7,6 +7,8 @@ pub(crate) mod location;
 pub(crate) mod manifest;
 mod mend;
 pub(crate) mod names;
+pub(crate) mod owned;
+pub(crate) mod owner;
 mod rights;
 pub(crate) mod roles;
 pub(crate) mod statements;

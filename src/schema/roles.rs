@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::difference::{Change, Difference};
+use super::embedded::HISTORY_TABLE;
 use super::manifest::Manifest;
+use super::owner::Owner;
 
 /// An object and one privilege on it.
 type Rights = BTreeSet<(String, String)>;
@@ -55,7 +57,8 @@ fn given(found: &Manifest) -> [Rights; ROLES] {
         }
     };
     // Of objects that the operator has made, the manifest knows nothing.
-    for (object, definition) in Manifest::embedded().objects().filter(|(object, _)| found.definition(object).is_some())
+    for (object, definition) in
+        Manifest::embedded().with_histories_of(found).objects().filter(|(object, _)| found.definition(object).is_some())
     {
         let (kind, name) = (object.kind.as_str(), object.name.as_str());
         let schema = name.split('.').next().unwrap_or_default();
@@ -65,7 +68,7 @@ fn given(found: &Manifest) -> [Rights; ROLES] {
             ("schema", "hacs_audit") => give(&[0, 2, 3, 4], &what, "usage"),
             ("schema", "hacs_admin") => give(&[1, 2], &what, "usage"),
             ("schema", _) => give(&[0, 1, 2], &what, "usage"),
-            ("table", "hacs_admin.migrations") => give(&[1, 2], &what, "select"),
+            ("table", _) if name == HISTORY_TABLE || Owner::of_table(name).is_some() => give(&[1, 2], &what, "select"),
             ("table" | "view" | "materialized view", _) => {
                 give(if name == "hacs_audit.resource_changes" { &[2, 4] } else { &[2] }, &what, "select");
                 if of_resources {

@@ -22,4 +22,8 @@ mod support;
 mod texts;
 
 // Each room names these without the room that they stand in.
-use support::{contract, database, documents, example::example, pgbouncer, proxy, server, stages, wire};
+use support::{
+    contract, database, documents,
+    example::{example, stock_refinery},
+    pgbouncer, proxy, server, stages, wire,
+};

@@ -13,7 +13,7 @@ pub struct Summary {
     all: usize,
     started: Instant,
     under_way: BTreeMap<String, Instant>,
-    versions: BTreeMap<Option<i32>, usize>,
+    versions: BTreeMap<Option<i64>, usize>,
     codes: BTreeMap<u8, usize>,
     failed: Vec<String>,
 }
@@ -95,7 +95,7 @@ impl Summary {
 
     /// One line.
     pub fn json(&self) -> String {
-        let key = |version: &Option<i32>| version.map_or_else(|| "unknown".to_owned(), |version| version.to_string());
+        let key = |version: &Option<i64>| version.map_or_else(|| "unknown".to_owned(), |version| version.to_string());
         let versions: BTreeMap<String, usize> = self.versions.iter().map(|(v, count)| (key(v), *count)).collect();
         let codes: BTreeMap<String, usize> =
             self.codes.iter().map(|(code, count)| (code.to_string(), *count)).collect();

@@ -17,7 +17,7 @@ pub struct One {
     /// The code that the command would have alone.
     pub code: ExitCode,
     /// The newest migration that the database has.
-    pub version: Option<i32>,
+    pub version: Option<i64>,
     /// The object that the command prints alone.
     pub report: Value,
     /// The same in a few words.
@@ -31,7 +31,7 @@ pub struct End<'a> {
     pub name: &'a str,
     pub exit_code: u8,
     pub seconds: f64,
-    pub database_version: Option<i32>,
+    pub database_version: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -13,14 +13,12 @@ mod steps;
 
 use std::time::Duration;
 
-use refinery::{Migration, Target};
-
 use super::options::Options;
 use super::patience::{self, Patience};
 use super::report::{Applied, Report};
 use super::{pending, stage};
 use crate::error::{Error, Outcome, Result, Unfinished};
-use crate::schema::embedded;
+use crate::schema::owned::OwnedMigration;
 use crate::server::{Connection, Message};
 
 /// The invalid indexes that an earlier run of a statement may have left, as a query; for scripts.
@@ -29,8 +27,8 @@ pub use statement::outside_transaction;
 pub(super) use statement::{Step, check};
 
 /// Whether a run with these migrations goes in stages.
-pub(super) fn any(pending: &[Migration]) -> bool {
-    pending.iter().any(outside_transaction)
+pub(super) fn any(pending: &[OwnedMigration]) -> bool {
+    pending.iter().any(|migration| outside_transaction(migration))
 }
 
 /// A run in stages.
@@ -42,7 +40,7 @@ pub(super) fn run(client: &mut dyn Connection, options: &Options, patience: &Pat
             Ok(()) => Ok(report),
             Err(cause) if report.applied.is_empty() && unfinished.is_none() => Err(cause),
             Err(cause) => {
-                let applied = report.applied.iter().map(|applied| applied.version).collect();
+                let applied = report.applied.iter().map(|applied| applied.shown()).collect();
                 Err(Error::Partly { applied, unfinished, cause: Box::new(cause) })
             }
         }
@@ -57,37 +55,39 @@ fn stages(
     unfinished: &mut Option<Unfinished>,
 ) -> Result<()> {
     // Another run may have finished while this one waited for the lock.
-    let (found, _) = patience::retry(client, options, |client, patience| pending::read_history(client, patience))?;
-    let plan = pending::plan(&found, options)?;
-    *report = Report::of(&found, &plan);
+    let read = |client: &mut dyn Connection, patience: &Patience| pending::read_histories(client, options, patience);
+    let plan = pending::plan(&patience::retry(client, options, read)?.0, options)?;
+    *report = Report::of(&plan);
+    if !plan.moved.is_empty() {
+        patience::retry(client, options, |client, patience| super::apply(client, options, patience, 0))?;
+    }
 
     for stage in plan.pending.chunk_by(|a, b| !outside_transaction(a) && !outside_transaction(b)) {
-        let last = stage.last().map(Migration::version);
-        if !report.applied.is_empty() || stage.iter().any(outside_transaction) {
+        if !report.applied.is_empty() || any(stage) {
             options.standing.replace(Outcome::Parts);
         }
-        let options = Options { target: last, ..options.clone() };
         if let Some(migration) = stage.first().filter(|migration| outside_transaction(migration)) {
             let applied =
-                patience::retry(client, &options, |client, _| steps::run(client, &options, migration, unfinished))?;
-            record(client, &options, migration, &applied)?;
+                patience::retry(client, options, |client, _| steps::run(client, options, migration, unfinished))?;
+            record(client, options, migration, &applied)?;
             *unfinished = None;
-            report.applied.push(applied);
+            report.add(vec![applied]);
         } else {
-            let done = patience::retry(client, &options, |client, patience| super::apply(client, &options, patience))?;
-            report.applied.extend(done.applied);
+            let apply =
+                |client: &mut dyn Connection, patience: &Patience| super::apply(client, options, patience, stage.len());
+            let done = patience::retry(client, options, apply)?;
+            report.add(done.applied);
             report.locks.extend(done.locks);
         }
-        report.version = last;
     }
     Ok(())
 }
 
 /// Writes the history row, in a transaction as any other.
-fn record(client: &mut dyn Connection, options: &Options, migration: &Migration, applied: &Applied) -> Result<()> {
+fn record(client: &mut dyn Connection, options: &Options, migration: &OwnedMigration, applied: &Applied) -> Result<()> {
     patience::retry(client, options, |client, patience| {
         let mut ledger = stage::begin(client, options, patience)?;
-        stage::open(&mut ledger)?;
+        stage::open(&mut ledger, options)?;
         let seconds = applied.duration.max(Duration::from_micros(1)).as_secs_f64();
         // The history's `duration` counts from there.
         let started = format!(
@@ -96,10 +96,7 @@ fn record(client: &mut dyn Connection, options: &Options, migration: &Migration,
         );
         let message = Message::of_run().then(&started);
         message.send(ledger.transaction()).map_err(Error::during("recording a migration"))?;
-        embedded::runner_for(&options.migrations)
-            .set_target(Target::FakeVersion(migration.version()))
-            .run(&mut ledger)
-            .map_err(|error| stage::failed(&error, std::slice::from_ref(migration)))?;
+        ledger.record(migration).map_err(|error| stage::failed(error, std::slice::from_ref(migration)))?;
         stage::commit(ledger, options)
     })
 }

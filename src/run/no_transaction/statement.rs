@@ -6,6 +6,7 @@ use refinery::Migration;
 
 use crate::error::{Error, Result};
 use crate::schema::location::Location;
+use crate::schema::owned::OwnedMigration;
 use crate::schema::statements;
 
 /// The line that begins such a file.
@@ -27,7 +28,7 @@ fn top(migration: &Migration) -> impl Iterator<Item = &str> {
 }
 
 /// Refuses, before anything runs, what could not be run again after a crash in the middle.
-pub(in crate::run) fn check(pending: &[Migration]) -> Result<()> {
+pub(in crate::run) fn check(pending: &[OwnedMigration]) -> Result<()> {
     for migration in pending {
         if let Some(unknown) = top(migration).find(|line| line.starts_with(MARKS) && *line != MARK) {
             let why = format!("{unknown:?} is no mark that this tool knows; the only one is {MARK:?}");
@@ -150,8 +151,8 @@ fn words(statement: &str) -> Vec<Range<usize>> {
 mod tests {
     use super::*;
 
-    fn migration(sql: &str) -> Migration {
-        Migration::unapplied("V9__mine.sql", sql).unwrap()
+    fn migration(sql: &str) -> OwnedMigration {
+        Migration::unapplied("V9__mine.sql", sql).unwrap().into()
     }
 
     #[test]

@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use refinery::Migration;
-
 use super::index::{self, Other};
 use super::leftovers;
 use super::session::{self, Settings};
@@ -12,6 +10,7 @@ use crate::error::{Error, Result, Unfinished};
 use crate::run::options::Options;
 use crate::run::report::Applied;
 use crate::schema::location::Location;
+use crate::schema::owned::OwnedMigration;
 use crate::schema::statements;
 use crate::server::{Connection, Failure, Message};
 
@@ -19,7 +18,7 @@ use crate::server::{Connection, Failure, Message};
 pub(super) fn run(
     client: &mut dyn Connection,
     options: &Options,
-    migration: &Migration,
+    migration: &OwnedMigration,
     unfinished: &mut Option<Unfinished>,
 ) -> Result<Applied> {
     let started = Instant::now();
@@ -32,8 +31,13 @@ pub(super) fn run(
         steps.iter().filter_map(|(_, step)| if let Step::Set { name } = step { Some(name.clone()) } else { None });
     let settings = Settings::set(client, options, &set.collect::<Vec<_>>())?;
 
-    let mut progress =
-        Unfinished { version: migration.version(), done: 0, statements: steps.len(), invalid: Vec::new() };
+    let mut progress = Unfinished {
+        owner: migration.of().to_name(),
+        version: migration.version(),
+        done: 0,
+        statements: steps.len(),
+        invalid: Vec::new(),
+    };
     let mut result = Ok(());
     for (statement, step) in &steps {
         let text = statement.text(sql);
@@ -55,7 +59,7 @@ pub(super) fn run(
     *unfinished = Some(progress);
     settings.restore(client);
     result?;
-    Ok(Applied { version: migration.version(), name: migration.name().to_owned(), duration: started.elapsed() })
+    Ok(Applied::new(migration, started.elapsed()))
 }
 
 enum Failed {

@@ -25,7 +25,7 @@ fn mend(database: &Database) -> Result<(), String> {
         for difference in differences {
             let statement = difference.mend.clone().ok_or(format!("nothing mends {difference}"))?;
             let file = statement.strip_prefix("-- in a shell: hacs-refinery show V").map(|rest| {
-                let version = rest.trim_end_matches(" | psql").parse::<i32>().unwrap();
+                let version = rest.trim_end_matches(" | psql").parse::<i64>().unwrap();
                 let migration = hacs_refinery::migrations().into_iter().find(|m| m.version() == version).unwrap();
                 migration.sql().unwrap().to_owned()
             });

@@ -29,6 +29,7 @@ impl Files {
     fn start_on(&self, url: &str) -> Child {
         let files = (10..13).map(|version| self.0.path().join(format!("V{version}__mine.sql")));
         crate::example("embed")
+            .arg("hacs")
             .args(files)
             .env("DATABASE_URL", url)
             .stdout(Stdio::piped())

@@ -7,6 +7,7 @@ mod growth;
 mod history;
 pub mod kills;
 mod migrating;
+mod owners;
 mod preexisting;
 mod refusals;
 mod rehearsing;

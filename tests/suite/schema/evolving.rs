@@ -20,7 +20,7 @@ const FILES: [(&str, &str); 4] = [
     ("V13__observation_source.sql", include_str!("../../data/evolving/V13__observation_source.sql")),
 ];
 
-fn options(target: i32) -> Options {
+fn options(target: i64) -> Options {
     let mut options = Options::default();
     options.migrations.extend(FILES.map(|(name, sql)| Migration::unapplied(name, sql).unwrap()));
     options.target = Some(target);
@@ -71,7 +71,7 @@ fn the_four_files_go_through_in_one_run_while_others_write() {
 }
 
 /// The modes in which a statement or a transaction locks a table that stops somebody.
-fn locks(database: &Database, version: i32) -> BTreeSet<String> {
+fn locks(database: &Database, version: i64) -> BTreeSet<String> {
     let rehearsal = rehearse(&mut database.client(), &options(version)).unwrap();
     let last = rehearsal.migrations.last().unwrap();
     assert!(last.rehearsed && last.version == version, "{rehearsal:?}");
