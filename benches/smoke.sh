@@ -35,6 +35,7 @@ smoke benches/runner/tools.sh 1
 smoke benches/runner/latency.sh 1
 smoke benches/runner/size.sh
 smoke benches/runner/growth.sh 1000 1
+smoke benches/runner/fleet.sh 10 2 1
 smoke benches/schema/audit.sh 1 1000 1
 smoke benches/schema/audit-parts.sh 1 1000
 smoke benches/schema/documents.sh 1 10

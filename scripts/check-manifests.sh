@@ -37,6 +37,7 @@ for name in sys.argv[1:]:
             found[workload["metadata"]["name"], container["name"]] = mounted
 expected = {
     ("hacs-roles", "hacs-roles"): {"hacs-roles"},
+    ("hacs-fleet", "hacs-fleet"): {"hacs-databases"},
     ("hacs-migration", "hacs-migration"): {"hacs-migrator"},
     ("hacs-migration", "hacs-grants"): {"hacs-migrator"},
     ("hacs-mcp-server", "hacs-migration"): {"hacs-migrator"},

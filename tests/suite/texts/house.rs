@@ -102,3 +102,34 @@ fn no_line_of_a_released_schema_is_long() {
         }
     }
 }
+
+#[test]
+fn every_room_has_a_row_and_every_script_and_measurement_a_line() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| fs::read_to_string(root.join(name)).unwrap();
+    let names = |dir: &str| -> Vec<String> {
+        let entries = fs::read_dir(root.join(dir)).unwrap().map(Result::unwrap);
+        entries.map(|entry| entry.file_name().into_string().unwrap()).filter(|name| name != "README.md").collect()
+    };
+    let architecture = read("docs/architecture.md");
+    let rooms: Vec<String> = names("src").into_iter().filter(|name| root.join("src").join(name).is_dir()).collect();
+    assert!(rooms.len() >= 9, "{rooms:?}");
+    for room in rooms {
+        let rows = architecture.lines().filter(|line| {
+            let subject = line.split(" | ").next().unwrap_or_default();
+            line.starts_with('|') && subject.contains(&format!("[src/{room}/]"))
+        });
+        assert_eq!(rows.count(), 1, "rows of src/{room}/ in docs/architecture.md");
+    }
+    let scripts = read("scripts/README.md");
+    for name in names("scripts") {
+        assert!(scripts.contains(&format!("`{name}`")), "scripts/README.md does not name {name}");
+    }
+    let benches = read("benches/README.md");
+    for (dir, name) in ["runner", "schema"]
+        .iter()
+        .flat_map(|dir| names(&format!("benches/{dir}")).into_iter().map(move |name| (dir, name)))
+    {
+        assert!(benches.contains(&format!("`{dir}/{name}`")), "benches/README.md does not name {dir}/{name}");
+    }
+}
