@@ -10,7 +10,8 @@ cd "$(dirname "$0")/../.."
 
 rounds=${1:-15}
 program=$(built --release --bin hacs-refinery)
-static=$(scripts/build-static.sh)
+static=$program
+if [ -z "${HACS_SMOKE:-}" ]; then static=$(scripts/build-static.sh); fi
 start_bench_server
 need_peers
 export_urls

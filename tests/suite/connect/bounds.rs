@@ -6,7 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use super::fake_server::{Step, columns, logged_in, row, serve, watched};
+use super::fake_server::{Step, serve, watched};
+use super::messages::{columns, logged_in, row};
 use crate::database::{ended, tool};
 
 use Step::{Endlessly, Hear, Say, Silence};

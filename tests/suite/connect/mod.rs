@@ -3,6 +3,7 @@
 mod bounds;
 mod connection_strings;
 pub mod fake_server;
+mod messages;
 mod passwords;
 mod pooled;
 mod private;

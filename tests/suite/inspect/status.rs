@@ -2,42 +2,33 @@ use hacs_refinery::Options;
 
 use crate::database::Database;
 
-const EMPTY: &str = r#"{
-  "schemas_found": [],
-  "total_schemas": 0,
-  "total_tables": 0,
-  "migration_table_exists": false,
-  "migration_complete": false
+/// The documented object.
+fn json(schemas: &[&str], tables: usize, history: bool, complete: bool) -> String {
+    format!(
+        r#"{{
+  "schemas_found": [{}],
+  "total_schemas": {},
+  "total_tables": {tables},
+  "migration_table_exists": {history},
+  "migration_complete": {complete}
+}}
+"#,
+        schemas.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", "),
+        schemas.len(),
+    )
 }
-"#;
 
-const HALF: &str = r#"{
-  "schemas_found": ["hacs_core", "hacs_clinical", "hacs_registry", "hacs_agents", "hacs_admin", "hacs_audit"],
-  "total_schemas": 6,
-  "total_tables": 17,
-  "migration_table_exists": true,
-  "migration_complete": false
-}
-"#;
-
-const COMPLETE: &str = r#"{
-  "schemas_found": ["hacs_core", "hacs_clinical", "hacs_registry", "hacs_agents", "hacs_admin", "hacs_audit"],
-  "total_schemas": 6,
-  "total_tables": 31,
-  "migration_table_exists": true,
-  "migration_complete": true
-}
-"#;
+const SIX: [&str; 6] = ["hacs_core", "hacs_clinical", "hacs_registry", "hacs_agents", "hacs_admin", "hacs_audit"];
 
 #[test]
 fn the_json_of_an_empty_a_half_made_and_a_complete_database_is_the_documented_one() {
     let database = Database::empty();
     let status = || database.run(&["status", "--json"]);
-    assert_eq!((status().code, status().stdout.as_str()), (Some(0), EMPTY));
+    assert_eq!((status().code, status().stdout), (Some(0), json(&[], 0, false, false)));
     database.run(&["migrate", "--target", "2"]);
-    assert_eq!((status().code, status().stdout.as_str()), (Some(0), HALF));
+    assert_eq!((status().code, status().stdout), (Some(0), json(&SIX, 17, true, false)));
     database.run(&["migrate"]);
-    assert_eq!((status().code, status().stdout.as_str()), (Some(0), COMPLETE));
+    assert_eq!((status().code, status().stdout), (Some(0), json(&SIX, 31, true, true)));
 }
 
 #[test]
