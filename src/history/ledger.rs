@@ -111,6 +111,7 @@ impl<'a> Ledger<'a> {
         let now = literal(&now());
         let mut script = Script::default();
         for migration in migrations {
+            log::info!("applying {migration}");
             script.push(sql(migration), &insert(migration, &now));
         }
         // The migrations have as many answers as statements, and whatever columns they like: ours are the last two.
