@@ -34,12 +34,13 @@ fn short(status: &Status) -> String {
     match code(status) {
         ExitCode::Success => format!("{at}, complete"),
         ExitCode::Pending => format!("{at}, not complete"),
+        _ if !status.conflicts.is_empty() => format!("{at}, tables of the original Python system are in the way"),
         _ => format!("{at}, the history does not fit to this binary"),
     }
 }
 
 fn code(status: &Status) -> ExitCode {
-    if !status.problems.is_empty() || !status.newer.is_empty() {
+    if !status.problems.is_empty() || !status.newer.is_empty() || !status.conflicts.is_empty() {
         ExitCode::History
     } else if status.migration_complete {
         ExitCode::Success
@@ -88,6 +89,12 @@ fn lines(status: &Status) -> String {
     }
     for problem in &status.problems {
         let _ = writeln!(text, "History: {problem}");
+    }
+    for conflict in &status.conflicts {
+        let _ = writeln!(text, "In the way: {conflict}");
+    }
+    for table in &status.beside {
+        let _ = writeln!(text, "Left alone: {table}");
     }
     if let Some(newest) = status.newer.last() {
         let _ = writeln!(text, "The database is at V{newest}, newer than this binary.");

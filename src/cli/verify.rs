@@ -30,7 +30,8 @@ pub fn one(link: &mut Link, deep: bool) -> Result<One> {
 }
 
 fn code(found: &Verification) -> ExitCode {
-    if !found.status.problems.is_empty() || !found.status.newer.is_empty() {
+    let Status { problems, newer, conflicts, .. } = &found.status;
+    if !problems.is_empty() || !newer.is_empty() || !conflicts.is_empty() {
         ExitCode::History
     } else if found.is_pending() {
         ExitCode::Pending
@@ -59,6 +60,7 @@ impl<'a> From<&'a Verification> for Json<'a> {
         let result = match code(found) {
             ExitCode::Success => "as_migrated",
             ExitCode::Pending => "pending",
+            ExitCode::History if !found.status.conflicts.is_empty() => "legacy",
             ExitCode::History => "history",
             _ => "drift",
         };
@@ -94,6 +96,12 @@ fn lines(found: &Verification, quiet: bool) -> String {
         let _ = writeln!(text, "History: {problem}");
     }
     let status = &found.status;
+    for conflict in &status.conflicts {
+        let _ = writeln!(text, "In the way: {conflict}");
+    }
+    for table in status.beside.iter().filter(|_| !quiet) {
+        let _ = writeln!(text, "Left alone: {table}");
+    }
     let pending = status.migrations.iter().filter(|migration| migration.applied_on.is_none()).count();
     let newest = status.migrations.iter().rfind(|migration| migration.applied_on.is_some());
     let at = newest.map_or("empty".to_owned(), |migration| format!("at V{}", migration.version));
@@ -139,6 +147,9 @@ fn details(difference: &Difference) -> String {
 fn result(found: &Verification, pending: usize) -> String {
     let count = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
     match code(found) {
+        ExitCode::History if !found.status.conflicts.is_empty() => {
+            paint(BAD, "tables of the original Python system are in the way")
+        }
         ExitCode::History => paint(BAD, "the history does not fit to this binary"),
         ExitCode::Pending => {
             let compared = if found.differences.is_empty() { "nothing" } else { "nothing else" };

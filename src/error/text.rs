@@ -73,7 +73,9 @@ impl Error {
     /// What stands in the database and should not.
     fn found(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (what, list) = match self {
-            Self::Legacy(found) => ("this database was made by the original Python migrations", lines(found)),
+            Self::Legacy(found) => {
+                ("tables of the original Python system are where the migrations make theirs", lines(found))
+            }
             Self::Untrusted(found) => (
                 "what stands in this database cannot be trusted, since somebody else's code in it would run as this role",
                 lines(&found.iter().map(|found| safe_line(found)).collect::<Vec<_>>()),
@@ -107,10 +109,7 @@ impl Error {
             Self::Connect(_) | Self::NoSuchTarget { .. } | Self::Owner(_) => return None,
             Self::Locked { .. } => " Wait for it, or raise --lock-timeout.",
             Self::Blocked { .. } => " End that session's transaction, or raise --lock-timeout.",
-            Self::Legacy(_) => {
-                " Migrate an empty database and copy the data over; the README tells how under \
-                 \"Coming from the Python migrations\"."
-            }
+            Self::Legacy(_) => " Move them aside; docs/for-python-users.md tells how, and how their documents move in.",
             Self::Untrusted(_) => {
                 " See who made it. If it is yours, give it to this role or to the owner of the database, or \
                  run this as its owner; else drop it."

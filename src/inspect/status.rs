@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::owners;
 use crate::error::{Error, Result};
 use crate::history::{self, HistoryError, Line, Purpose};
+use crate::schema::legacy::{self, Conflict};
 use crate::schema::names::{SCHEMAS, TABLES};
 use crate::schema::owner::Owner;
 use crate::schema::{embedded, manifest};
@@ -42,6 +43,12 @@ pub struct Status {
     /// Versions that the database has beyond all that are known here.
     #[serde(skip)]
     pub newer: Vec<i64>,
+    /// Tables of the original Python system that are in the way of the first migration.
+    #[serde(skip)]
+    pub conflicts: Vec<Conflict>,
+    /// Tables of the original Python system that are in nobody's way, with about how many rows.
+    #[serde(skip)]
+    pub beside: Vec<String>,
     /// How far the audit trail is sealed, in words; `None` where there is no trail, or no right to ask.
     #[serde(skip)]
     pub sealed: Option<String>,
@@ -151,6 +158,7 @@ fn ask(client: &mut dyn Connection, lines: &[Line<'_>]) -> Result<Status> {
     let relations = message.ask(&relations_query());
     let constraints = message.ask(&constraints_query());
     let may_see_seals = message.ask(MAY_SEE_SEALS);
+    let legacy = message.ask(&legacy::query());
     let answers = message.send(client).map_err(Error::during(READING))?;
     let untrusted: Vec<String> = answers.rows(untrusted).map(|row| row.string(0)).collect();
     if !untrusted.is_empty() {
@@ -163,6 +171,7 @@ fn ask(client: &mut dyn Connection, lines: &[Line<'_>]) -> Result<Status> {
     let met: BTreeSet<&str> = answers.rows(constraints).filter_map(|row| row.text(0)).collect();
     let schemas_found: Vec<String> =
         SCHEMAS.into_iter().filter(|name| found.iter().any(|f| f == name)).map(str::to_owned).collect();
+    let legacy = legacy::read(answers.rows(legacy));
     let seals = answers.is_true(may_see_seals).then_some(SEALED);
     let owners::Found { hacs: history, owners, asked: sealed } =
         owners::read(client, tables.contains(&embedded::HISTORY_TABLE), &histories, lines, seals)?;
@@ -188,6 +197,8 @@ fn ask(client: &mut dyn Connection, lines: &[Line<'_>]) -> Result<Status> {
         newer: history.newer,
         sealed,
         owners,
+        conflicts: legacy.conflicts,
+        beside: legacy.beside,
     })
 }
 
@@ -265,6 +276,8 @@ mod tests {
             unmet_constraints: Vec::new(),
             problems: Vec::new(),
             newer: Vec::new(),
+            conflicts: Vec::new(),
+            beside: Vec::new(),
             sealed: None,
             owners: Vec::new(),
         };

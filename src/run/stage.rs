@@ -47,8 +47,15 @@ fn prepare(connection: &mut dyn Connection, options: &Options, patience: &Patien
     if !untrusted.is_empty() {
         return Err(Error::Untrusted(untrusted));
     }
-    legacy::check(answers.rows(conflicts)).map_err(Error::Legacy)?;
-    Ok(answers.is_true(locked))
+    let legacy = legacy::read(answers.rows(conflicts));
+    if !legacy.conflicts.is_empty() {
+        return Err(Error::Legacy(legacy.conflicts));
+    }
+    let locked = answers.is_true(locked);
+    for table in legacy.beside.iter().filter(|_| locked) {
+        log::warn!("{table}, is left alone; docs/for-python-users.md tells how its documents move in");
+    }
+    Ok(locked)
 }
 
 /// What a run finds under its lock.

@@ -1,5 +1,6 @@
-//! Databases of the original Python system: the same names, other columns. (What else may stand in the way of the first
-//! migration is found by comparing its result with the manifest.)
+//! Tables of the original Python system: the same names as here with other columns, which are in the way, and others beside
+//! them, which are not. (What else may stand in the way of the first migration is found by comparing its result with the
+//! manifest.)
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,15 +11,23 @@ use super::statements;
 use crate::server::safe_text::safe_line;
 use crate::server::{Row, sql};
 
-/// Tables that only the Python migrations make: where one of them is, they have been at work.
-const PYTHON_TABLES: [&str; 7] = [
+/// Tables that only the Python system makes; the last ones are where its services store their documents.
+const PYTHON_TABLES: [&str; 15] = [
     "hacs_admin.system_configuration",
     "hacs_agents.actor_sessions",
     "hacs_agents.agent_messages",
     "hacs_agents.memory_blocks",
     "hacs_audit.system_audit_log",
     "hacs_registry.model_versions",
+    "public.agent_messages",
+    "public.context_summaries",
+    "public.encounters",
     "public.hacs_resources",
+    "public.knowledge_items",
+    "public.memories",
+    "public.observations",
+    "public.patients",
+    "public.scratchpad_entries",
 ];
 
 /// A table that stands in the way.
@@ -33,17 +42,22 @@ pub struct Conflict {
     pub unexpected: Vec<String>,
 }
 
+/// What there is of the Python system.
+#[derive(Debug, Default)]
+pub(crate) struct Legacy {
+    /// What keeps the migrations from being applied.
+    pub conflicts: Vec<Conflict>,
+    /// What does not, in words, with about how many rows.
+    pub beside: Vec<String>,
+}
+
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", safe_line(&self.table))?;
-        if !TABLES.contains(&self.table.as_str()) {
-            return f.write_str(": a table of the Python migrations");
-        }
         let lists = [("not ours", &self.unexpected), ("missing", &self.missing)];
         let parts = lists.iter().filter(|(_, columns)| !columns.is_empty());
         let parts: Vec<String> =
             parts.map(|(what, columns)| format!("{what}: {}", safe_line(&shortened(columns)))).collect();
-        write!(f, ": columns {}", parts.join("; "))
+        write!(f, "{}: columns {}", safe_line(&self.table), parts.join("; "))
     }
 }
 
@@ -54,40 +68,56 @@ fn shortened(columns: &[String]) -> String {
     if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
-/// Asks for tables of these names and their columns, where there is no history: two facts of one moment.
+/// Asks for tables of these names: their columns, their rows as the server thinks, and whether there is a history, so that
+/// the migrations have made their own: facts of one moment.
 pub(crate) fn query() -> String {
-    let schemas = sql::literals(SCHEMAS);
     format!(
         "select n.nspname || '.' || c.relname,
              (
                  select string_agg(a.attname, ',' order by a.attnum)
                  from pg_catalog.pg_attribute as a
                  where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+             ),
+             greatest(c.reltuples::bigint, pg_catalog.pg_stat_get_live_tuples(c.oid), 0),
+             exists (
+                 select
+                 from pg_catalog.pg_class as h
+                 join pg_catalog.pg_namespace as s on s.oid = h.relnamespace
+                 where s.nspname = 'hacs_admin' and h.relname = 'migrations'
              )
          from pg_catalog.pg_class as c
          join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
          where n.nspname in ({schemas}, 'public')
              and c.relkind in ('r', 'p')
              and n.nspname || '.' || c.relname in ({tables})
-             and not exists (
-                 select
-                 from pg_catalog.pg_class as h
-                 join pg_catalog.pg_namespace as s on s.oid = h.relnamespace
-                 where s.nspname = 'hacs_admin' and h.relname = 'migrations'
-             )
          order by 1",
+        schemas = sql::literals(SCHEMAS),
         tables = sql::literals(TABLES.into_iter().chain(PYTHON_TABLES)),
     )
 }
 
-/// Refuses a database in which the answer to [`query`] names a table of the Python migrations.
-pub(crate) fn check<'a>(rows: impl Iterator<Item = Row<'a>>) -> Result<(), Vec<Conflict>> {
-    let found: Vec<(String, String)> = rows.map(|row| (row.string(0), row.string(1))).collect();
-    if !found.iter().any(|(table, _)| PYTHON_TABLES.contains(&table.as_str())) {
-        return Ok(());
+/// What the answer to [`query`] names. In the way is what has one of our names and lacks columns of ours: a table that has
+/// them all is taken for one of these migrations.
+pub(crate) fn read<'a>(rows: impl Iterator<Item = Row<'a>>) -> Legacy {
+    let mut expected = BTreeMap::new();
+    let mut legacy = Legacy::default();
+    for row in rows {
+        let (table, columns) = (row.string(0), row.string(1));
+        if !TABLES.contains(&table.as_str()) {
+            // The names in public are common: the documents tell.
+            if !table.starts_with("public.") || columns.split(',').any(|name| ["data", "full_resource"].contains(&name))
+            {
+                let rows = row.text(2).unwrap_or("0");
+                legacy.beside.push(format!("{table}: a table of the original Python system, about {rows} rows"));
+            }
+        } else if row.text(3) == Some("f") {
+            if expected.is_empty() {
+                expected = expected_columns();
+            }
+            legacy.conflicts.extend(compare(&table, &columns, &expected));
+        }
     }
-    let expected = expected_columns();
-    Err(found.iter().filter_map(|(table, columns)| compare(table, columns, &expected)).collect())
+    legacy
 }
 
 fn compare(table: &str, columns: &str, expected: &BTreeMap<String, Vec<String>>) -> Option<Conflict> {
@@ -95,11 +125,9 @@ fn compare(table: &str, columns: &str, expected: &BTreeMap<String, Vec<String>>)
     let without = |from: &[String], those: &[String]| -> Vec<String> {
         from.iter().filter(|name| !those.contains(name)).cloned().collect()
     };
-    let Some(expected) = expected.get(table) else {
-        return Some(Conflict { table: table.to_owned(), missing: Vec::new(), unexpected: found });
-    };
+    let expected = expected.get(table)?;
     let (missing, unexpected) = (without(expected, &found), without(&found, expected));
-    (!missing.is_empty() || !unexpected.is_empty()).then(|| Conflict { table: table.to_owned(), missing, unexpected })
+    (!missing.is_empty()).then(|| Conflict { table: table.to_owned(), missing, unexpected })
 }
 
 /// The columns of each table, from the text of the embedded migrations: there each column begins a line, four spaces

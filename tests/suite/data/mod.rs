@@ -9,3 +9,5 @@ mod questions;
 pub mod references;
 pub mod rules;
 mod samples;
+mod several;
+mod versions;

@@ -1,8 +1,6 @@
 //! Whole documents in and out by `hacs_core.put`, `get` and the others.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-
-use postgres::{Client, Error, GenericClient};
+use postgres::{Error, GenericClient};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
@@ -13,7 +11,7 @@ use crate::database::Database;
 use crate::documents::{self, Sample, same};
 
 /// The document of a sample; a contact or a qualification says whose it is.
-fn document(sample: &Sample) -> Value {
+pub(super) fn document(sample: &Sample) -> Value {
     let mut document = sample.document.clone();
     document.extend(sample.context.clone());
     Value::Object(document)
@@ -24,25 +22,25 @@ fn type_of(sample: &Sample) -> &'static str {
     &contract().resources.iter().find(of_table).expect("a resource").resource_type
 }
 
-struct Put {
-    id: String,
-    version: i64,
-    created: bool,
+pub(super) struct Put {
+    pub id: String,
+    pub version: i64,
+    pub created: bool,
 }
 
-fn put(client: &mut impl GenericClient, document: &Value, if_version: Option<i64>) -> Result<Put, Error> {
+pub(super) fn put(client: &mut impl GenericClient, document: &Value, if_version: Option<i64>) -> Result<Put, Error> {
     let query = "select id, version_id, created from hacs_core.put($1::text::jsonb, $2)";
     let row = client.query_one(query, &[&document.to_string(), &if_version])?;
     Ok(Put { id: row.get(0), version: row.get(1), created: row.get(2) })
 }
 
-fn get(client: &mut impl GenericClient, resource_type: &str, id: &str) -> Value {
+pub(super) fn get(client: &mut impl GenericClient, resource_type: &str, id: &str) -> Value {
     let row = client.query_one("select hacs_core.get($1, $2)::text", &[&resource_type, &id]).unwrap();
     row.get::<_, Option<String>>(0).map_or(Value::Null, |text| documents::parse(&text))
 }
 
 /// What a refusal says: SQLSTATE, field and constraint.
-fn reason(error: &Error) -> (String, String, String) {
+pub(super) fn reason(error: &Error) -> (String, String, String) {
     let db = error.as_db_error().unwrap_or_else(|| panic!("{error:?}"));
     let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
     (db.code().code().to_owned(), text(db.column()), text(db.constraint()))
@@ -207,51 +205,6 @@ fn other_names_of_types_and_fields_are_taken_and_must_not_contradict() {
 }
 
 #[test]
-fn contacts_and_qualifications_stand_in_their_tables_and_in_the_document_of_their_organization() {
-    let database = Database::migrated();
-    let mut client = database.client();
-    let contact = |id: Option<&str>, city: &str| {
-        let mut contact = json!({"resource_type": "OrganizationContact", "city": city, "odd": 1});
-        if let Some(id) = id {
-            contact["id"] = json!(id);
-        }
-        contact
-    };
-    let organization = |id: &str, contacts: Vec<Value>| {
-        json!({"resource_type": "Organization", "id": id, "name": "O", "contacts": contacts,
-            "qualifications": [{"id": format!("{id}-q"), "code": {}, "issuer_organization_id": "nobody"}]})
-    };
-    let first = organization("o", vec![contact(Some("b"), "B"), contact(None, "A"), contact(Some("c"), "C")]);
-    assert!(put(&mut client, &first, None).unwrap().created);
-    let cities = "select string_agg(city, ' ' order by position) from hacs_core.organization_contacts";
-    assert_eq!(database.text(cities), "B A C");
-    let found = get(&mut client, "Organization", "o");
-    assert_eq!((found["contacts"].as_array().unwrap().len(), &found["contacts"][2]["odd"]), (3, &json!(1)));
-    // made-up ids are made up in the same way again
-    assert_eq!(put(&mut client, &first, None).unwrap().version, 1);
-    assert_eq!(put(&mut client, &found, None).unwrap().version, 1);
-    // a change of a part is one of the whole
-    let second = organization("o", vec![contact(Some("c"), "C"), contact(Some("b"), "D")]);
-    assert_eq!(put(&mut client, &second, Some(1)).unwrap().version, 2);
-    assert_eq!(database.text(cities), "C D");
-    client.batch_execute("select hacs_core.remove('OrganizationContact', 'c')").unwrap();
-    assert_eq!(reason(&put(&mut client, &second, Some(2)).err().unwrap()).0, "40001");
-    let stolen = organization("other", vec![contact(Some("b"), "B")]);
-    let error = put(&mut client, &stolen, None).err().unwrap();
-    assert_eq!(reason(&error).2, "organization_contacts_pkey");
-    assert_eq!(database.text("select count(*) from hacs_core.organizations"), "1");
-    let alone = json!({"resource_type": "OrganizationContact", "id": "n", "organization_id": "o", "city": "N"});
-    put(&mut client, &alone, None).unwrap();
-    assert_eq!(get(&mut client, "OrganizationContact", "n")["organization_id"], "o");
-    let without = json!({"resource_type": "Organization", "id": "o", "name": "O"});
-    put(&mut client, &without, None).unwrap();
-    assert_eq!(database.text("select count(*) from hacs_core.organization_contacts"), "0");
-    let error =
-        put(&mut client, &json!({"resource_type": "Organization", "name": "O", "contacts": null}), None).err().unwrap();
-    assert_eq!(reason(&error), ("22023".into(), "contacts".into(), String::new()));
-}
-
-#[test]
 fn what_a_document_says_replaces_all_that_was_there_and_its_times_stay() {
     let database = Database::migrated();
     let mut client = database.client();
@@ -288,249 +241,6 @@ fn what_a_document_says_replaces_all_that_was_there_and_its_times_stay() {
     // what a later generation writes where a column cannot hold it
     client.batch_execute("select hacs_core.put_kept('{\"resource_type\": \"Patient\", \"id\": \"k\", \"family\": \"K\"}', '{\"birth_date\": \"1985-03\"}')").unwrap();
     assert_eq!(get(&mut client, "Patient", "k")["birth_date"], "1985-03");
-}
-
-/// Raises the number in a document, read and put again where another one came first.
-fn raise(client: &mut Client, tries: &AtomicI64) {
-    loop {
-        let row = client.query_one("select age, version_id from hacs_core.patients where id = 'counter'", &[]).unwrap();
-        let (age, version): (i32, i64) = (row.get(0), row.get(1));
-        let next = json!({"resource_type": "Patient", "id": "counter", "full_name": "X", "age": (age + 1) % 150, "tries": age});
-        tries.fetch_add(1, Ordering::Relaxed);
-        match put(client, &next, Some(version)) {
-            Ok(_) => return,
-            Err(error) => assert_eq!(reason(&error).0, "40001", "{error:?}"),
-        }
-    }
-}
-
-#[test]
-fn two_writers_that_say_which_version_they_read_lose_no_update_in_ten_thousand_tries() {
-    let database = Database::migrated();
-    put(
-        &mut database.client(),
-        &json!({"resource_type": "Patient", "id": "counter", "full_name": "X", "age": 0}),
-        Some(0),
-    )
-    .unwrap();
-    let (tries, done) = (AtomicI64::new(0), AtomicI64::new(0));
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                let mut client = database.client();
-                client.batch_execute("set synchronous_commit = off").unwrap();
-                while tries.load(Ordering::Relaxed) < 10_000 {
-                    raise(&mut client, &tries);
-                    done.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-        }
-    });
-    let done = done.into_inner();
-    assert!(tries.into_inner() >= 10_000);
-    let found = database.text("select version_id || ' ' || age from hacs_core.patients");
-    assert_eq!(found, format!("{} {}", done + 1, done % 150));
-}
-
-#[test]
-fn patches_of_two_writers_lose_nothing_and_follow_the_rfc() {
-    let database = Database::migrated();
-    put(&mut database.client(), &json!({"resource_type": "CarePlan", "id": "c"}), None).unwrap();
-    std::thread::scope(|scope| {
-        for writer in 0..2 {
-            let database = &database;
-            scope.spawn(move || {
-                let mut client = database.client();
-                for number in 0..200 {
-                    let patch = json!({format!("w{writer}_{number}"): true}).to_string();
-                    client.execute("select hacs_core.patch('CarePlan', 'c', $1::text::jsonb)", &[&patch]).unwrap();
-                }
-            });
-        }
-    });
-    assert_eq!(
-        database.text("select count(*) from hacs_core.resources, jsonb_object_keys(data) as k where k like 'w%'"),
-        "400"
-    );
-    assert_eq!(database.text("select version_id from hacs_core.resources"), "401");
-    // the cases of RFC 7396, appendix A
-    let cases = [
-        (r#"{"a":"b"}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
-        (r#"{"a":"b"}"#, r#"{"b":"c"}"#, r#"{"a":"b","b":"c"}"#),
-        (r#"{"a":"b"}"#, r#"{"a":null}"#, "{}"),
-        (r#"{"a":"b","b":"c"}"#, r#"{"a":null}"#, r#"{"b":"c"}"#),
-        (r#"{"a":["b"]}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
-        (r#"{"a":"c"}"#, r#"{"a":["b"]}"#, r#"{"a":["b"]}"#),
-        (r#"{"a":{"b":"c"}}"#, r#"{"a":{"b":"d","c":null}}"#, r#"{"a":{"b":"d"}}"#),
-        (r#"{"a":[{"b":"c"}]}"#, r#"{"a":[1]}"#, r#"{"a":[1]}"#),
-        (r#"["a","b"]"#, r#"["c","d"]"#, r#"["c","d"]"#),
-        (r#"{"a":"b"}"#, r#"["c"]"#, r#"["c"]"#),
-        (r#"{"a":"foo"}"#, "null", "null"),
-        (r#"{"e":null}"#, r#"{"a":1}"#, r#"{"e":null,"a":1}"#),
-        ("[1,2]", r#"{"a":"b","c":null}"#, r#"{"a":"b"}"#),
-        ("{}", r#"{"a":{"bb":{"ccc":null}}}"#, r#"{"a":{"bb":{}}}"#),
-    ];
-    for (target, patch, expected) in cases {
-        let query = format!("select hacs_core.merged('{target}', '{patch}') = '{expected}'");
-        assert_eq!(database.text(&query), "t", "{target} {patch}");
-    }
-}
-
-#[test]
-fn a_stale_version_is_refused_with_both_versions_by_each() {
-    let database = Database::migrated();
-    let mut client = database.client();
-    let patient = json!({"resource_type": "Patient", "id": "p", "full_name": "X"});
-    put(&mut client, &patient, Some(0)).unwrap();
-    let calls = [
-        "select hacs_core.put('{\"resource_type\": \"Patient\", \"id\": \"p\", \"full_name\": \"Y\"}', 7)",
-        "select hacs_core.patch('Patient', 'p', '{}', 7)",
-        "select hacs_core.remove('Patient', 'p', 7)",
-    ];
-    for call in calls {
-        let error = client.batch_execute(call).unwrap_err();
-        let db = error.as_db_error().unwrap();
-        assert_eq!((db.code().code(), db.message()), ("40001", "Patient/p has version 1, not 7"), "{call}");
-    }
-    assert_eq!(reason(&put(&mut client, &patient, Some(0)).err().unwrap()).0, "40001");
-    assert_eq!(database.text("select hacs_core.remove('Patient', 'p', 1)"), "t");
-}
-
-#[test]
-fn a_patient_with_records_is_not_removed_and_the_error_says_why() {
-    let database = Database::migrated();
-    let mut client = database.client();
-    client
-        .batch_execute(
-            "insert into hacs_core.patients (id, family) values ('p', 'P');
-        insert into hacs_core.observations (subject, value_integer) values ('Patient/p', 1)",
-        )
-        .unwrap();
-    let error = client.batch_execute("select hacs_core.remove('Patient', 'p')").unwrap_err();
-    let db = error.as_db_error().unwrap();
-    assert_eq!(db.message(), "Patient/p is still referred to: observations_patient_id_fkey, in hacs_core.observations");
-    assert_eq!((db.detail(), db.code().code()), (None, "23503"));
-    let error =
-        put(&mut client, &json!({"resource_type": "Observation", "subject": "Patient/q", "value_integer": 1}), None)
-            .err()
-            .unwrap();
-    assert_eq!(error.as_db_error().unwrap().message(), "Observation.subject refers to Patient/q, which is not here");
-}
-
-#[test]
-fn a_bundle_goes_in_whole_or_not_at_all() {
-    let database = Database::migrated();
-    let mut client = database.client();
-    let entry = |resource: Value| json!({"fullUrl": "urn:x", "resource": resource});
-    let message = |id: &str, reply: &str| {
-        entry(json!({"resource_type": "AgentMessage", "id": id, "role": "agent", "content": "x", "in_reply_to": reply}))
-    };
-    let bundle =
-        |entries: Vec<Value>| json!({"resourceType": "Bundle", "type": "transaction", "entry": entries}).to_string();
-    let good =
-        bundle(vec![message("a", "b"), message("b", "a"), entry(json!({"resourceType": "Patient", "full_name": "X"}))]);
-    let rows = client
-        .query("select ordinal, resource_type, version_id, created from hacs_core.put_all($1::text::jsonb)", &[&good])
-        .unwrap();
-    assert_eq!(rows.iter().map(|row| row.get::<_, i64>(0)).collect::<Vec<_>>(), [1, 2, 3]);
-    assert!(rows.iter().all(|row| row.get::<_, i64>(2) == 1 && row.get(3)));
-    let bad = bundle(vec![message("c", "nobody"), entry(json!({"resourceType": "Patient", "full_name": "Y"}))]);
-    let error = client.query("select hacs_core.put_all($1::text::jsonb)", &[&bad]).err().unwrap();
-    assert_eq!(reason(&error).2, "messages_in_reply_to_id_fkey");
-    assert_eq!(database.text("select count(*) from hacs_core.patients"), "1");
-    for odd in
-        ["7", "{\"resourceType\": \"Bundle\"}", "[null]", "{\"resourceType\": \"Patient\", \"entry\": []}", "[[]]"]
-    {
-        assert_eq!(
-            reason(&client.query("select hacs_core.put_all($1::text::jsonb)", &[&odd]).err().unwrap()).0,
-            "22023",
-            "{odd}"
-        );
-    }
-}
-
-#[test]
-fn search_asks_what_an_index_serves_and_says_what_that_is() {
-    let database = Database::migrated();
-    let mut client = database.client();
-    for sample in documents::valid() {
-        let mut transaction = client.transaction().unwrap();
-        transaction.batch_execute("set constraints all deferred").unwrap();
-        put(&mut transaction, &document(&sample), None).unwrap();
-        transaction.commit().unwrap();
-    }
-    client.batch_execute(
-        "insert into hacs_core.patients (id, family, birth_date, identifiers) values ('s', 'Sommer', '1985-04-03', '[{\"system\": \"mrn\", \"value\": \"1\"}]');
-         insert into hacs_core.observations (id, subject, code, value_integer) values ('s', 'Patient/s', '{\"coding\": [{\"system\": \"l\", \"code\": \"c\"}]}', 1);
-         insert into hacs_clinical.conditions (id, subject, clinical_status, code) values ('s', '{\"reference\": \"Patient/s\"}', 'active', '{\"coding\": [{\"code\": \"c\"}]}');
-         insert into hacs_core.observations (subject, value_integer) select 'urn:x', n from generate_series(1, 3000) as n;
-         analyze",
-    ).unwrap();
-    let found = [
-        ("Patient", r#"{"id": "s"}"#),
-        ("Patient", r#"{"family": "SOMMER"}"#),
-        ("Patient", r#"{"birth_date": "1985-04-03"}"#),
-        ("Patient", r#"{"identifiers": "mrn|1"}"#),
-        ("Patient", r#"{"identifiers": [{"value": "1"}], "birth_date": "1985-04-03"}"#),
-        ("Observation", r#"{"subject": "Patient/s"}"#),
-        ("Observation", r#"{"code": "l|c"}"#),
-        ("Condition", r#"{"subject": {"reference": "Patient/s"}}"#),
-        ("Condition", r#"{"code": "c", "clinical_status": "active"}"#),
-    ];
-    for (resource_type, criteria) in found {
-        let query =
-            format!("select string_agg(d ->> 'id', ' ') from hacs_core.search('{resource_type}', '{criteria}') as d");
-        assert_eq!(database.text(&query), "s", "{resource_type} {criteria}");
-        let mut session = database.client();
-        let statement: String = session
-            .query_one(&format!("select hacs_core.search_statement('{resource_type}', '{criteria}')"), &[])
-            .unwrap()
-            .get(0);
-        session.batch_execute("set enable_seqscan = off").unwrap();
-        let plan = session.simple_query(&format!("explain {statement}")).unwrap();
-        let text = format!("{plan:?}");
-        assert!(text.contains("Index Cond") && !text.contains("Seq Scan"), "{resource_type} {criteria}: {text}");
-    }
-    let refused = [
-        ("Patient", r#"{"gender": "male"}"#, Some("gender")),
-        ("Condition", r#"{"code": "c"}"#, Some("code")),
-        ("Condition", r#"{"code": "c", "clinical_status": "resolved"}"#, Some("code")),
-        ("Observation", r#"{"subject": "https://example.org/Patient/1"}"#, Some("subject")),
-        ("Patient", r#"{"birth_date": "today"}"#, Some("birth_date")),
-        ("Patient", "{}", None),
-        ("CarePlan", r#"{"status": "x"}"#, None),
-    ];
-    for (resource_type, criteria, field) in refused {
-        let error = client
-            .query(&format!("select hacs_core.search('{resource_type}', '{criteria}')"), &[])
-            .err()
-            .unwrap_or_else(|| panic!("{criteria}"));
-        let db = error.as_db_error().unwrap();
-        assert_eq!((db.code().code(), db.column()), ("22023", field), "{error:?}");
-    }
-    let error = client.query("select hacs_core.search('Patient', '{\"gender\": \"x\"}')", &[]).err().unwrap();
-    assert!(error.as_db_error().unwrap().hint().unwrap().contains("birth_date, family, id, identifiers"), "{error:?}");
-    assert_eq!(database.text("select count(*) from hacs_core.search('Observation', '{\"code\": {}}', 2)"), "2");
-}
-
-#[test]
-fn a_table_whose_columns_changed_is_named_and_attached_anew() {
-    let database = Database::migrated();
-    let mut client = database.client();
-    let odd = "select string_agg(table_name || ' ' || documents, ', ') from hacs_core.document_coverage where documents <> 'complete'";
-    assert_eq!(database.text(odd), "null");
-    client.batch_execute("alter table hacs_core.patients add column nickname text").unwrap();
-    assert_eq!(database.text(odd), "patients altered");
-    client.batch_execute("select hacs_core.attach_documents('hacs_core.patients')").unwrap();
-    assert_eq!(database.text(odd), "null");
-    let given = json!({"resource_type": "Patient", "id": "p", "full_name": "X", "nickname": "N"});
-    put(&mut client, &given, None).unwrap();
-    assert_eq!(database.text("select nickname || ' ' || extra from hacs_core.patients"), "N {}");
-    assert_eq!(get(&mut client, "Patient", "p")["nickname"], "N");
-    client.batch_execute("drop function hacs_core.put_patients(jsonb, jsonb, bigint, text, integer)").unwrap();
-    assert_eq!(database.text(odd), "patients missing");
-    let error = client.batch_execute("select hacs_core.attach_documents('hacs_registry.templates')").unwrap_err();
-    assert_eq!(error.as_db_error().unwrap().message(), "hacs_registry.templates holds no documents");
 }
 
 #[test]

@@ -4,6 +4,19 @@ use serde_json::Value;
 
 use crate::database::Database;
 
+/// What a service of the Python system makes at its first connection, with two documents.
+const SERVICE: &str = r#"
+    create table if not exists public.hacs_resources (
+        id text primary key, resource_type text not null, data jsonb not null, created_at timestamptz default now(),
+        updated_at timestamptz default now(), created_by text, updated_by text
+    );
+    create index if not exists idx_hacs_resources_data_gin on public.hacs_resources using gin (data);
+    insert into public.hacs_resources (id, resource_type, data, created_by) values
+        ('p', 'Patient', '{"id": "p", "resource_type": "Patient", "full_name": "Ada"}', 'doctor/1'),
+        ('o', 'Observation', '{"id": "o", "resource_type": "Observation", "subject": "Patient/p", "value_integer": 1, "value_string": null}', 'doctor/1');
+    analyze public.hacs_resources;
+"#;
+
 /// Makes the tables that a file describes. Vectors become text: pgvector is not needed for their names.
 fn python_database(facts: &str) -> Database {
     let facts: Value = serde_json::from_str(facts).unwrap();
@@ -53,32 +66,65 @@ fn python_database(facts: &str) -> Database {
     database
 }
 
+const IN_THE_WAY: &str = "tables of the original Python system are where the migrations make theirs";
+
+/// `migrate` lists what is in the way and changes nothing; `status` and `verify` say the same, and give the same code.
 fn refused(database: &Database, words: &[&str]) {
     let before = database.dump();
     let end = database.run(&["migrate"]);
     assert_eq!(end.code, Some(6), "{end:?}");
-    let always = ["this database was made by the original Python migrations", "Nothing was changed", "README"];
-    for words in words.iter().chain(&always) {
+    for words in words.iter().chain(&[IN_THE_WAY, "Nothing was changed", "docs/for-python-users.md"]) {
         assert!(end.stderr.contains(words), "{words}: {end:?}");
+    }
+    for command in [["status", "--check"], ["verify", "--quiet"]] {
+        let said = database.run(&command);
+        assert_eq!(said.code, Some(6), "{said:?}");
+        for line in end.stderr.lines().filter_map(|line| line.strip_prefix("  hacs_")) {
+            assert!(said.stdout.contains(&format!("In the way: hacs_{line}\n")), "{line}: {said:?}");
+        }
     }
     assert_eq!(database.dump(), before);
 }
 
+const JULY: &str = include_str!("../../data/legacy/2025-07.json");
+const AUGUST: &str = include_str!("../../data/legacy/2025-08.json");
+
 #[test]
 fn both_forms_of_the_python_database_are_recognised_and_left_alone() {
-    let lists = [
-        "\n  hacs_core.patients: columns not ours: ",
-        "\n  hacs_agents.memory_blocks: a table of the Python migrations\n",
-        "\n  hacs_admin.system_configuration: a table of the Python migrations\n",
-        " more",
-    ];
-    refused(&python_database(include_str!("../../data/legacy/2025-07.json")), &lists);
-    let later = python_database(include_str!("../../data/legacy/2025-08.json"));
+    let lists = ["\n  hacs_core.patients: columns not ours: ", "\n  hacs_registry.knowledge_items: columns ", " more"];
+    refused(&python_database(JULY), &lists);
+    let later = python_database(AUGUST);
     refused(&later, &lists);
-    refused(
-        &later,
-        &["\n  public.hacs_resources: a table of the Python migrations\n", "\n  hacs_clinical.appointments: "],
+    refused(&later, &["\n  hacs_clinical.appointments: "]);
+    let said = later.run(&["status"]).stdout;
+    assert!(
+        said.contains("Left alone: public.hacs_resources: a table of the original Python system, about 0 rows\n"),
+        "{said}"
     );
+}
+
+#[test]
+fn a_part_of_a_python_database_is_recognised_as_well() {
+    let one = Database::empty();
+    one.client()
+        .batch_execute("create schema hacs_core; create table hacs_core.patients (id text, name text)")
+        .unwrap();
+    refused(&one, &["\n  hacs_core.patients: columns not ours: name; missing: resource_type, "]);
+}
+
+#[test]
+fn a_table_of_a_python_service_that_is_in_nobodys_way_is_left_alone_and_named_with_its_rows() {
+    let database = Database::empty();
+    database.client().batch_execute(SERVICE).unwrap();
+    let rows = database.text("select json_agg(r order by id) from public.hacs_resources as r");
+    let left = "public.hacs_resources: a table of the original Python system, about 2 rows";
+    let end = database.run(&["migrate"]);
+    assert!(end.code == Some(0) && end.stderr.contains(&format!("{left}, is left alone")), "{end:?}");
+    for command in [["status", "--check"], ["verify", "--deep"]] {
+        let said = database.run(&command);
+        assert!(said.code == Some(0) && said.stdout.contains(&format!("Left alone: {left}\n")), "{said:?}");
+    }
+    assert_eq!(database.text("select json_agg(r order by id) from public.hacs_resources as r"), rows);
 }
 
 #[test]
@@ -89,4 +135,63 @@ fn tables_that_psql_made_from_the_same_files_are_ours() {
     let end = database.run(&["migrate"]);
     assert_eq!(end.code, Some(0), "{end:?}");
     assert_eq!(database.dump(), expected);
+}
+
+/// The blocks of "Moving in" of the guide: language and text.
+fn blocks() -> Vec<(&'static str, &'static str)> {
+    let guide = include_str!("../../../docs/for-python-users.md");
+    let (_, section) = guide.split_once("\n## Moving in\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let parts = section.split("\n```").skip(1).step_by(2);
+    parts.map(|block| block.split_once('\n').unwrap()).collect()
+}
+
+#[test]
+fn the_documents_of_a_python_database_move_in_as_the_guide_says() {
+    let database = python_database(AUGUST);
+    database.client().batch_execute(SERVICE).unwrap();
+    let old = "insert into hacs_core.patients (id, full_name, gender, photo_url) values
+            ('p', 'Not Ada', 'female', null), ('q', 'Grace', 'female', 'x.png'), ('bad', 'B', 'unheard of', null);
+        insert into hacs_core.observations (id, subject, status, code, value_integer, effective_datetime)
+            values ('o2', 'Patient/q', 'final', '{\"text\": \"x\"}', 0, '2025-07-01 10:00+00')";
+    database.client().batch_execute(old).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let tool = std::path::Path::new(env!("CARGO_BIN_EXE_hacs-refinery")).parent().unwrap().to_owned();
+    let dirs = [tool, crate::server::bindir()].into_iter();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(dirs.chain(std::env::split_paths(&path))).unwrap();
+    let mut codes = Vec::new();
+    for (language, text) in blocks() {
+        match language {
+            "sql" => database.client().batch_execute(text).unwrap(),
+            "sh" => {
+                let text = text.replace("psql -X", &format!("psql -X -d \"{}\"", database.conninfo()));
+                let mut shell = std::process::Command::new("sh");
+                shell.args(["-c", &text]).current_dir(dir.path()).env("PATH", &path);
+                shell.env("DATABASE_URL", database.conninfo());
+                codes.push(crate::database::ended(shell.output().unwrap()).code);
+            }
+            "text" => assert_eq!(
+                database.run(&["migrate"]).stderr.lines().next(),
+                text.lines().next(),
+                "what migrate says before"
+            ),
+            _ => panic!("{language}"),
+        }
+    }
+    assert_eq!(codes, [Some(0), Some(9)]);
+    let found = "select string_agg(concat_ws(' ', full_name, extra), ', ' order by id) from hacs_core.patients";
+    assert_eq!(database.text(found), r#"Ada {}, Grace {"photo_url": "x.png", "multiple_birth": false}"#);
+    let found =
+        "select string_agg(concat_ws(' ', id, patient_id, value_integer, effective_datetime at time zone 'UTC'), ', '
+        order by id) from hacs_core.observations";
+    assert_eq!(database.text(found), "o p 1, o2 q 0 2025-07-01 10:00:00");
+    assert_eq!(
+        database.text("select string_agg(distinct actor_id, ' ') from hacs_audit.resource_changes"),
+        "migration"
+    );
+    let rejects = std::fs::read_to_string(dir.path().join("rejects-of-tables.ndjson")).unwrap();
+    assert!(rejects.lines().count() == 1 && rejects.contains("patients_gender_valid"), "{rejects}");
+    assert_eq!(database.run(&["verify"]).code, Some(0));
+    assert_eq!(database.text("select count(*) from hacs_legacy.patients"), "3");
 }

@@ -116,7 +116,7 @@ fn refused(shop: &mut Workshop) {
     let python = "create schema hacs_core; create table hacs_core.patients (id text, full_name text, active boolean);
         create schema hacs_agents; create table hacs_agents.memory_blocks (id text)";
     client.batch_execute(python).unwrap();
-    shop.saw("It is a database of the Python migrations", database.run(&["migrate"]));
+    shop.saw("Tables of the Python system are in the way", database.run(&["migrate"]));
 
     let (database, mut client) = shop.database(false);
     client.batch_execute("create role visitor login").unwrap();
