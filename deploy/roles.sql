@@ -12,12 +12,14 @@
 --   hacs_migrator  migrates, and owns the schemas
 --   hacs_app       reads and writes resources; what it may is granted after the first migration
 --   hacs_auditor   reads resources and the trail; likewise
+--   hacs_sealer    seals the trail; only where SEALER_PASSWORD or SEALER_PASSWORD_FILE is set
 --
 -- After the migration, as hacs_migrator: scripts/grant-app-role.sql.
 \set ON_ERROR_STOP on
 \set migrator `if [ -n "$MIGRATOR_PASSWORD_FILE" ]; then cat "$MIGRATOR_PASSWORD_FILE"; else printf %s "$MIGRATOR_PASSWORD"; fi`
 \set app `if [ -n "$APP_PASSWORD_FILE" ]; then cat "$APP_PASSWORD_FILE"; else printf %s "$APP_PASSWORD"; fi`
 \set auditor `if [ -n "$AUDITOR_PASSWORD_FILE" ]; then cat "$AUDITOR_PASSWORD_FILE"; else printf %s "$AUDITOR_PASSWORD"; fi`
+\set sealer `if [ -n "$SEALER_PASSWORD_FILE" ]; then cat "$SEALER_PASSWORD_FILE"; else printf %s "$SEALER_PASSWORD"; fi`
 
 select :'migrator' = '' or :'app' = '' or :'auditor' = '' as missing \gset
 \if :missing
@@ -46,10 +48,18 @@ where not exists (select from pg_catalog.pg_roles where rolname = name)
 alter role hacs_migrator login password :'migrator';
 alter role hacs_app login password :'app';
 alter role hacs_auditor login password :'auditor';
+select :'sealer' <> '' as sealing \gset
+\if :sealing
+select 'create role hacs_sealer login' where not exists (select from pg_catalog.pg_roles where rolname = 'hacs_sealer') \gexec
+alter role hacs_sealer login password :'sealer';
+\endif
 
 -- Who may connect, and who may make schemas; nobody makes temporary tables but who migrates.
 revoke all on database :"DBNAME" from public;
 grant connect, create, temporary on database :"DBNAME" to hacs_migrator;
 grant connect on database :"DBNAME" to hacs_app, hacs_auditor;
+\if :sealing
+grant connect on database :"DBNAME" to hacs_sealer;
+\endif
 revoke create on schema public from public;
 commit;

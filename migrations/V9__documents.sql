@@ -141,8 +141,8 @@ begin
                 from (
                     select c.number / 50 as part, string_agg(format('%L, t.%1$I', c.name), ', ' order by c.number) as list
                     from (
-                        select c.name, row_number() over () - 1 as number
-                        from hacs_core.document_columns(target) as c where not c.is_part
+                        select c.name, row_number() over (order by c.ordinality) - 1 as number
+                        from hacs_core.document_columns(target) with ordinality as c where not c.is_part
                     ) as c
                     group by 1
                 ) as c
@@ -152,7 +152,7 @@ begin
                     ' || jsonb_build_object(%1$L, coalesce((select jsonb_agg(%2$s order by t.position, t.id) from %3$s as t '
                     'where t.%4$I = whole.id), ''[]'') || whole.%1$I)',
                     p.field, hacs_core.document_expression(p.part, true), p.part, p.owner_column
-                ), '')
+                ), '' order by p.field)
                 from hacs_core.document_parts(target) as p
             ),
             case when not nested then
@@ -484,7 +484,7 @@ begin
                 when c.name in ('created_at', 'updated_at') then format('document ->> %L is not null', c.name)
                 else format('document ? %L', c.name) end as is_said,
             case when c.name in ('created_at', 'updated_at') then 'now()' else c.fallback end as otherwise
-        from of_type as f, hacs_core.document_columns(target) as c
+        from of_type as f, hacs_core.document_columns(target) with ordinality as c
     ),
     d as materialized (
         select c.*,
@@ -504,12 +504,12 @@ begin
     )
     select
         min(d.type),
-        array_agg(d.name),
-        string_agg(format('%s as %I', d.fallback, d.name), ', ') filter (where d.fallback is not null and not d.made),
+        array_agg(d.name order by d.ordinality),
+        string_agg(format('%s as %I', d.fallback, d.name), ', ' order by d.ordinality) filter (where d.fallback is not null and not d.made),
         format($text$    if document ?| %1$L then
         document := document - 'resourceType' || jsonb_build_object('resource_type', coalesce(document -> 'resource_type', document -> 'resourceType'));
 %2$s    end if;
-$text$, array_agg(d.alias) filter (where d.alias is not null) || 'resourceType'::text, coalesce(string_agg(format(
+$text$, array_agg(d.alias order by d.ordinality) filter (where d.alias is not null) || 'resourceType'::text, coalesce(string_agg(format(
             $text$        if document ? %1$L then
             if document ? %2$L and document -> %1$L <> document -> %2$L then
                 raise exception '%3$s.%1$s and %3$s.%2$s say different things'
@@ -517,7 +517,7 @@ $text$, array_agg(d.alias) filter (where d.alias is not null) || 'resourceType':
             end if;
             document := document - %1$L || jsonb_build_object(%2$L, document -> %1$L);
         end if;
-$text$, d.alias, d.name, d.type), '') filter (where d.alias is not null), '')),
+$text$, d.alias, d.name, d.type), '' order by d.ordinality) filter (where d.alias is not null), '')),
         string_agg(case
             when d.base = 'jsonb' or d.name = 'resource_type' then null  -- their constraints know
             when d.base = 'text' then format('(r.%1$I is null or jsonb_typeof(document -> %1$L) = ''string'')', d.name)
@@ -529,22 +529,22 @@ $text$, d.alias, d.name, d.type), '') filter (where d.alias is not null), '')),
             )
             when d.base = 'date' then format('document ->> %L ~ ''^(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}$''', d.name)
             else format('to_jsonb(r.%I) = document -> %1$L', d.name)
-        end, e'\n            and '),
-        string_agg(d.quoted, ', ') filter (where not d.is_part),
-        string_agg(d.read_value, ', ') filter (where not d.is_part),
-        string_agg(format(e'    r.%s := %s;\n', d.quoted, d.read_value), '') filter (where d.made and d.name <> 'id'),
-        string_agg(format(e'\n            when f.%I is null then %L', d.name, d.name), '')
+        end, e'\n            and ' order by d.ordinality),
+        string_agg(d.quoted, ', ' order by d.ordinality) filter (where not d.is_part),
+        string_agg(d.read_value, ', ' order by d.ordinality) filter (where not d.is_part),
+        string_agg(format(e'    r.%s := %s;\n', d.quoted, d.read_value), '' order by d.ordinality) filter (where d.made and d.name <> 'id'),
+        string_agg(format(e'\n            when f.%I is null then %L', d.name, d.name), '' order by d.ordinality)
             filter (where d.required and d.name <> 'id'),
         string_agg(case
             when d.is_part then format('%s = %s', d.quoted, d.fallback)
             when d.name = 'updated_at' then format('updated_at = case when %s then %s else now() end', d.is_said, d.given)
             else format('%s = %s', d.quoted, d.stored)
-        end, ', ') filter (where d.name <> 'id'),
+        end, ', ' order by d.ordinality) filter (where d.name <> 'id'),
         string_agg(
             case when d.base = 'jsonb' then format('t.%I::text', d.name) else 't.' || d.quoted end
             || ' is distinct from '
             || case when d.is_part then d.fallback else d.stored end || case when d.base = 'jsonb' then '::text' else '' end,
-            e'\n            or '
+            e'\n            or ' order by d.ordinality
         ) filter (where d.name <> 'id')
     into x
     from d;
@@ -552,7 +552,7 @@ $text$, d.alias, d.name, d.type), '') filter (where d.alias is not null), '')),
     -- a key with the name of a column that is no field is an unknown one
     select format(
         '%L::jsonb || case when document ?| %L then document - %2$L::text[] else document end',
-        defaults, coalesce(array_agg(a.attname::text), '{}')
+        defaults, coalesce(array_agg(a.attname::text order by a.attnum), '{}')
     )
     into x.readable
     from pg_attribute as a

@@ -28,7 +28,8 @@ import sys, yaml
 found = {}
 for name in sys.argv[1:]:
     for workload in yaml.safe_load_all(open(name)):
-        pod = workload["spec"]["template"]["spec"]
+        job = workload["spec"].get("jobTemplate", workload)
+        pod = job["spec"]["template"]["spec"]
         secrets = {v["name"]: v["secret"]["secretName"] for v in pod["volumes"] if "secret" in v}
         for container in pod.get("initContainers", []) + pod["containers"]:
             if "envFrom" in container or any("valueFrom" in e for e in container.get("env", [])):
@@ -40,6 +41,8 @@ expected = {
     ("hacs-fleet", "hacs-fleet"): {"hacs-databases"},
     ("hacs-migration", "hacs-migration"): {"hacs-migrator"},
     ("hacs-migration", "hacs-grants"): {"hacs-migrator"},
+    ("hacs-seal", "hacs-seal"): {"hacs-sealer"},
+    ("hacs-verify", "hacs-verify"): {"hacs-auditor"},
     ("hacs-mcp-server", "hacs-migration"): {"hacs-migrator"},
     ("hacs-mcp-server", "hacs-mcp-server"): {"hacs-app"},
 }

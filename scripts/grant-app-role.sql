@@ -8,7 +8,7 @@
 --   reader_role   reads resources, and the history, so that it can ask for the status and verify
 --   auditor_role  what the reader may, and the trail, the seals and the settings: it asks who changed what, what a
 --                 resource was at a moment, and whether the seals are intact
---   sealer_role   seals the trail, and nothing else: for the job that does so every few minutes
+--   sealer_role   seals the trail, and sees how far it is sealed: for the job that does so every few minutes
 --   feed_role     reads the feed of changes (docs/audit.md), and so every value that was changed
 --
 -- Name at least one; the roles have to exist (deploy/roles.sql makes them). Tables and functions that the same role
@@ -115,7 +115,10 @@ alter default privileges in schema hacs_core, hacs_clinical, hacs_registry, hacs
 select :'sealer_role' <> '' as named \gset
 \if :named
 grant usage on schema hacs_audit to :"sealer_role";
-grant execute on function hacs_audit.seal(integer) to :"sealer_role";
+grant execute on function hacs_audit.seal(integer), hacs_audit.last_number() to :"sealer_role";
+-- What hacs-refinery seal prints: how far the trail is sealed, and the newest digest.
+grant select on hacs_audit.sealing, hacs_audit.change_ids to :"sealer_role";
+grant select (seal_id, digest) on hacs_audit.seals to :"sealer_role";
 \endif
 
 select :'feed_role' <> '' as named \gset

@@ -22,9 +22,9 @@ keep() {
     fi
 }
 
-for who in postgres migrator app auditor; do keep "${who}_password" "$(od -An -N20 -tx1 /dev/urandom | tr -d ' \n')"; done
+for who in postgres migrator app auditor sealer; do keep "${who}_password" "$(od -An -N20 -tx1 /dev/urandom | tr -d ' \n')"; done
 # In a URL, other characters than these stand as %XX.
-for who in migrator app; do
+for who in migrator app auditor sealer; do
     password=$(cat -- "$dir/${who}_password")
     case $password in *[!A-Za-z0-9._~-]*) die "the password in $dir/${who}_password cannot stand in a URL as it is: write $dir/${who}_url yourself" ;; esac
     keep "${who}_url" "postgresql://hacs_$who:$password@postgres:5432/hacs"

@@ -8,8 +8,20 @@
 #   HACS_WAIT           how long to wait for the server to take connections (60s)
 set -eu
 
+# Where the log is asked for as JSON, nothing but JSON is printed.
+json=
+before=
+for argument in "$@"; do
+    case "$before $argument" in *' --log-format=json' | '--log-format json') json=1 ;; esac
+    before=$argument
+done
+
 stop() {
-    printf 'error: %s\n' "$1" >&2
+    if [ -n "$json" ]; then
+        printf '{"level":"ERROR","target":"run-migrations.sh","message":"%s","exit_code":2}\n' "$(printf %s "$1" | sed 's/["\\]/_/g')" >&2
+    else
+        printf 'error: %s\n' "$1" >&2
+    fi
     exit 2
 }
 
@@ -42,10 +54,15 @@ run() {
     wait "$child"
 }
 
-run hacs-refinery migrate --wait "${HACS_WAIT:-60s}" "$@" >&2
+# What was applied is for people, and the status says it to programs.
+if [ -n "$json" ]; then
+    run hacs-refinery migrate --wait "${HACS_WAIT:-60s}" "$@" >/dev/null
+else
+    run hacs-refinery migrate --wait "${HACS_WAIT:-60s}" "$@" >&2
+fi
 if [ $# = 0 ]; then
     run hacs-refinery status --json --check
 else
     # --target and --allow-newer ask for another state than the newest.
-    run hacs-refinery status --json
+    run hacs-refinery status --json ${json:+--log-format json}
 fi

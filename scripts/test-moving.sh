@@ -59,6 +59,12 @@ sql "$new" postgres 'create database hacs'
 "$to/pg_restore" -h "$new" -U hacs -d hacs --exit-on-error "$work/hacs.dump"
 arrived "dump and restore" "$new" hacs
 
+say "into a database that is migrated, with the trail and the seals"
+sql "$new" postgres 'create database carried'
+"$program" migrate -q -d "$(url_of "$new" carried)"
+PG_BINDIR=$to scripts/carry-over.sh "$(url_of "$old" hacs)" "$(url_of "$new" carried)"
+arrived "carry-over" "$new" carried
+
 say "logical replication"
 sql "$new" postgres 'create database replica'
 "$program" migrate -q -d "$(url_of "$new" replica)"

@@ -48,6 +48,7 @@ pub use connect::link::Link;
 pub use connect::{Canceller, ConnectError, Database};
 pub use data::export::{ExportOptions, export};
 pub use data::import::{ImportOptions, Imported, ImportedType, OnConflict, import};
+pub use data::seals;
 pub use error::{Error, Outcome, Result, Unfinished};
 pub use history::HistoryError;
 pub use inspect::databases::databases;

@@ -21,7 +21,7 @@ Exit codes:
   4  migrations are pending (status --check, verify)
   5  another migration, or a session that holds a table, did not finish in time
   6  the history does not fit to this binary, the database is newer, or tables of the Python system are in the way
-  7  the database is not what the migrations made (verify, and migrate where something stood before)
+  7  not what the migrations made (verify; migrate where something stood before); broken seals (verify)
   8  a migration failed; nothing was changed, unless the error says so
   9  documents were refused (import); with --rejects the others are stored, else nothing was changed
   130, 143  stopped by SIGINT or SIGTERM; nothing was changed, unless the error says so
@@ -139,8 +139,18 @@ pub enum Command {
         #[arg(long)]
         deep: bool,
 
+        /// Also verify the seals of the audit trail, and every change that they cover
+        #[arg(long)]
+        seals: bool,
+
         #[command(flatten)]
         fleet: Fleet,
+    },
+    /// Seal the audit trail, and tell the newest digest and since when nothing is sealed
+    Seal {
+        /// Print a JSON object
+        #[arg(long)]
+        json: bool,
     },
     /// Show what migrate would apply, without touching the database
     Plan {

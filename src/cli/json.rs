@@ -1,6 +1,12 @@
 //! The JSON of every command but `status`, whose format is fixed by others.
 
+use std::error::Error as _;
+use std::time::SystemTime;
+
+use hacs_refinery::{Error, Failure, ServerError};
 use serde::Serialize;
+
+use super::ExitCode;
 
 #[derive(Serialize)]
 struct Versioned<T> {
@@ -15,4 +21,32 @@ pub fn versioned(report: impl Serialize) -> String {
     let object = Versioned { version: 1, report };
     let json = serde_json::to_string_pretty(&object).unwrap_or_else(|error| error.to_string());
     hacs_refinery::safe_json(&json).into_owned() + "\n"
+}
+
+/// An error as a line of the log, with what a program decides by in keys of its own.
+pub fn complaint(error: &Error) -> String {
+    let refused = refused(error);
+    let line = serde_json::json!({
+        "time": humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
+        "level": "ERROR",
+        "target": "hacs_refinery::cli",
+        "message": error.to_string(),
+        "exit_code": ExitCode::from(error) as u8,
+        "sqlstate": refused.map(|error| &error.sqlstate),
+        "detail": refused.and_then(|error| error.detail.as_ref()),
+        "hint": refused.and_then(|error| error.hint.as_ref()),
+    });
+    hacs_refinery::safe_json(&line.to_string()).into_owned() + "\n"
+}
+
+/// What the server said, where it is the cause.
+fn refused(error: &Error) -> Option<&ServerError> {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(Failure::Refused(error)) = inner.downcast_ref::<Failure>() {
+            return Some(error);
+        }
+        cause = inner.source();
+    }
+    None
 }

@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use hacs_refinery::{Error, Options, OwnedMigration, Result, migrations, outside_transaction, pending, script};
+use hacs_refinery::{
+    Error, MigrationState, Options, OwnedMigration, Result, migrations, outside_transaction, pending, script, status,
+};
 use serde::Serialize;
 
 use super::args::Args;
@@ -42,19 +44,28 @@ pub fn list(json: bool) -> Done {
 
 /// `plan`: what is pending, or the script that applies it.
 pub fn plan(args: &Args, json: bool, sql: bool) -> Result<Done> {
-    let pending = pending(&mut connect(args)?, &Options::default())?;
-    Ok(Done::success(if sql { script(&pending) } else { planned(&pending, json) }))
+    let mut connection = connect(args)?;
+    let pending = pending(&mut connection, &Options::default())?;
+    Ok(Done::success(if sql {
+        script(&pending)
+    } else if json {
+        planned_json(&pending, &status(&mut connection)?.migrations)
+    } else {
+        planned(&pending)
+    }))
 }
 
-fn planned(pending: &[OwnedMigration], json: bool) -> String {
+fn planned(pending: &[OwnedMigration]) -> String {
     let listed: Vec<Listed> = pending.iter().map(Listed::from).collect();
-    if json {
-        versioned(serde_json::json!({ "pending": listed }))
-    } else if listed.is_empty() {
-        "Nothing is pending.\n".to_owned()
-    } else {
-        lines(&listed)
-    }
+    if listed.is_empty() { "Nothing is pending.\n".to_owned() } else { lines(&listed) }
+}
+
+/// Also what is there already, so that nobody has to ask twice.
+fn planned_json(pending: &[OwnedMigration], known: &[MigrationState]) -> String {
+    let pending: Vec<Listed> = pending.iter().map(Listed::from).collect();
+    let applied: Vec<&MigrationState> = known.iter().filter(|migration| migration.applied_on.is_some()).collect();
+    let database_version = applied.last().map(|migration| migration.version);
+    versioned(serde_json::json!({ "database_version": database_version, "applied": applied, "pending": pending }))
 }
 
 /// A line for each migration.
@@ -87,12 +98,12 @@ mod tests {
         let inside: OwnedMigration = Migration::unapplied("V9__a.sql", "select 1").unwrap().into();
         let outside: OwnedMigration =
             Migration::unapplied("V10__b.sql", "-- hacs-refinery: no transaction\nvacuum").unwrap().into();
-        let text = planned(&[inside.clone(), outside.clone()], false);
+        let text = planned(&[inside.clone(), outside.clone()]);
         assert_eq!(
             text.lines().map(|line| line.ends_with("  outside a transaction")).collect::<Vec<_>>(),
             [false, true]
         );
-        let json: serde_json::Value = serde_json::from_str(&planned(&[inside, outside], true)).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&planned_json(&[inside, outside], &[])).unwrap();
         assert_eq!(
             (&json["pending"][0]["transaction"], &json["pending"][1]["transaction"]),
             (&true.into(), &false.into())

@@ -10,6 +10,7 @@ mod log;
 mod migrate;
 mod migrations;
 mod progress;
+mod seal;
 mod shell;
 mod signals;
 mod status;
@@ -68,12 +69,13 @@ pub fn run(args: &Args) -> Result<u8> {
         Command::Status { json, check, fleet } if fleet.is_asked_for() => {
             return fleet::run(args, fleet, *json, &|link, _| status::one(link, *check));
         }
-        Command::Verify { json, deep, fleet } if fleet.is_asked_for() => {
-            return fleet::run(args, fleet, *json, &|link, _| verify::one(link, *deep));
+        Command::Verify { json, deep, seals, fleet } if fleet.is_asked_for() => {
+            return fleet::run(args, fleet, *json, &|link, _| verify::one(link, *deep, *seals));
         }
         Command::Migrate(of) => migrate::run(args, of)?,
         Command::Status { json, check, .. } => status::run(args, *json, *check)?,
-        Command::Verify { json, deep, .. } => verify::run(args, *json, *deep)?,
+        Command::Verify { json, deep, seals, .. } => verify::run(args, *json, *deep, *seals)?,
+        Command::Seal { json } => seal::run(args, *json)?,
         Command::Plan { json, sql } => migrations::plan(args, *json, *sql)?,
         Command::Import(of) => import::run(args, of)?,
         Command::Export(of) => return export::run(args, of).map(|code| code as u8),
@@ -107,7 +109,7 @@ pub fn complain(format: LogFormat, error: &hacs_refinery::Error) {
             let text = format!("{} {error}", style::paint(style::BAD, "error:"));
             complain_with(&format!("{}\n", style::safe(&text)));
         }
-        LogFormat::Json => ::log::error!("{error}"),
+        LogFormat::Json => complain_with(&json::complaint(error)),
     }
 }
 

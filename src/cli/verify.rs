@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use hacs_refinery::{
-    Difference, Link, Result, SCHEMAS, Status, Supported, TABLES, Verification, safe_line, safe_lines, verify,
+    Difference, Link, Result, SCHEMAS, Status, Supported, TABLES, Verification, safe_line, safe_lines, seals, verify,
 };
 use serde::Serialize;
 
@@ -15,18 +15,50 @@ use super::style::{BAD, GOOD, WARNING, paint};
 use super::{Done, ExitCode, connect};
 
 /// Carries it out.
-pub fn run(args: &Args, json: bool, deep: bool) -> Result<Done> {
-    let found = verify(&mut connect(args)?, deep)?;
+pub fn run(args: &Args, json: bool, deep: bool, seals: bool) -> Result<Done> {
+    let found = Found::ask(&mut connect(args)?, deep, seals)?;
     let text = if json { versioned(Json::from(&found)) } else { lines(&found, args.global.quiet) };
-    Ok(Done { text, code: code(&found) })
+    Ok(Done { text, code: found.code() })
 }
 
 /// The same for one of many.
-pub fn one(link: &mut Link, deep: bool) -> Result<One> {
-    let found = verify(link, deep)?;
+pub fn one(link: &mut Link, deep: bool, seals: bool) -> Result<One> {
+    let found = Found::ask(link, deep, seals)?;
     let pending = found.status.migrations.iter().filter(|migration| migration.applied_on.is_none()).count();
     let (version, report) = (newest(&found.status), serde_json::to_value(Json::from(&found)));
-    Ok(One { code: code(&found), version, report: report.unwrap_or_default(), text: result(&found, pending) })
+    Ok(One { code: found.code(), version, report: report.unwrap_or_default(), text: result(&found, pending) })
+}
+
+/// Schema and seals.
+struct Found {
+    found: Verification,
+    /// What is wrong with the seals, where they were asked about.
+    seals: Option<Vec<seals::Problem>>,
+}
+
+impl std::ops::Deref for Found {
+    type Target = Verification;
+
+    fn deref(&self) -> &Verification {
+        &self.found
+    }
+}
+
+impl Found {
+    fn ask(link: &mut Link, deep: bool, seals: bool) -> Result<Self> {
+        let found = verify(link, deep)?;
+        // Where the trail is not made yet, there is nothing to ask.
+        let seals = (seals && !found.is_pending()).then(|| seals::verify(link)).transpose()?;
+        Ok(Self { found, seals })
+    }
+
+    fn code(&self) -> ExitCode {
+        let broken = self.seals.as_ref().is_some_and(|problems| !problems.is_empty());
+        match code(&self.found) {
+            ExitCode::Success if broken => ExitCode::Drift,
+            code => code,
+        }
+    }
 }
 
 fn code(found: &Verification) -> ExitCode {
@@ -53,18 +85,21 @@ struct Json<'a> {
     ignore_unreadable: bool,
     resources: &'a [Supported],
     deep: bool,
+    seals: Option<&'a [seals::Problem]>,
 }
 
-impl<'a> From<&'a Verification> for Json<'a> {
-    fn from(found: &'a Verification) -> Self {
-        let result = match code(found) {
+impl<'a> From<&'a Found> for Json<'a> {
+    fn from(all: &'a Found) -> Self {
+        let result = match all.code() {
             ExitCode::Success => "as_migrated",
             ExitCode::Pending => "pending",
-            ExitCode::History if !found.status.conflicts.is_empty() => "legacy",
+            ExitCode::History if !all.found.status.conflicts.is_empty() => "legacy",
             ExitCode::History => "history",
+            _ if all.found.is_good() => "seals",
             _ => "drift",
         };
-        let Verification { status, differences, warnings, ignored, ignore_unreadable, resources, deep, .. } = found;
+        let Verification { status, differences, warnings, ignored, ignore_unreadable, resources, deep, .. } =
+            &all.found;
         Self {
             result,
             status,
@@ -74,16 +109,18 @@ impl<'a> From<&'a Verification> for Json<'a> {
             ignore_unreadable: *ignore_unreadable,
             resources,
             deep: *deep,
+            seals: all.seals.as_deref(),
         }
     }
 }
 
 /// With `quiet`, nothing where all is well, and no warnings.
-fn lines(found: &Verification, quiet: bool) -> String {
+fn lines(found: &Found, quiet: bool) -> String {
     let mut text = String::new();
-    if quiet && code(found) == ExitCode::Success {
+    if quiet && found.code() == ExitCode::Success {
         return text;
     }
+    text += &broken(found);
     for difference in &found.differences {
         text += &paint(BAD, difference.change);
         text += &details(difference);
@@ -119,6 +156,7 @@ fn lines(found: &Verification, quiet: bool) -> String {
             let _ = writeln!(text, "  {}: {}", resource.resource_type, safe_lines(fault));
         }
     }
+    text += &sealing(found);
     if found.ignored > 0 {
         let _ = writeln!(text, "Ignored     {} that verify.ignore names", found.ignored);
     }
@@ -126,6 +164,26 @@ fn lines(found: &Verification, quiet: bool) -> String {
         text += "Ignored     nothing: this role may not read verify.ignore in hacs_admin.system_config\n";
     }
     let _ = writeln!(text, "Result      {}", result(found, pending));
+    text
+}
+
+/// Whether the seals hold, where that was asked.
+fn sealing(found: &Found) -> String {
+    match found.seals.as_deref() {
+        None => String::new(),
+        Some([]) => "Seals       intact\n".to_owned(),
+        Some(problems) => format!("Seals       {}\n", count(problems.len(), "problem")),
+    }
+}
+
+/// What is wrong with the seals.
+fn broken(found: &Found) -> String {
+    let mut text = String::new();
+    for seals::Problem { seal, sealed_at, problem, .. } in found.seals.iter().flatten() {
+        let number = seal.map_or_else(String::new, |number| format!(" {number}"));
+        let at = sealed_at.as_deref().map_or_else(String::new, |at| format!(" of {}", safe_line(at)));
+        let _ = writeln!(text, "{} seal{number}{at}: {}", paint(BAD, "broken"), safe_line(problem));
+    }
     text
 }
 
@@ -144,9 +202,12 @@ fn details(difference: &Difference) -> String {
     text
 }
 
-fn result(found: &Verification, pending: usize) -> String {
-    let count = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
-    match code(found) {
+fn count(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+fn result(found: &Found, pending: usize) -> String {
+    match found.code() {
         ExitCode::History if !found.status.conflicts.is_empty() => {
             paint(BAD, "tables of the original Python system are in the way")
         }
@@ -157,6 +218,7 @@ fn result(found: &Verification, pending: usize) -> String {
         }
         ExitCode::Success if found.warnings.is_empty() => paint(GOOD, "as migrated"),
         ExitCode::Success => paint(GOOD, format!("as migrated, with {}", count(found.warnings.len(), "warning"))),
+        _ if found.is_good() => paint(BAD, "as migrated, but the seals of the audit trail do not hold"),
         _ => {
             let unsupported = found.resources.iter().filter(|resource| resource.fault.is_some()).count();
             let parts = [(found.differences.len(), "difference"), (unsupported, "unsupported resource")];

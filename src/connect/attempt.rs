@@ -35,6 +35,10 @@ impl Unmet {
     pub(super) fn reason(&self) -> String {
         self.failure.to_string()
     }
+
+    pub(super) fn sqlstate(&self) -> Option<&str> {
+        self.failure.sqlstate()
+    }
 }
 
 impl From<postgres::Error> for Unmet {

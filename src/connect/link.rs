@@ -7,7 +7,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 use tokio_postgres::{CancelToken, Config};
 
-use super::{Connector, Dialed, Unmet, Way, dial};
+use super::{Connector, Dialed, Unmet, Way, startup};
 use crate::server::copy::Copy;
 use crate::server::failure::human;
 use crate::server::{Answers, Connection, Failure, Limit, Message};
@@ -41,7 +41,7 @@ impl Link {
             Ok(runtime) => runtime,
             Err(error) => return Some(Err(error.into())),
         };
-        let connecting = dial(config, connector.as_ref());
+        let connecting = startup::connect(config, connector.as_ref());
         let dialed = runtime.block_on(async {
             match limit {
                 Some(limit) => timeout(limit, connecting).await.ok(),

@@ -13,6 +13,7 @@ mod pairs;
 mod shown;
 mod socket;
 mod source;
+mod startup;
 mod target;
 mod tls;
 mod url;

@@ -7,6 +7,8 @@ use crate::error::{Error, Result};
 use crate::server::copy::Copy;
 use crate::server::{Limit, Message};
 
+use super::{ENCODING, ask};
+
 /// Which documents are exported; by default all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExportOptions {
@@ -27,15 +29,11 @@ pub fn export(connection: &mut impl Copy, writer: &mut dyn Write, options: &Expo
     run(connection, writer, options)
 }
 
-const BEGIN: &str = "start transaction isolation level repeatable read, read only;
-    set local search_path = pg_catalog, pg_temp; set local timezone = 'UTC'; set local extra_float_digits = 1;
-    set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0; set local lock_timeout = '10s';
-    set local client_encoding = 'UTF8'";
+const START: &str = "start transaction isolation level repeatable read, read only";
 
 fn run<S: Copy>(session: &mut S, writer: &mut dyn Write, options: &ExportOptions) -> Result<u64> {
     session.limit(Limit::Statement(Duration::ZERO));
     let exporting = Error::during("exporting the documents");
-    Message::bare(BEGIN).send(session).map_err(&exporting)?;
     let result = write(session, writer, options);
     let ended = Message::bare("rollback").send(session);
     let written = result?;
@@ -54,8 +52,9 @@ fn write<S: Copy>(session: &mut S, writer: &mut dyn Write, options: &ExportOptio
         literal(options.patient.as_deref()),
         literal(options.since.as_deref())
     );
-    let answer = Message::bare(&query).send(session).map_err(&exporting)?;
-    let statements: Vec<_> = answer.rows(0).map(|row| row.string(0)).collect();
+    let begin = Message::start(START).then(ENCODING);
+    let (answers, at) = ask(session, begin, "exporting the documents", &query)?;
+    let statements: Vec<_> = answers.rows(at).map(|row| row.string(0)).collect();
     let mut lines = Lines { writer, count: 0 };
     for statement in statements {
         // JSON holds neither of these two bytes, so that in this form every row of COPY is the JSON itself.

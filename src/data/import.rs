@@ -7,11 +7,12 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::server::copy::Copy;
+use crate::server::sql::literal;
 use crate::server::{Connection, Limit, Message, Row, START};
 
-use super::plain;
 use super::split::Documents;
 use super::staging::Staging;
+use super::{ENCODING, ask, plain};
 
 /// What is done with a document whose id is there already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -118,19 +119,12 @@ fn run<S: Copy>(session: &mut S, readers: Vec<Box<dyn Read>>, options: &mut Impo
 
 fn begin(session: &mut impl Connection, options: &ImportOptions<'_>) -> Result<()> {
     session.limit(Limit::Statement(Duration::ZERO));
-    let actor = options.actor.map(|actor| {
-        format!(
-            "select set_config('hacs_audit.actor_id', e'{}', true);",
-            actor.replace('\\', r"\\").replace('\'', "''")
-        )
-    });
-    let statements = format!(
-        "{START}; set local search_path = pg_catalog, pg_temp; set local statement_timeout = 0;
-         set local idle_in_transaction_session_timeout = 0; set local lock_timeout = '10s';
-         set local client_encoding = 'UTF8'; {} select hacs_core.stage_documents()",
-        actor.unwrap_or_default()
-    );
-    Message::bare(&statements).send(session).map(drop).map_err(Error::during("beginning the import"))
+    let begin = Message::start(START).then(ENCODING);
+    let begin = match options.actor {
+        Some(actor) => begin.then(&format!("select set_config('hacs_audit.actor_id', {}, true)", literal(actor))),
+        None => begin,
+    };
+    ask(session, begin, "beginning the import", "select hacs_core.stage_documents()").map(drop)
 }
 
 fn store<S: Copy>(session: &mut S, readers: Vec<Box<dyn Read>>, options: &mut ImportOptions<'_>) -> Result<Imported> {

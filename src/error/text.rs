@@ -107,12 +107,16 @@ impl Error {
     fn advice(&self) -> Option<&'static str> {
         Some(match self {
             Self::Connect(_) | Self::NoSuchTarget { .. } | Self::Owner(_) => return None,
+            Self::Locked { holder: Some(holder), .. } if !holder.may_migrate => {
+                " That role may not write the history, so it is no migration: end its session with \
+                 pg_terminate_backend, and revoke CONNECT on the database from whoever has no business there."
+            }
             Self::Locked { .. } => " Wait for it, or raise --lock-timeout.",
             Self::Blocked { .. } => " End that session's transaction, or raise --lock-timeout.",
             Self::Legacy(_) => " Move them aside; docs/for-python-users.md tells how, and how their documents move in.",
             Self::Untrusted(_) => {
-                " See who made it. If it is yours, give it to this role or to the owner of the database, or \
-                 run this as its owner; else drop it."
+                " See who made it. If that role is the one that migrates here, log in as it, as a superuser too; or hand \
+                 over what it owns (alter schema ... owner to ...; reassign owned by ... to ...). Else drop it."
             }
             Self::History(_) => {
                 " Use the version of hacs-refinery that this database was migrated with, \

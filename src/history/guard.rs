@@ -16,13 +16,15 @@ pub(crate) enum Purpose {
     Tell,
     /// To run what is pending: then code of whoever owns the schemas may run, as triggers do.
     Run,
+    /// To call a function of the schemas. Who may not make anything here loses nothing by that.
+    Call,
 }
 
 impl Purpose {
     /// The lock that keeps the table as it is: nobody can replace it, and in a run nobody can give it a trigger.
     pub(crate) fn lock(self, owner: &Owner) -> String {
         let mode = match self {
-            Self::Tell => "access share",
+            Self::Tell | Self::Call => "access share",
             Self::Run => "row exclusive",
         };
         format!("lock table only {} in {mode} mode", owner.table())
@@ -71,6 +73,10 @@ pub(crate) fn query(purpose: Purpose, owners: &[Owner]) -> String {
     // Who cannot migrate has no rights that are worth the trouble, and reads what others own.
     let owners_matter = match purpose {
         Purpose::Run => "true",
+        Purpose::Call => {
+            "(select rolsuper or has_database_privilege(current_database(), 'create')
+              from pg_roles where rolname = current_user)"
+        }
         Purpose::Tell => {
             "(select not rolsuper and has_database_privilege(current_database(), 'create')
               from pg_roles where rolname = current_user)"
@@ -143,12 +149,12 @@ fn stood_before(schemas: &str) -> String {
 }
 
 /// A statement that fails where something cannot be trusted, and with it the rest of its message.
-pub(super) fn raising(purpose: Purpose, owners: &[Owner]) -> String {
+pub(crate) fn raising(purpose: Purpose, owners: &[Owner]) -> String {
     format!("select 1 / case when exists ({}) then 0 else 1 end", query(purpose, owners))
 }
 
 /// Why a message was refused in which [`raising`] stood.
-pub(super) fn explain(connection: &mut dyn Connection, purpose: Purpose, owners: &[Owner], failure: Failure) -> Failed {
+pub(crate) fn explain(connection: &mut dyn Connection, purpose: Purpose, owners: &[Owner], failure: Failure) -> Failed {
     // The transaction, where there is one, has failed.
     let _ = Message::bare("rollback").send(connection);
     let mut message = Message::new();

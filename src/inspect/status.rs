@@ -82,7 +82,7 @@ impl OwnerStatus {
 }
 
 /// A migration, as far as the database has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct MigrationState {
     /// Number of the migration.
@@ -159,6 +159,8 @@ fn ask(client: &mut dyn Connection, lines: &[Line<'_>]) -> Result<Status> {
     let constraints = message.ask(&constraints_query());
     let may_see_seals = message.ask(MAY_SEE_SEALS);
     let legacy = message.ask(&legacy::query());
+    // Reading a view runs what its owner wrote.
+    let no_views = message.ask(&history::guard_query(Purpose::Call, &[Owner::HACS]));
     let answers = message.send(client).map_err(Error::during(READING))?;
     let untrusted: Vec<String> = answers.rows(untrusted).map(|row| row.string(0)).collect();
     if !untrusted.is_empty() {
@@ -172,7 +174,8 @@ fn ask(client: &mut dyn Connection, lines: &[Line<'_>]) -> Result<Status> {
     let schemas_found: Vec<String> =
         SCHEMAS.into_iter().filter(|name| found.iter().any(|f| f == name)).map(str::to_owned).collect();
     let legacy = legacy::read(answers.rows(legacy));
-    let seals = answers.is_true(may_see_seals).then_some(SEALED);
+    let with_seals = answers.is_true(may_see_seals) && answers.rows(no_views).next().is_none();
+    let seals = with_seals.then_some(SEALED);
     let owners::Found { hacs: history, owners, asked: sealed } =
         owners::read(client, tables.contains(&embedded::HISTORY_TABLE), &histories, lines, seals)?;
 

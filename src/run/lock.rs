@@ -57,10 +57,7 @@ pub(super) fn acquire(client: &mut dyn Connection, scope: Scope, options: &Optio
             return Err(Error::Locked { waited: options.lock_timeout, holder: holder.map(Box::new) });
         }
         if holder.is_some() && holder != told {
-            log::warn!(
-                "waiting for another migration of this database: {}",
-                holder.as_ref().map_or_else(String::new, Holder::to_string)
-            );
+            tell(holder.as_ref());
             told = holder;
         }
         client.pause(pause.min(patience.left()));
@@ -68,6 +65,16 @@ pub(super) fn acquire(client: &mut dyn Connection, scope: Scope, options: &Optio
         pause = (pause * 2).min(Duration::from_millis(500));
     }
     Ok(())
+}
+
+/// Says for whom the run waits.
+fn tell(holder: Option<&Holder>) {
+    let Some(holder) = holder else { return };
+    if holder.may_migrate {
+        log::warn!("waiting for another migration of this database: {holder}");
+    } else {
+        log::warn!("waiting for a session that has taken the lock of migrations, and cannot be one: {holder}");
+    }
 }
 
 fn try_lock(client: &mut dyn Connection, scope: Scope) -> Result<bool> {

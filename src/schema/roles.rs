@@ -69,17 +69,21 @@ fn given(found: &Manifest) -> [Rights; ROLES] {
             ("schema", "hacs_admin") => give(&[1, 2], &what, "usage"),
             ("schema", _) => give(&[0, 1, 2], &what, "usage"),
             ("table", _) if name == HISTORY_TABLE || Owner::of_table(name).is_some() => give(&[1, 2], &what, "select"),
+            ("column", "hacs_audit.seals.seal_id" | "hacs_audit.seals.digest") => give(&[3], &what, "select"),
+            ("table", "hacs_audit.resource_changes") => give(&[2, 4], &what, "select"),
+            ("view", "hacs_audit.sealing") => give(&[2, 3], &what, "select"),
             ("table" | "view" | "materialized view", _) => {
-                give(if name == "hacs_audit.resource_changes" { &[2, 4] } else { &[2] }, &what, "select");
+                give(&[2], &what, "select");
                 if of_resources {
                     give(&[0], &what, WRITE);
                     give(&[1], &what, "select");
                 }
             }
-            ("sequence", "hacs_audit.change_ids") => give(&[2, 4], &what, "select"),
+            ("sequence", "hacs_audit.change_ids") => give(&[2, 3, 4], &what, "select"),
             ("function" | "aggregate", _) if of_resources => give(&[0, 1, 2], &what, "execute"),
             ("function", _) if name.starts_with("hacs_audit.set_actor(") => give(&[0], &what, "execute"),
             ("function", _) if name.starts_with("hacs_audit.seal(") => give(&[3], &what, "execute"),
+            ("function", _) if is_one_of(name, &["last_number"]) => give(&[2, 3, 4], &what, "execute"),
             ("function", _) if is_one_of(name, &FEED) => give(&[2, 4], &what, "execute"),
             ("function", _) if schema == "hacs_audit" && is_question(name, definition) => give(&[2], &what, "execute"),
             _ => {}

@@ -6,6 +6,7 @@ mod feed;
 mod guards;
 mod recorders;
 pub mod recording;
+mod sealing;
 mod seals;
 mod tampering;
 mod truth;

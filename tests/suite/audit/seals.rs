@@ -241,12 +241,28 @@ fn many_rows_that_wait_are_looked_at_only_when_somebody_says_so() {
 }
 
 #[test]
-fn migrate_warns_where_the_audit_is_turned_off() {
+fn migrate_warns_where_the_audit_is_incomplete() {
     let database = Database::migrated();
     assert_eq!(database.run(&["migrate"]).stderr, "");
-    database.client().batch_execute("alter table hacs_core.patients disable trigger audit_update").unwrap();
-    let end = database.run(&["migrate"]);
-    assert!(end.code == Some(0) && end.stderr.contains("turned off on hacs_core.patients"), "{end:?}");
+    for sql in [
+        "alter table hacs_core.patients disable trigger audit_update",
+        // What a restore with --disable-triggers leaves.
+        "alter table hacs_core.patients enable trigger user",
+        "drop trigger audit_delete on hacs_core.patients",
+        "drop trigger audit_row on hacs_core.patients",
+    ] {
+        let mut client = database.client();
+        client.batch_execute(sql).unwrap();
+        let end = database.run(&["migrate"]);
+        let words = "missing or turned off on hacs_core.patients, so";
+        assert!(end.code == Some(0) && end.stderr.contains(words), "{sql}: {end:?}");
+        client.batch_execute("select hacs_audit.attach('hacs_core.patients', patient_column => 'id')").unwrap();
+        assert_eq!(database.run(&["migrate"]).stderr, "", "{sql}");
+    }
+    // A table that is recorded row by row is complete with fewer of them.
+    let by_rows = "select hacs_audit.attach('hacs_core.patients', patient_column => 'id', by_row => true)";
+    database.client().batch_execute(by_rows).unwrap();
+    assert_eq!(database.run(&["migrate"]).stderr, "");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Nobody waits for the audit: while the trail is read, written and dumped, whatever is to be called regularly ends within
 //! its own bounds, and a stranger's statement waits at most 200 ms for a lock.
 
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -9,6 +10,7 @@ use postgres::Client;
 use postgres::error::SqlState;
 
 use crate::database::Database;
+use crate::server;
 
 /// A quarter of 2020 that can be let go, and one of the next ones missing.
 fn prepared() -> Database {
@@ -72,25 +74,83 @@ fn a_stranger_waits_at_most_two_hundred_milliseconds_whatever_runs() {
         let database = prepared();
         let mut other = database.client();
         other.batch_execute(sql).unwrap_or_else(|error| panic!("{who}: {error:?}"));
-        let stop = AtomicBool::new(false);
-        thread::scope(|scope| {
-            let (client, stop) = (database.client(), &stop);
-            let stranger = scope.spawn(move || stranger(client, stop));
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&database, who)));
-            stop.store(true, Ordering::Relaxed);
-            assert!(stranger.join().unwrap() > 0, "{who}");
-            result.unwrap();
-        });
+        beside_a_stranger(&database, who);
         other.batch_execute("rollback").unwrap();
-        // Once nobody is in the way, all of it is done.
-        let mut client = database.client();
-        client.batch_execute("select hacs_audit.seal(100)").unwrap();
-        assert_eq!(database.text("select count(*) from hacs_audit.quarters() where until > now()"), "5", "{who}");
-        if database.text("select count(*) from hacs_audit.quarters() where since < '2021-01-01'") == "1" {
-            client.batch_execute("select hacs_audit.detach_quarter('2020-01-01')").unwrap();
-        }
-        assert_eq!(database.text("select count(*) from hacs_audit.verify_seals()"), "0", "{who}");
+        all_is_done(&database, who);
     }
+}
+
+#[test]
+fn a_stranger_waits_as_little_beside_a_dump_a_reader_and_a_writer_at_once() {
+    let database = prepared();
+    let mut dump = Dump::start(&database);
+    let [mut reader, mut writer] = [OTHERS[0], OTHERS[1]].map(|(_, sql)| {
+        let mut client = database.client();
+        client.batch_execute(sql).unwrap();
+        client
+    });
+    beside_a_stranger(&database, "pg_dump");
+    assert!(dump.0.try_wait().unwrap().is_none(), "the dump ended before");
+    drop(dump);
+    database.until(
+        "select count(*) = 0 from pg_stat_activity where application_name = 'pg_dump' and datname = current_database()",
+    );
+    for other in [&mut reader, &mut writer] {
+        other.batch_execute("rollback").unwrap();
+    }
+    all_is_done(&database, "pg_dump");
+}
+
+/// A `pg_dump` whose output nobody reads: it comes no further than a pipe is wide, with the locks that it takes.
+struct Dump(Child);
+
+impl Dump {
+    fn start(database: &Database) -> Self {
+        let child = Command::new(server::bindir().join("pg_dump"))
+            .args(["--dbname", &database.conninfo()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("pg_dump starts");
+        database.until(
+            "select count(*) filter (where l.pid is null) = 0
+             from pg_class as c
+             left join (pg_locks as l join pg_stat_activity as a on a.pid = l.pid and a.application_name = 'pg_dump')
+                 on l.relation = c.oid and l.granted
+             where c.relkind in ('r', 'p') and c.relnamespace::regnamespace::text like 'hacs%'",
+        );
+        Self(child)
+    }
+}
+
+impl Drop for Dump {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Does everything that is to be called regularly while somebody writes and reads.
+fn beside_a_stranger(database: &Database, who: &str) {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let (client, stop) = (database.client(), &stop);
+        let stranger = scope.spawn(move || stranger(client, stop));
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(database, who)));
+        stop.store(true, Ordering::Relaxed);
+        assert!(stranger.join().unwrap() > 0, "{who}");
+        result.unwrap();
+    });
+}
+
+/// Once nobody is in the way, all of it is done.
+fn all_is_done(database: &Database, who: &str) {
+    let mut client = database.client();
+    client.batch_execute("select hacs_audit.seal(100)").unwrap();
+    assert_eq!(database.text("select count(*) from hacs_audit.quarters() where until > now()"), "5", "{who}");
+    if database.text("select count(*) from hacs_audit.quarters() where since < '2021-01-01'") == "1" {
+        client.batch_execute("select hacs_audit.detach_quarter('2020-01-01')").unwrap();
+    }
+    assert_eq!(database.text("select count(*) from hacs_audit.verify_seals()"), "0", "{who}");
 }
 
 /// Everything that is to be called regularly. None of it waits for the other session: each would wait for ever.

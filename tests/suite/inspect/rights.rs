@@ -202,14 +202,15 @@ fn the_status_says_how_far_the_trail_is_sealed_to_whoever_may_ask() {
 }
 
 #[test]
-fn the_sealer_seals_and_sees_nothing() {
+fn the_sealer_seals_and_sees_how_far_and_nothing_else() {
     let hospital = Hospital::new();
     assert_eq!(hospital.grant("migrator", &["app", "sealer"]).code, Some(0));
     hospital.may("app", "insert into hacs_core.patients (id, family) values ('p1', 'Doe')");
     hospital.may("sealer", "select hacs_audit.seal()");
+    hospital.may("sealer", "select * from hacs_audit.sealing; select seal_id, digest from hacs_audit.seals");
     for sql in [
         "select from hacs_audit.resource_changes",
-        "select from hacs_audit.seals",
+        "select details from hacs_audit.seals",
         "select from hacs_core.patients",
         "select from hacs_admin.migrations",
         "delete from hacs_audit.seals",

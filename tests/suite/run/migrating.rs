@@ -183,6 +183,31 @@ fn a_run_that_cannot_get_the_lock_says_who_has_it_and_exits_with_5() {
     assert_eq!(end.code, Some(0), "{end:?}");
 }
 
+#[test]
+fn a_lock_that_a_role_without_rights_has_taken_is_told_from_a_migration() {
+    let database = Database::migrated();
+    let role = format!("visitor_{}", database.name);
+    database.client().batch_execute(&format!("create role {role} login")).unwrap();
+    database.client().batch_execute("delete from hacs_admin.migrations where version = 9").unwrap();
+    let key = i64::from_be_bytes(*b"hacsmigr");
+    for (sql, may_migrate) in [
+        ("select 1", false),
+        ("grant usage on schema hacs_admin to {role}; grant select on hacs_admin.migrations to {role}", false),
+        ("grant insert on hacs_admin.migrations to {role}", true),
+    ] {
+        database.client().batch_execute(&sql.replace("{role}", &role)).unwrap();
+        let mut visitor = database.client_as(&role);
+        visitor.execute("select pg_advisory_lock($1)", &[&key]).unwrap();
+        let end = database.run(&["migrate", "--lock-timeout", "5s"]);
+        assert!(end.code == Some(5) && end.stderr.contains(&format!("of role {role} (")), "{sql}: {end:?}");
+        let words = "end its session with pg_terminate_backend, and revoke CONNECT";
+        assert_eq!(end.stderr.contains(words), !may_migrate, "{sql}: {end:?}");
+        let warned = "waiting for a session that has taken the lock of migrations, and cannot be one";
+        assert_eq!(end.stderr.contains(warned), !may_migrate, "{sql}: {end:?}");
+    }
+    database.client().batch_execute(&format!("drop owned by {role}; drop role {role}")).unwrap();
+}
+
 /// Whether so many sessions are there, the asking one not counted.
 fn in_use_by(sessions: usize) -> String {
     format!(

@@ -121,6 +121,10 @@ fn plan_shows_what_is_pending_and_touches_nothing() {
     let pending: Value = serde_json::from_str(&database.run(&["plan", "--json"]).stdout).unwrap();
     let versions: Vec<_> = pending["pending"].as_array().unwrap().iter().map(|m| m["version"].clone()).collect();
     assert_eq!((pending["version"].clone(), versions), (1.into(), vec![7.into(), 8.into(), 9.into()]));
+    assert_eq!(pending["database_version"], 6);
+    let applied = pending["applied"].as_array().unwrap();
+    assert_eq!((applied.len(), &applied[5]["name"]), (6, &"hacs_admin".into()));
+    assert!(applied[0]["applied_on"].as_str().unwrap().starts_with("20"), "{applied:?}");
     database.run(&["migrate"]);
     assert_eq!(database.run(&["plan"]).stdout, "Nothing is pending.\n");
 }

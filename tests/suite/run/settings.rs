@@ -37,8 +37,8 @@ const SAMPLE: [&str; 23] = [
     "transaction_timeout",
 ];
 
-/// Where the server's own list does not tell an odd value. Timeouts that the server counts from before it has heard our
-/// first statement are longer than a busy machine takes until then.
+/// Where the server's own list does not tell an odd value. The timeout of transactions, which cannot be set at the start
+/// of a session of every version, is longer than a busy machine takes until our first statement.
 const ODD: [(&str, &[&str]); 22] = [
     ("application_name", &["'; drop table x'"]),
     ("client_encoding", &["LATIN1", "SQL_ASCII"]),
@@ -48,7 +48,7 @@ const ODD: [(&str, &[&str]); 22] = [
     ("default_tablespace", &["nowhere"]),
     ("default_text_search_config", &["pg_catalog.german"]),
     ("idle_in_transaction_session_timeout", &["1"]),
-    ("idle_session_timeout", &["3000"]),
+    ("idle_session_timeout", &["1"]),
     ("lc_messages", &["C.UTF-8"]),
     ("lc_monetary", &["C.UTF-8"]),
     ("lc_numeric", &["C.UTF-8"]),
@@ -56,7 +56,7 @@ const ODD: [(&str, &[&str]); 22] = [
     ("lock_timeout", &["1"]),
     ("restrict_nonsystem_relation_kind", &["view, foreign-table"]),
     ("search_path", &["nowhere", "", "pg_temp, public, pg_catalog"]),
-    ("statement_timeout", &["50"]),
+    ("statement_timeout", &["1"]),
     ("temp_tablespaces", &["nowhere"]),
     ("timezone", &["Asia/Kathmandu", "America/St_Johns"]),
     ("timezone_abbreviations", &["India"]),
@@ -65,11 +65,13 @@ const ODD: [(&str, &[&str]); 22] = [
 ];
 
 /// These are refused, or end in the server, as whoever sets them wants; what then holds is shown elsewhere.
-const LEFT_OUT: [(&str, &str); 9] = [
+const LEFT_OUT: [(&str, &str); 11] = [
     ("default_transaction_read_only", "a run is refused, with what to do: refusals::a_role_that_only_reads_by_default"),
     ("transaction_read_only", "of one transaction, never of a role"),
     ("transaction_isolation", "of one transaction, never of a role"),
     ("transaction_deferrable", "of one transaction, never of a role"),
+    ("local_preload_libraries", "a library that is not there lets nobody in"),
+    ("session_preload_libraries", "a library that is not there lets nobody in"),
     ("seed", "no setting, but an order to the generator of random numbers"),
     ("is_superuser", "tells, and cannot be set"),
     ("session_authorization", "is no setting of a database"),
@@ -129,9 +131,7 @@ fn under(odd: &Odd, expected: &str) -> Result<Option<String>, String> {
     let mut faults = Vec::new();
     for (args, words) in [
         (&["migrate"][..], "9 migrations applied"),
-        (&["migrate"], "Nothing to do"),
         (&["status", "--check"], "Complete         yes"),
-        (&["verify"], "Result      as migrated"),
         (&["verify", "--deep"], "Result      as migrated"),
     ] {
         let end = database.run(args);

@@ -128,6 +128,10 @@ fn make_secrets_makes_what_the_deployment_takes_and_keeps_what_is_there() {
     let text = |name: &str| fs::read_to_string(secrets.join(name)).unwrap();
     let app = text("app_password");
     assert_eq!(text("app_url"), format!("postgresql://hacs_app:{}@postgres:5432/hacs\n", app.trim()));
+    assert_eq!(
+        text("sealer_url"),
+        format!("postgresql://hacs_sealer:{}@postgres:5432/hacs\n", text("sealer_password").trim())
+    );
     assert!(app.trim().len() == 40 && app != text("migrator_password"), "{app}");
     use std::os::unix::fs::PermissionsExt;
     assert_eq!(fs::metadata(&secrets).unwrap().permissions().mode() & 0o777, 0o700);

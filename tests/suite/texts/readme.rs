@@ -10,12 +10,13 @@ use crate::server::{self, Server};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// In the order in which one database lives through them.
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 9] = [
     "README.md",
     "docs/command-line.md",
     "docs/dba.md",
     "docs/backup.md",
     "docs/data.md",
+    "docs/alerts.md",
     "docs/audit.md",
     "docs/containers.md",
     "docs/fleet.md",

@@ -46,6 +46,24 @@ fn run_migrations_migrates_and_prints_the_status_alone_on_standard_output() {
 }
 
 #[test]
+fn run_migrations_prints_nothing_but_json_where_the_log_is_json() {
+    let database = Database::empty();
+    let url = database.conninfo();
+    for args in [&["--log-format", "json"][..], &["--log-format=json", "-v"]] {
+        let end = run_migrations(&[("DATABASE_URL", &url)], args);
+        assert_eq!(end.code, Some(0), "{end:?}");
+        for line in end.stderr.lines() {
+            serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        }
+        let status: serde_json::Value = serde_json::from_str(&end.stdout).unwrap();
+        assert_eq!(status["migration_complete"], true);
+    }
+    let end = run_migrations(&[("DATABASE_URL", &url), ("PGPASSFILE", "/no\"where")], &["--log-format", "json"]);
+    let line: serde_json::Value = serde_json::from_str(&end.stderr).unwrap();
+    assert_eq!((end.code, &line["exit_code"]), (Some(2), &2.into()), "{end:?}");
+}
+
+#[test]
 fn run_migrations_hands_its_arguments_to_migrate() {
     let database = Database::empty();
     let end = run_migrations(&[("DATABASE_URL", &database.conninfo())], &["--target", "1"]);
