@@ -23,7 +23,7 @@ trap 'rm -rf "$work"' EXIT
 # Tables and their columns, but for generated ones; of the trail the parent alone. The history is the new database's own.
 columns="select c.oid::regclass || ' ' || quote_ident(a.attname)
     from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
-    where c.relkind in ('r', 'p') and not c.relispartition and c.oid <> 'hacs_admin.migrations'::regclass
+    where c.relkind in ('r', 'p') and not c.relispartition and c.oid::regclass::text !~ '^hacs_admin[.]([a-z][a-z0-9_]*_)?migrations$'
         and c.relnamespace::regnamespace::text in ('hacs_core', 'hacs_clinical', 'hacs_registry', 'hacs_agents', 'hacs_admin', 'hacs_audit')
         and c.relname !~ '^resource_changes_[0-9]{4}q[0-9]'"
 old -c "$columns" | LC_ALL=C sort >"$work/old"

@@ -31,6 +31,7 @@ mod data;
 mod error;
 mod history;
 mod inspect;
+mod owners;
 mod run;
 mod schema;
 mod server;
@@ -54,6 +55,7 @@ pub use history::HistoryError;
 pub use inspect::databases::databases;
 pub use inspect::status::{MigrationState, OwnerStatus, Status, status};
 pub use inspect::verify::{IGNORE_KEY, Supported, Verification, manifest, verify};
+pub use run::baseline::baseline;
 pub use run::migrate;
 pub use run::no_transaction::outside_transaction;
 pub use run::options::{DEFAULT_LOCK_TIMEOUT, Migrations, Options};
@@ -75,17 +77,6 @@ pub use server::copy::Copy;
 pub use server::failure::{Failure, ServerError};
 pub use server::holder::Holder;
 pub use server::safe_text::{safe_json, safe_line, safe_lines, safe_output};
-
-/// [`status()`] for what [`Options`] brings: all owners with their migrations, pending ones as well, and what is wrong with
-/// their histories.
-///
-/// # Errors
-///
-/// Those of [`status()`], and [`Error::Owner`].
-pub fn status_of(client: &mut impl Connection, options: &Options) -> Result<Status> {
-    client.limit(server::Limit::ANSWER);
-    inspect::status::read(client, &options.lines()?)
-}
 
 /// Connects and brings the database to the newest version.
 ///

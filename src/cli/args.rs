@@ -112,6 +112,18 @@ pub struct Migrate {
     pub fleet: Fleet,
 }
 
+// Arguments of `baseline`.
+#[derive(ClapArgs, Debug)]
+pub struct Baseline {
+    /// How long to wait for another migration to finish, such as 30s or 5m
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub lock_timeout: Duration,
+
+    /// Print a JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Apply what is pending, all of it or nothing
@@ -152,6 +164,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Record all migrations as applied where psql or another tool has made the database of the same files; refused otherwise
+    Baseline(Baseline),
     /// Show what migrate would apply, without touching the database
     Plan {
         /// Print a JSON object

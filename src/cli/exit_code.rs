@@ -35,9 +35,11 @@ impl From<&Error> for ExitCode {
             Error::Database { failure, .. } if failure.sqlstate() == Some("55P03") => Self::Locked,
             Error::CommitUnknown(_) => Self::Connection,
             Error::Locked { .. } | Error::Blocked { .. } => Self::Locked,
-            Error::History(_) | Error::Newer { .. } | Error::Legacy(_) | Error::Untrusted(_) => Self::History,
-            Error::Drift(_) | Error::NameTaken { .. } => Self::Drift,
-            Error::Migration { .. } | Error::NotRepeatable { .. } => Self::Failed,
+            Error::History(_) | Error::Recorded(_) | Error::Newer { .. } | Error::Legacy(_) | Error::Untrusted(_) => {
+                Self::History
+            }
+            Error::Drift(_) | Error::Unlike(_) | Error::NameTaken { .. } => Self::Drift,
+            Error::Migration { .. } | Error::Replaced { .. } | Error::NotRepeatable { .. } => Self::Failed,
             Error::Refused(_) => Self::Refused,
             Error::Io { error, .. } if error.kind() == std::io::ErrorKind::InvalidInput => Self::Usage,
             Error::Partly { cause, .. } => Self::from(&**cause),

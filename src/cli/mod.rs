@@ -1,6 +1,7 @@
 //! The binary's own parts: arguments, output, exit codes.
 
 mod args;
+mod baseline;
 mod exit_code;
 mod export;
 mod fleet;
@@ -76,6 +77,7 @@ pub fn run(args: &Args) -> Result<u8> {
         Command::Status { json, check, .. } => status::run(args, *json, *check)?,
         Command::Verify { json, deep, seals, .. } => verify::run(args, *json, *deep, *seals)?,
         Command::Seal { json } => seal::run(args, *json)?,
+        Command::Baseline(of) => baseline::run(args, of)?,
         Command::Plan { json, sql } => migrations::plan(args, *json, *sql)?,
         Command::Import(of) => import::run(args, of)?,
         Command::Export(of) => return export::run(args, of).map(|code| code as u8),

@@ -63,7 +63,8 @@ impl Found {
 
 fn code(found: &Verification) -> ExitCode {
     let Status { problems, newer, conflicts, .. } = &found.status;
-    if !problems.is_empty() || !newer.is_empty() || !conflicts.is_empty() {
+    let compared = !found.is_pending() && !found.differences.is_empty();
+    if !problems.is_empty() || !newer.is_empty() && !compared || !conflicts.is_empty() {
         ExitCode::History
     } else if found.is_pending() {
         ExitCode::Pending

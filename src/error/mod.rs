@@ -74,6 +74,20 @@ pub enum Error {
         #[source]
         failure: Failure,
     },
+    /// A migration replaces a function that a CHECK, a domain, a generated column or an index stands on; the whole run was
+    /// rolled back.
+    Replaced {
+        /// The migration, and the statement where it was found.
+        location: Location,
+        /// The function, with the types of its arguments.
+        function: String,
+        /// What stands on it, as PostgreSQL describes it.
+        rules: Vec<String>,
+    },
+    /// The database is not what the migrations make, so that [`baseline`](crate::baseline) records nothing.
+    Unlike(Vec<Difference>),
+    /// The history has rows already, up to this version, so that there is nothing for [`baseline`](crate::baseline).
+    Recorded(i64),
     /// What stood in the six schemas before the first migration kept it from making what it should.
     Drift(Vec<Difference>),
     /// The server failed at something else.
@@ -174,7 +188,7 @@ impl Error {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         match self {
-            Self::Migration { .. } | Self::Drift(_) | Self::Stopped => Outcome::RolledBack,
+            Self::Migration { .. } | Self::Replaced { .. } | Self::Drift(_) | Self::Stopped => Outcome::RolledBack,
             Self::Partly { .. } => Outcome::Parts,
             Self::CommitUnknown(_) => Outcome::Unknown,
             _ => Outcome::NothingChanged,

@@ -60,6 +60,12 @@ impl Error {
                 )
             }
             Self::Partly { cause, .. } => cause.happened(f),
+            Self::Replaced { location, function, rules } => {
+                let rules: Vec<_> = rules.iter().map(|rule| safe_line(rule)).collect();
+                let function = safe_line(function);
+                write!(f, "{location}: {function} is replaced, although this stands on it:\n{}", lines(&rules))
+            }
+            Self::Recorded(version) => write!(f, "the history of this database has rows already, up to V{version}"),
             Self::CommitUnknown(failure) => {
                 write!(f, "the connection broke while the run was being committed: {failure}")
             }
@@ -87,6 +93,7 @@ impl Error {
                 "something stood here before the first migration, and the result is not what the migrations make",
                 lines(found),
             ),
+            Self::Unlike(found) => ("this database is not what the migrations make", lines(found)),
             Self::Newer { owner, database, known } => {
                 let owner = prefix(owner.as_deref());
                 return write!(
@@ -124,6 +131,12 @@ impl Error {
             }
             Self::Newer { .. } => " Use a newer hacs-refinery, or --allow-newer to take this as a success.",
             Self::Drift(_) => " Remove or move what stands in the way, and run again.",
+            Self::Replaced { .. } => {
+                " No row would be checked again, and a dump might not be restored: make a function of another name; \
+                 docs/evolving.md tells how."
+            }
+            Self::Unlike(_) => " Nothing was recorded. Mend what differs, or migrate an empty database.",
+            Self::Recorded(_) => " hacs-refinery migrate applies what is pending.",
             Self::NotRepeatable { .. } => {
                 " A migration outside a transaction starts again after a crash in its middle, so it holds only what can \
                  be run again; docs/evolving.md lists it."

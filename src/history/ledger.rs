@@ -6,6 +6,7 @@ use refinery::Migration;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::rules::{self, Replaced, Rules};
 use super::script::{Script, savepoint};
 use crate::schema::owned::OwnedMigration;
 use crate::schema::owner::Owner;
@@ -49,6 +50,8 @@ pub(crate) struct Ledger<'a> {
     transaction: Transaction<'a>,
     seconds: Vec<f64>,
     locks: Vec<(String, String)>,
+    /// What may not be replaced.
+    rules: Rules,
 }
 
 /// What went wrong in a [`Ledger`].
@@ -63,12 +66,20 @@ pub(crate) enum LedgerError {
     },
     /// The server refused something else.
     Server(Failure),
+    /// A function under a rule was replaced.
+    Replaced {
+        /// Which of the migrations did it, from 0, and at what byte of its SQL, as far as that is known.
+        at: Option<(usize, Option<usize>)>,
+        /// The function, and the rules.
+        what: Replaced,
+    },
 }
 
 impl fmt::Display for LedgerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Script { failure, .. } | Self::Server(failure) => failure.fmt(f),
+            Self::Replaced { what, .. } => f.write_str(&what.function),
         }
     }
 }
@@ -78,12 +89,17 @@ impl std::error::Error for LedgerError {}
 impl<'a> Ledger<'a> {
     /// Takes a transaction over.
     pub(crate) fn new(transaction: Transaction<'a>) -> Self {
-        Self { transaction, seconds: Vec::new(), locks: Vec::new() }
+        Self { transaction, seconds: Vec::new(), locks: Vec::new(), rules: Rules::default() }
     }
 
     /// Makes everything that was done true.
     pub(crate) fn commit(self) -> Result<(), Failure> {
         self.transaction.commit()
+    }
+
+    /// Refuses from now on what replaces a function under a rule.
+    pub(crate) fn protect(&mut self, rules: Rules) {
+        self.rules = rules;
     }
 
     /// The seconds that each migration of the last message took.
@@ -114,13 +130,23 @@ impl<'a> Ledger<'a> {
             log::info!("applying {migration}");
             script.push(sql(migration), &insert(migration, &now));
         }
-        // The migrations have as many answers as statements, and whatever columns they like: ours are the last two.
-        let message = script.message(&[LOCKS, &durations(migrations)]);
+        // The migrations have as many answers as statements, and whatever columns they like: ours are the last three.
+        let rules = if self.rules.is_empty() { "select" } else { rules::QUERY };
+        let message = script.message(&[rules, LOCKS, &durations(migrations)]);
         match message.send(&mut self.transaction) {
             Ok(answers) => {
                 self.seconds = answers.rows(answers.before_last(0)).map(seconds).collect();
                 self.locks = answers.rows(answers.before_last(1)).map(|row| (row.string(0), row.string(1))).collect();
-                Ok(())
+                if self.rules.is_empty() {
+                    return Ok(());
+                }
+                let now = Rules::from_rows(answers.rows(answers.before_last(2)));
+                let replaced = self.rules.replaced(&now);
+                self.rules = now;
+                match replaced {
+                    Some(what) => Err(LedgerError::Replaced { at: what.place(migrations), what }),
+                    None => Ok(()),
+                }
             }
             Err(failure) => {
                 let at = match &failure {

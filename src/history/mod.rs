@@ -3,6 +3,7 @@
 mod compare;
 mod guard;
 pub(crate) mod ledger;
+pub(crate) mod rules;
 pub(crate) mod script;
 
 use thiserror::Error;

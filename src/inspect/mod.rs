@@ -3,5 +3,6 @@
 pub(crate) mod databases;
 mod deep;
 mod owners;
+mod recorders;
 pub(crate) mod status;
 pub(crate) mod verify;

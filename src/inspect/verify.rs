@@ -3,9 +3,11 @@
 use serde::{Serialize, Serializer};
 
 use super::deep;
+use super::recorders;
 use super::status::{self, Status};
 use crate::error::{Error, Result};
-use crate::schema::difference::{Change, Difference, compare};
+use crate::history::Line;
+use crate::schema::difference::{Change, Compared, Difference, Own, compare};
 use crate::schema::manifest::{self, Manifest};
 use crate::schema::names::RESOURCES;
 use crate::schema::roles;
@@ -25,7 +27,8 @@ pub struct Verification {
     /// What is not as the migrations made it. While migrations are pending, only invalid indexes are named: the rest
     /// would be noise.
     pub differences: Vec<Difference>,
-    /// The same for comments, privileges and owners: for you to judge, and without a mend. A role that has what
+    /// The same for comments, privileges and owners, and for what is registered under [`IGNORE_KEY`] of HACS's tables: own
+    /// columns, indexes, triggers, value sets with more values. For you to judge, and without a mend. A role that has what
     /// `scripts/grant-app-role.sql` gives is none; any other role is one.
     pub warnings: Vec<Difference>,
     /// How many more the operator has registered under [`IGNORE_KEY`]. What takes protection away is never left out.
@@ -61,8 +64,28 @@ impl Verification {
     pub fn is_good(&self) -> bool {
         self.status.migration_complete
             && self.status.newer.is_empty()
+            && self.status.owners.iter().all(|owner| owner.unreadable || owner.migration_complete())
             && self.differences.is_empty()
             && self.resources.iter().all(|resource| resource.fault.is_none())
+    }
+
+    /// Adds what a comparison gave.
+    fn add(&mut self, compared: Compared, manifest: &Manifest) {
+        let (mut warnings, differences): (Vec<_>, Vec<_>) =
+            compared.different.into_iter().partition(Difference::is_warning);
+        warnings = roles::by_role(warnings, manifest);
+        warnings.extend(compared.registered);
+        for warning in &mut warnings {
+            warning.mend = None;
+        }
+        self.warnings.extend(warnings);
+        self.differences.extend(differences);
+        self.ignored += compared.ignored;
+    }
+
+    /// Whether all migrations of an owner are applied.
+    fn is_complete(&self, owner: &str) -> bool {
+        self.status.owners.iter().any(|found| found.name == owner && found.migration_complete())
     }
 
     /// Whether there was nothing to compare, because migrations are pending.
@@ -83,7 +106,17 @@ impl Verification {
 /// write at all. Differences are no error: [`Verification::is_good`] is the answer.
 pub fn verify(client: &mut impl Connection, deep: bool) -> Result<Verification> {
     client.limit(Limit::ANSWER);
-    let status = status::read(client, &status::embedded())?;
+    with(client, deep, &status::embedded(), &[])
+}
+
+/// The same with owners: their migrations, and the manifests of those who brought one.
+pub(crate) fn with(
+    client: &mut dyn Connection,
+    deep: bool,
+    lines: &[Line<'_>],
+    manifests: &[(String, Manifest)],
+) -> Result<Verification> {
+    let status = status::read(client, lines)?;
     let mut found = Verification {
         status,
         differences: Vec::new(),
@@ -96,22 +129,26 @@ pub fn verify(client: &mut impl Connection, deep: bool) -> Result<Verification> 
     if found.status.schemas_found.is_empty() {
         return Ok(found);
     }
-    let (manifest, own) = read(client, !found.status.missing_tables.contains(&"hacs_admin.system_config"))?;
+    let registered = !found.status.missing_tables.contains(&"hacs_admin.system_config");
+    let (manifest, own) = read(client, manifest::QUERY, registered)?;
     found.ignore_unreadable = own.is_none();
-    let (different, ignored) =
-        compare(&Manifest::embedded().with_histories_of(&manifest), &manifest, own.as_deref().unwrap_or_default());
-    (found.warnings, found.differences) = different.into_iter().partition(Difference::is_warning);
-    found.warnings = roles::by_role(found.warnings, &manifest);
-    for warning in &mut found.warnings {
-        warning.mend = None;
-    }
-    found.ignored = ignored;
-    if found.is_pending() || !found.status.problems.is_empty() || !found.status.newer.is_empty() {
+    let own = Own { patterns: own.unwrap_or_default(), recorders: recorders::as_attached(client, &manifest) };
+    let compared = compare(&Manifest::embedded().with_histories_of(&manifest), &manifest, &own);
+    found.add(compared, &manifest);
+    if found.is_pending() {
         // What a migration outside a transaction left when it ended in the middle.
         found.differences.retain(|difference| difference.change == Change::Invalid);
         found.warnings.clear();
         found.ignored = 0;
         return Ok(found);
+    }
+    for (owner, expected) in manifests {
+        if !found.is_complete(owner) {
+            continue;
+        }
+        let schemas: Vec<&str> = expected.names("schema").collect();
+        let (manifest, _) = read(client, &manifest::query(&schemas), false)?;
+        found.add(compare(expected, &manifest, &own), &manifest);
     }
     let mut faults = if deep { deep::try_all(client)? } else { Default::default() };
     found.resources = RESOURCES
@@ -132,9 +169,9 @@ fn without_column(found: &Manifest, table: &str) -> Option<String> {
 }
 
 /// The catalogue and, where it can be asked for, what the operator has registered; all in one message.
-fn read(client: &mut dyn Connection, registered: bool) -> Result<(Manifest, Option<Vec<String>>)> {
+fn read(client: &mut dyn Connection, query: &str, registered: bool) -> Result<(Manifest, Option<Vec<String>>)> {
     let mut message = Message::start(status::START);
-    let objects = message.ask(manifest::QUERY);
+    let objects = message.ask(query);
     let own = registered.then(|| {
         // Nobody else's code runs for it: a plain table of the role that has the history.
         message.ask(
@@ -160,7 +197,7 @@ fn read(client: &mut dyn Connection, registered: bool) -> Result<(Manifest, Opti
             let _ = Message::bare("rollback").send(client);
             let unreadable = [sqlstate::INSUFFICIENT_PRIVILEGE, sqlstate::DIVISION_BY_ZERO];
             if registered && error.sqlstate().is_some_and(|code| unreadable.contains(&code)) {
-                return Ok((read(client, false)?.0, None));
+                return Ok((read(client, query, false)?.0, None));
             }
             Err(Error::during("reading the catalogue")(error))
         }
@@ -183,5 +220,18 @@ fn patterns(json: &str) -> Vec<String> {
 /// [`Error::Database`] where the server does not answer.
 pub fn manifest(client: &mut impl Connection) -> Result<Manifest> {
     client.limit(Limit::ANSWER);
-    Ok(read(client, false)?.0)
+    Ok(read(client, manifest::QUERY, false)?.0)
+}
+
+impl Manifest {
+    /// What these schemas hold: what an owner of migrations brings with [`Options::manifest`](crate::Options::manifest). As
+    /// text, it can be kept in a file and read again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] where the server does not answer.
+    pub fn of(client: &mut impl Connection, schemas: &[&str]) -> Result<Self> {
+        client.limit(Limit::ANSWER);
+        Ok(read(client, &manifest::query(schemas), false)?.0)
+    }
 }

@@ -4,7 +4,7 @@ use super::options::Options;
 use super::stage;
 use crate::error::{Error, Result};
 use crate::history::ledger::Ledger;
-use crate::schema::difference::{Difference, compare};
+use crate::schema::difference::{Difference, Own, compare};
 use crate::schema::embedded;
 use crate::schema::manifest::{self, Manifest};
 use crate::schema::owned::OwnedMigration;
@@ -45,8 +45,8 @@ pub(crate) fn check(ledger: &mut Ledger<'_>, options: &Options) -> Result<()> {
     let found = Manifest::from_rows(answers.rows(at));
 
     let (warnings, differences): (Vec<_>, Vec<_>) =
-        compare(&Manifest::embedded().with_histories_of(&found), &found, &[])
-            .0
+        compare(&Manifest::embedded().with_histories_of(&found), &found, &Own::default())
+            .different
             .into_iter()
             .partition(Difference::is_warning);
     for warning in warnings {

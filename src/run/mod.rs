@@ -1,5 +1,6 @@
 //! The run: everything that is pending, in one transaction.
 
+pub(crate) mod baseline;
 pub(crate) mod before;
 pub(crate) mod lock;
 pub(crate) mod no_transaction;

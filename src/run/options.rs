@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::history::Line;
 use crate::run::standing::Standing;
 use crate::schema::embedded;
+use crate::schema::manifest::Manifest;
 use crate::schema::owner::Owner;
 
 /// How long to wait for another run to finish, unless told otherwise.
@@ -44,6 +45,8 @@ pub struct Options {
     /// The migrations to run instead of the embedded ones, in HACS's own line of numbers. For migrations of your own
     /// there is [`Options::owner`].
     pub migrations: Migrations,
+    /// What [`Options::manifest`] has added.
+    pub(crate) manifests: Vec<(String, Manifest)>,
     /// What [`Options::owner`] has added.
     owners: Vec<(String, Vec<Migration>)>,
 }
@@ -95,6 +98,7 @@ impl Default for Options {
             stop: Arc::default(),
             standing: Standing::default(),
             migrations: Migrations::default(),
+            manifests: Vec::new(),
             owners: Vec::new(),
         }
     }
@@ -122,6 +126,14 @@ impl Options {
     #[must_use]
     pub fn owner(mut self, name: impl Into<String>, migrations: impl IntoIterator<Item = Migration>) -> Self {
         self.owners.push((name.into(), migrations.into_iter().collect()));
+        self
+    }
+
+    /// What the migrations of an owner make, for [`Options::verify`]: made by
+    /// [`Manifest::of`] in a database that they have just made, and kept with them as text.
+    #[must_use]
+    pub fn manifest(mut self, owner: impl Into<String>, manifest: Manifest) -> Self {
+        self.manifests.push((owner.into(), manifest));
         self
     }
 

@@ -8,6 +8,7 @@ use super::pending;
 use super::tables::Tables;
 use crate::error::{Error, Outcome, Result};
 use crate::history::ledger::{self, Ledger, LedgerError};
+use crate::history::rules::{self, Replaced, Rules};
 use crate::history::{self, Purpose, Record};
 use crate::schema::embedded::HISTORY_TABLE;
 use crate::schema::legacy;
@@ -72,8 +73,9 @@ pub(super) fn open(ledger: &mut Ledger<'_>, options: &Options) -> Result<Opened>
     let owners = pending::owners(options)?;
     let bootstrap = Message::of_run().then(&ledger::bootstrap(&owners)).send(ledger.transaction());
     bootstrap.map_err(|failure| Error::Migration { location: Location::bootstrap(&owners), failure })?;
-    let more = [Tables::QUERY, before::QUERY];
+    let more = [rules::QUERY, Tables::QUERY, before::QUERY];
     let (histories, answers) = history::read(ledger.transaction(), Message::of_run(), Purpose::Run, &owners, &more)?;
+    ledger.protect(Rules::from_rows(answers.rows(answers.before_last(2))));
     let stood_before = histories.first().is_some_and(Vec::is_empty) && answers.is_true(answers.before_last(0));
     Ok(Opened { histories, stood_before, tables: Tables::from_rows(answers.rows(answers.before_last(1))) })
 }
@@ -117,11 +119,17 @@ pub(super) fn failed(error: LedgerError, pending: &[OwnedMigration]) -> Error {
     let (at, failure) = match error {
         LedgerError::Script { at, failure } => (at, failure),
         LedgerError::Server(failure) => (None, failure),
+        LedgerError::Replaced { at, what: Replaced { function, rules } } => {
+            return Error::Replaced { location: location(at, pending), function, rules };
+        }
     };
-    let location = match at.and_then(|(index, offset)| Some((pending.get(index)?, offset))) {
+    Error::Migration { location: location(at, pending), failure }
+}
+
+fn location(at: Option<(usize, Option<usize>)>, pending: &[OwnedMigration]) -> Location {
+    match at.and_then(|(index, offset)| Some((pending.get(index)?, offset))) {
         Some((migration, Some(offset))) => Location::at(migration, offset),
         Some((migration, None)) => Location::file(migration),
         None => Location::unknown(),
-    };
-    Error::Migration { location, failure }
+    }
 }

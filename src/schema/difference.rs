@@ -1,5 +1,6 @@
 //! Two manifests compared.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -92,7 +93,9 @@ impl Difference {
     /// Whether it takes protection away: this is never left out of a report.
     fn opens(&self) -> bool {
         let place = if is_remark(&self.kind) { subject(&self.name).1 } else { &self.name };
+        let acts_as_the_owner = self.kind == "function" && self.found.iter().any(|is| is.contains(" security definer"));
         [RIGHT, "owner", "foreign keys", "partition guards"].contains(&self.kind.as_str())
+            || acts_as_the_owner
             || ["trigger", "rule", "policy"].contains(&self.kind.as_str()) && place.starts_with("hacs_a")
     }
 
@@ -160,7 +163,12 @@ fn is_remark(kind: &str) -> bool {
 
 /// The kind and the name in the name of a remark: `column hacs_core.patients.family`.
 pub(super) fn subject(name: &str) -> (&str, &str) {
-    let (kind, name) = name.split_at(name.find("hacs_").unwrap_or(0));
+    // In other schemas the name begins with the first word that has a point, or is the last one.
+    let elsewhere = || {
+        let point = name.find('.').unwrap_or(name.len());
+        name.get(..point).and_then(|before| before.rfind(' ')).map_or(0, |space| space + 1)
+    };
+    let (kind, name) = name.split_at(name.find("hacs_").unwrap_or_else(elsewhere));
     (kind.trim_end(), name)
 }
 
@@ -172,9 +180,28 @@ pub(super) fn firing(definition: &str) -> (&str, &str) {
         .unwrap_or((definition, "ENABLE"))
 }
 
-/// What is different, in the order of kinds and names, and how much more the operator has registered as his own. What
-/// lies in an object that is itself missing or extra is left out.
-pub(crate) fn compare(expected: &Manifest, found: &Manifest, own: &[String]) -> (Vec<Difference>, usize) {
+/// What the operator answers for.
+#[derive(Debug, Default)]
+pub(crate) struct Own {
+    /// What he has registered.
+    pub patterns: Vec<String>,
+    /// Functions that are what `hacs_audit.attach` writes for the tables as they are now.
+    pub recorders: BTreeSet<String>,
+}
+
+/// Two manifests, compared.
+#[derive(Debug, Default)]
+pub(crate) struct Compared {
+    /// What is different, in the order of kinds and names.
+    pub different: Vec<Difference>,
+    /// What the operator has registered of HACS's own tables.
+    pub registered: Vec<Difference>,
+    /// How much he has registered besides.
+    pub ignored: usize,
+}
+
+/// What is different. What lies in an object that is itself missing or extra is left out.
+pub(crate) fn compare(expected: &Manifest, found: &Manifest, own: &Own) -> Compared {
     let gone =
         expected.objects().filter_map(|(o, definition)| Difference::of(o, Some(definition), found.definition(o)));
     let generated = |o: &Object| {
@@ -185,7 +212,14 @@ pub(crate) fn compare(expected: &Manifest, found: &Manifest, own: &[String]) -> 
     };
     let more = found.objects().filter(|(o, _)| expected.definition(o).is_none() && !generated(o));
     let more = more.filter_map(|(o, definition)| Difference::of(o, None, Some(definition)));
-    let (ignored, mut all): (Vec<_>, Vec<_>) = gone.chain(more).partition(|d| !d.opens() && is_own(d, own));
+    let changed = gone.chain(more).filter(|d| !is_recorder(d, &own.recorders));
+    let (theirs, mut all): (Vec<_>, Vec<_>) =
+        changed.partition(|d| !d.opens() && (is_own(d, &own.patterns) || is_widened(d, &own.patterns)));
+    let of_hacs = |d: &Difference| {
+        let table = d.name.rsplit_once('.').map_or("", |(table, _)| table);
+        !is_remark(&d.kind) && expected.has("table", table)
+    };
+    let (registered, ignored): (Vec<_>, Vec<_>) = theirs.into_iter().partition(of_hacs);
     all.sort_by(|a, b| (a.is_warning(), &a.kind, &a.name).cmp(&(b.is_warning(), &b.kind, &b.name)));
     let causes: Vec<Difference> =
         all.iter().filter(|d| d.change != Change::Changed || d.kind == "view").cloned().collect();
@@ -194,7 +228,42 @@ pub(crate) fn compare(expected: &Manifest, found: &Manifest, own: &[String]) -> 
     all.retain(|d| d.kind != "grant" || !rights.contains(&d.name));
     // An invalid index is named wherever it is: it costs every write.
     all.retain(|d| d.change == Change::Invalid || !causes.iter().any(|cause| cause != d && d.follows_from(cause)));
-    (all, ignored.len())
+    Compared { different: all, registered, ignored: ignored.len() }
+}
+
+/// Whether it is about a function that the audit has written anew, for own columns or an own table. Who may call it, and
+/// whose it is, stays a difference.
+fn is_recorder(difference: &Difference, recorders: &BTreeSet<String>) -> bool {
+    match difference.kind.as_str() {
+        "function" => difference.found.is_some() && recorders.contains(&difference.name),
+        "comment" | "grant" => {
+            let (kind, name) = subject(&difference.name);
+            difference.change == Change::Extra && kind == "function" && recorders.contains(name)
+                || difference.name.strip_suffix(" to public").is_some_and(|name| recorders.contains(subject(name).1))
+                    && difference.found.as_deref() == Some("nothing")
+        }
+        _ => false,
+    }
+}
+
+/// Whether a set of values that the operator has registered has all values that it had, and more.
+fn is_widened(difference: &Difference, own: &[String]) -> bool {
+    let values = |definition: &str| {
+        let (before, rest) = definition.split_once("'{")?;
+        let (values, after) = rest.split_once("}'")?;
+        Some((format!("{before}{after}"), values.split(',').map(str::to_owned).collect::<BTreeSet<_>>()))
+    };
+    let (Some(was), Some(is)) =
+        (difference.expected.as_deref().and_then(values), difference.found.as_deref().and_then(values))
+    else {
+        return false;
+    };
+    let names = [difference.name.clone(), format!("constraint {}", difference.name)];
+    difference.kind == "constraint"
+        && difference.change == Change::Changed
+        && was.0 == is.0
+        && was.1.is_subset(&is.1)
+        && own.iter().any(|pattern| names.iter().any(|name| fits(pattern, name)))
 }
 
 /// Whether an object that no migration made, or something in it or about it, is registered.

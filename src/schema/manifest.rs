@@ -5,11 +5,18 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use super::embedded::HISTORY_TABLE;
+use super::names::SCHEMAS;
 use super::owner::Owner;
 use crate::server::Row;
+use crate::server::sql::literals;
 
 /// The question for all objects: kind, name and definition.
 pub(crate) const QUERY: &str = include_str!("catalogue.sql");
+
+/// The same question for other schemas.
+pub(crate) fn query(schemas: &[&str]) -> String {
+    QUERY.replacen(&literals(SCHEMAS), &literals(schemas.iter().copied()), 1)
+}
 
 /// What the embedded migrations make; scripts/update-manifest.sh writes it.
 const SCHEMA: &str = include_str!("manifest.txt");
@@ -48,14 +55,7 @@ impl Manifest {
     #[must_use]
     pub fn embedded() -> &'static Self {
         static EMBEDDED: OnceLock<Manifest> = OnceLock::new();
-        EMBEDDED.get_or_init(|| {
-            let lines = SCHEMA.lines().map(|line| {
-                let mut parts = line.splitn(3, " | ");
-                let mut next = || parts.next().unwrap_or_default().to_owned();
-                (Object { kind: next(), name: next() }, next())
-            });
-            Self { objects: lines.collect() }
-        })
+        EMBEDDED.get_or_init(|| Self::from(SCHEMA))
     }
 
     /// The same, with the histories of all owners that a database has: made like HACS's, with longer numbers.
@@ -109,6 +109,18 @@ impl Manifest {
     /// Names of the objects of a kind.
     pub(crate) fn names(&self, kind: &str) -> impl Iterator<Item = &str> {
         self.objects.keys().filter(move |object| object.kind == kind).map(|object| object.name.as_str())
+    }
+}
+
+impl From<&str> for Manifest {
+    /// Reads what `Display` writes.
+    fn from(text: &str) -> Self {
+        let lines = text.lines().map(|line| {
+            let mut parts = line.splitn(3, " | ");
+            let mut next = || parts.next().unwrap_or_default().to_owned();
+            (Object { kind: next(), name: next() }, next())
+        });
+        Self { objects: lines.collect() }
     }
 }
 

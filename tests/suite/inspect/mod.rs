@@ -1,6 +1,7 @@
 //! What `status` and `verify` say.
 
 mod drift;
+mod owners;
 mod rights;
 mod status;
 mod verifying;

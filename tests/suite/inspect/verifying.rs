@@ -96,7 +96,8 @@ fn what_the_operator_registered_is_not_drift_but_what_the_migrations_made_stays_
     let after = hacs_refinery::verify(&mut database.client(), false).unwrap();
     let short: Vec<_> = after.differences.iter().map(|d| format!("{} {}", d.kind, d.name)).collect();
     assert_eq!(short, [trigger]);
-    assert_eq!(after.warnings, []);
+    let warned: Vec<_> = after.warnings.iter().map(|d| format!("{} {}", d.kind, d.name)).collect();
+    assert_eq!(warned, ["index hacs_core.patients.my_family"], "what is in a table of HACS stays in sight");
     database.client().batch_execute(&format!("drop owned by {role}; drop role {role}")).unwrap();
 }
 

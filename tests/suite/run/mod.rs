@@ -2,6 +2,7 @@
 
 #[cfg(feature = "tokio-postgres")]
 mod asynchronous;
+mod baseline;
 mod crowd;
 mod growth;
 mod history;

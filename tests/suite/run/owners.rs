@@ -1,5 +1,7 @@
 //! One database, several owners of migrations.
 
+use std::process::{Child, Stdio};
+
 use hacs_refinery::{Error, HistoryError, Options, OwnedMigration, OwnerStatus, migrate, pending, script, status};
 use refinery::Migration;
 
@@ -146,7 +148,7 @@ fn what_stands_in_the_line_of_hacs_is_moved_to_its_owner_once() {
     assert!(matches!(still, Error::Newer { database: 1001, .. }), "{still}");
 
     let both = of_wards().owner("plans", files(&OLD[1..]));
-    let seen = hacs_refinery::status_of(&mut database.client(), &both).unwrap();
+    let seen = both.status(&mut database.client()).unwrap();
     assert!(seen.newer.is_empty() && seen.owners.iter().all(|owner| owner.migration_complete()), "{seen:?}");
     let report = migrate(&mut database.client(), &both).unwrap();
     assert_eq!((report.applied.len(), report.newer.len(), report.version), (0, 0, Some(9)));
@@ -158,9 +160,7 @@ fn what_stands_in_the_line_of_hacs_is_moved_to_its_owner_once() {
     assert_eq!(database.run(&["migrate"]).code, Some(0));
     assert_eq!(migrate(&mut database.client(), &both).unwrap().applied, []);
     // Read back, as the checksums of the new place.
-    assert!(
-        hacs_refinery::status_of(&mut database.client(), &both).unwrap().owners.iter().all(|o| o.problems.is_empty())
-    );
+    assert!(both.status(&mut database.client()).unwrap().owners.iter().all(|o| o.problems.is_empty()));
 }
 
 #[test]
@@ -196,10 +196,103 @@ fn status_tells_of_all_owners_and_its_documented_json_of_hacs_alone() {
     assert!(shown.stdout.contains("\nwards: V20261125093000 beds "), "{}", shown.stdout);
 
     let more = owners().owner("rooms", files(&[("V1__rooms.sql", "select 1")]));
-    let found = hacs_refinery::status_of(&mut database.client(), &more).unwrap();
+    let found = more.status(&mut database.client()).unwrap();
     let complete: Vec<_> =
         found.owners.iter().map(|o: &OwnerStatus| (o.name.as_str(), o.migration_complete())).collect();
     assert_eq!(complete, [("plans", true), ("rooms", false), ("wards", true)]);
+}
+
+/// Services with migrations of their own, as the example links them: the arguments of each.
+struct Services(tempfile::TempDir);
+
+const SERVICES: [&str; 3] = ["wards", "plans", "rooms"];
+
+impl Services {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        for owner in SERVICES {
+            let files = [
+                ("V1__first.sql", format!("create schema {owner}; create table {owner}.t (a text)")),
+                (
+                    "V2__index.sql",
+                    format!(
+                        "-- hacs-refinery: no transaction\ncreate index concurrently if not exists t_a on {owner}.t (a)"
+                    ),
+                ),
+                ("V20261125093000__rows.sql", format!("insert into {owner}.t values ('once')")),
+            ];
+            std::fs::create_dir(directory.path().join(owner)).unwrap();
+            for (name, sql) in files {
+                std::fs::write(directory.path().join(owner).join(name), sql).unwrap();
+            }
+        }
+        Self(directory)
+    }
+
+    /// A process of a service, without or with its file outside a transaction.
+    fn start(&self, owner: &str, database: &Database, with_index: bool) -> std::process::Child {
+        let names = ["V1__first.sql", "V2__index.sql", "V20261125093000__rows.sql"];
+        let names = names.iter().filter(|name| with_index || !name.contains("index"));
+        let mut service = crate::example("embed");
+        service.arg(owner).args(names.map(|name| self.0.path().join(owner).join(name)));
+        service.env("DATABASE_URL", database.conninfo()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+}
+
+/// Rows of each service, and its history.
+fn each(database: &Database, history: &str) {
+    for owner in SERVICES {
+        assert_eq!(database.text(&format!("select count(*) from {owner}.t")), "1", "{owner}");
+        assert_eq!(recorded(database, owner), history, "{owner}");
+    }
+    assert_eq!(database.text("select count(*) || ' ' || max(version) from hacs_admin.migrations"), "9 9");
+    assert_eq!(database.run(&["verify"]).code, Some(0));
+}
+
+#[test]
+fn three_services_in_thirty_two_processes_at_once_all_succeed_and_each_migration_runs_once() {
+    let services = Services::new();
+    for (with_index, history) in
+        [(false, "1 first, 20261125093000 rows"), (true, "1 first, 2 index, 20261125093000 rows")]
+    {
+        let database = Database::empty();
+        let children: Vec<Child> = (0..32).map(|n| services.start(SERVICES[n % 3], &database, with_index)).collect();
+        let ends: Vec<_> = children.into_iter().map(|child| ended(child.wait_with_output().unwrap())).collect();
+        assert!(ends.iter().all(|end| end.code == Some(0)), "{ends:#?}");
+        let applied = ends.iter().filter_map(|end| end.stdout.split(' ').next()?.parse::<usize>().ok());
+        assert_eq!(applied.sum::<usize>(), 9 + 3 * if with_index { 3 } else { 2 }, "{ends:#?}");
+        each(&database, history);
+    }
+}
+
+#[test]
+fn a_service_killed_at_any_moment_leaves_all_of_its_run_or_nothing() {
+    let services = Services::new();
+    let start = std::time::Instant::now();
+    services.start("wards", &Database::empty(), false).wait().unwrap();
+    let time = start.elapsed().mul_f64(1.1);
+    for moment in super::kills::moments(super::kills::rounds(2)) {
+        let database = Database::empty();
+        let mut child = services.start("wards", &database, false);
+        std::thread::sleep(time.mul_f64(moment));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let what = format!("killed after {moment:.3} of {time:?}");
+        crate::database::until(&what, || {
+            database.text(
+                "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+            ) == "0"
+        });
+        let found = database.text("select concat_ws(' ', to_regclass('hacs_admin.migrations'), to_regclass('hacs_admin.wards_migrations'), to_regclass('wards.t'))");
+        assert!(
+            ["", "hacs_admin.migrations hacs_admin.wards_migrations wards.t"].contains(&found.as_str()),
+            "{what}: {found}"
+        );
+        for owner in SERVICES {
+            assert!(services.start(owner, &database, false).wait().unwrap().success(), "{what}");
+        }
+        each(&database, "1 first, 20261125093000 rows");
+    }
 }
 
 #[test]

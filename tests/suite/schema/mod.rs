@@ -6,3 +6,4 @@ mod legacy;
 mod manifest;
 mod nested_models;
 mod privileges;
+mod rules;
