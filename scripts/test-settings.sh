@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets each of the server's settings that a role or a database can set to an odd value, one at a time, and expects that
-# migrate, status and verify give the same as without it. The tests take a sample of these. Some minutes.
+# migrate, status and verify give the same as without it. The tests take a sample of these. Ten minutes, where the machine does nothing else.
 #
 # scripts/test-settings.sh [name,name...]
 set -euo pipefail

@@ -174,8 +174,7 @@ fn ask(client: &mut dyn Connection, lines: &[Line<'_>]) -> Result<Status> {
     let schemas_found: Vec<String> =
         SCHEMAS.into_iter().filter(|name| found.iter().any(|f| f == name)).map(str::to_owned).collect();
     let legacy = legacy::read(answers.rows(legacy));
-    let with_seals = answers.is_true(may_see_seals) && answers.rows(no_views).next().is_none();
-    let seals = with_seals.then_some(SEALED);
+    let seals = Some(SEALED).filter(|_| answers.is_true(may_see_seals) && answers.rows(no_views).next().is_none());
     let owners::Found { hacs: history, owners, asked: sealed } =
         owners::read(client, tables.contains(&embedded::HISTORY_TABLE), &histories, lines, seals)?;
 
