@@ -38,7 +38,10 @@ say "what each index costs to write"
 while IFS='|' read -r index table bytes keys; do
     columns=$(sql "$database" -c "select string_agg(quote_ident(attname), ', ') from pg_attribute
         where attrelid = '$table'::regclass and attnum > 0 and attgenerated = '' and attname <> 'id'")
-    insert="insert into $table ($columns) select $columns from $table limit 5000;"
+    # A whole document names its own id.
+    values=$columns
+    if [ "$table" = hacs_core.resources ]; then values=${columns/ data,/ data - \'id\',}; fi
+    insert="insert into $table ($columns) select $values from $table limit 5000;"
     cost=$(for _ in 1 2 3 4 5 6; do
         printf 'begin; alter table %s disable trigger audit_insert, disable trigger audit_update, disable trigger audit_delete;\n\\timing on\n%s\n\\timing off\nrollback;\n' "$table" "$insert"
         printf 'begin; alter table %s disable trigger audit_insert, disable trigger audit_update, disable trigger audit_delete; drop index %s;\n\\timing on\n%s\n\\timing off\nrollback;\n' \
