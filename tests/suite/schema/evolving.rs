@@ -266,3 +266,27 @@ fn documents_of_new_tables_and_columns_go_in_and_out_and_what_is_generated_for_t
     client.batch_execute(&found[0].1).unwrap();
     assert_eq!(about_documents(&database), []);
 }
+
+#[test]
+fn after_each_step_of_the_guide_a_dump_with_its_rows_can_be_restored() {
+    let database = with_observations(20);
+    for step in [10, 11, 12, 13] {
+        migrate(&mut database.client(), &options(step)).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let program = |name: &str| {
+            let mut program = std::process::Command::new(server::bindir().join(name));
+            program.env("LD_LIBRARY_PATH", server::bindir().join("../lib"));
+            program
+        };
+        let mut dump = program("pg_dump");
+        dump.args(["--no-owner", "--dbname", &database.conninfo(), "--file"]).arg(file.path());
+        assert!(dump.status().unwrap().success(), "V{step}");
+        let restored = Database::empty();
+        let mut psql = program("psql");
+        psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &restored.conninfo(), "-f"]).arg(file.path());
+        let end = ended(psql.output().unwrap());
+        assert_eq!(end.code, Some(0), "V{step}: {end:?}");
+        assert_eq!(restored.dump(), database.dump(), "V{step}");
+        assert_eq!(restored.text("select count(*) from hacs_core.observations"), "20", "V{step}");
+    }
+}
