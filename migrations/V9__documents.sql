@@ -1545,11 +1545,12 @@ begin
     s.checker := replace(hacs_core.document_putter(target), 'put_', 'check_');
     x := hacs_core.document_reading(target, on_conflict = 'replace');
     s.batch := format(
-        'insert into %1$s as t (%2$s, extra) select %3$s, document - %4$L::text[] from %5$s as s %6$s '
+        'insert into %1$s as t (%2$s, extra) select %3$s, document - %4$L::text[] '
+        -- taken out of its compression once, and not for each field
+        'from (select s.line, s.document || ''{}'' as document from %5$s as s where s.line between $1 and $2 offset 0) as s %6$s '
         'cross join lateral jsonb_populate_record(null::%1$s, %7$s) as r '
-        'where s.line between $1 and $2 '
         -- the cheapest way to say that one needs the slow way
-        'and case when (%8$s) is not false then true else 1 / (s.line - s.line) > 0 end %9$s',
+        'where case when (%8$s) is not false then true else 1 / (s.line - s.line) > 0 end %9$s',
         target, x.fields,
         replace(x.read_values, 'stored_id', 'coalesce(r.id, gen_random_uuid()::text)'),
         x.names, s.part,
@@ -1743,19 +1744,24 @@ begin
         returning s.line, s.document
     )
     insert into pg_temp.hacs_staged select g.line, g.document -> 'document' from gone as g;
-    with gone as (
-        delete from pg_temp.hacs_staged as s where s.document ->> 'resourceType' = 'Bundle' and jsonb_typeof(s.document -> 'entry') = 'array'
-        returning s.line, s.document
-    )
-    insert into pg_temp.hacs_staged
-    select g.line + e.place, e.entry -> 'resource'
-    from gone as g, jsonb_array_elements(g.document -> 'entry') with ordinality as e (entry, place);
-    insert into pg_temp.hacs_refused
-    select s.line, null, null, '22023', 'resource_type', null, 'a document is a JSON object with a resource_type', s.document
-    from pg_temp.hacs_staged as s
-    where coalesce(s.document ->> 'resource_type', s.document ->> 'resourceType') is null or jsonb_typeof(s.document) <> 'object';
-    delete from pg_temp.hacs_staged as s
-    where coalesce(s.document ->> 'resource_type', s.document ->> 'resourceType') is null or jsonb_typeof(s.document) <> 'object';
+    -- both lie among the documents of types without a table: no other is read for it
+    execute format(
+        'with gone as ('
+        '    delete from %s as s where s.document ->> ''resourceType'' = ''Bundle'' and jsonb_typeof(s.document -> ''entry'') = ''array'' '
+        '    returning s.line, s.document '
+        ') insert into pg_temp.hacs_staged '
+        'select g.line + e.place, e.entry -> ''resource'' '
+        'from gone as g, jsonb_array_elements(g.document -> ''entry'') with ordinality as e (entry, place)', hacs_core.staged(null)
+    );
+    execute format(
+        'with gone as ('
+        '    delete from %s as s '
+        '    where coalesce(s.document ->> ''resource_type'', s.document ->> ''resourceType'') is null or jsonb_typeof(s.document) <> ''object'' '
+        '    returning s.line, s.document '
+        ') insert into pg_temp.hacs_refused '
+        'select g.line, null, null, ''22023'', ''resource_type'', null, ''a document is a JSON object with a resource_type'', g.document '
+        'from gone as g', hacs_core.staged(null)
+    );
     for f in
         select d.resource_type, c.name, hacs_core.document_alias(d.resource_type, c.name) as alias
         from hacs_core.document_tables() as d, hacs_core.document_columns(d.target) as c
@@ -1896,11 +1902,11 @@ begin
         where c.contype = 'f' and c.conrelid = d.target and c.confrelid = d.target;
         if circular is not null then
             execute format('create index on %s ((document ->> ''id''))', (s).part);
-            execute format('analyze %s', (s).part);
+            execute format('analyze %s (line)', (s).part);
             execute format('set constraints %s deferred', circular);
             lost := hacs_core.sift_circular(s);
         else
-            execute format('analyze %s', (s).part);
+            execute format('analyze %s (line)', (s).part);
         end if;
         before := -1;
         loop
