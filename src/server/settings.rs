@@ -8,7 +8,7 @@ const PATH: &str = "pg_catalog, pg_temp";
 
 /// What every statement of this program is written for, how the server is to write what it answers, and timeouts that
 /// would strike. What a version of PostgreSQL does not have is left out.
-const ALWAYS: [(&str, &str); 13] = [
+const ALWAYS: [(&str, &str); 14] = [
     ("array_nulls", "on"),
     ("bytea_output", "hex"),
     ("client_min_messages", "warning"),
@@ -17,6 +17,7 @@ const ALWAYS: [(&str, &str); 13] = [
     ("idle_in_transaction_session_timeout", "0"),
     ("IntervalStyle", "postgres"),
     ("quote_all_identifiers", "off"),
+    ("restrict_nonsystem_relation_kind", ""),
     ("row_security", "on"),
     ("standard_conforming_strings", "on"),
     ("TimeZone", "UTC"),
@@ -24,13 +25,34 @@ const ALWAYS: [(&str, &str); 13] = [
     ("transform_null_equals", "off"),
 ];
 
-/// What would change what a migration makes.
-const OF_RUNS: [(&str, &str); 7] = [
+/// What would change what a migration makes, or make it take hours: some ask the catalogue for hundreds of columns, and
+/// a plan without nested loops, or by costs that are nonsense, never ends.
+const OF_RUNS: [(&str, &str); 27] = [
     ("check_function_bodies", "on"),
+    ("cpu_index_tuple_cost", "0.005"),
+    ("cpu_operator_cost", "0.0025"),
+    ("cpu_tuple_cost", "0.01"),
     ("default_table_access_method", "heap"),
     ("default_tablespace", ""),
+    ("enable_bitmapscan", "on"),
+    ("enable_hashagg", "on"),
+    ("enable_hashjoin", "on"),
+    ("enable_indexonlyscan", "on"),
+    ("enable_indexscan", "on"),
+    ("enable_material", "on"),
+    ("enable_memoize", "on"),
+    ("enable_mergejoin", "on"),
+    ("enable_nestloop", "on"),
+    ("enable_seqscan", "on"),
+    ("enable_sort", "on"),
+    ("enable_tidscan", "on"),
+    ("from_collapse_limit", "8"),
+    ("join_collapse_limit", "8"),
+    ("plan_cache_mode", "auto"),
     ("plpgsql.extra_errors", "none"),
     ("plpgsql.variable_conflict", "error"),
+    ("random_page_cost", "4"),
+    ("seq_page_cost", "1"),
     ("session_replication_role", "origin"),
     ("xmloption", "content"),
 ];

@@ -11,7 +11,7 @@ use std::thread;
 use crate::database::{Database, quoted};
 
 /// Those that have struck a program somewhere, with one value each. A server that does not know one passes it over.
-const SAMPLE: [&str; 23] = [
+const SAMPLE: [&str; 25] = [
     "array_nulls",
     "bytea_output",
     "check_function_bodies",
@@ -19,6 +19,7 @@ const SAMPLE: [&str; 23] = [
     "client_min_messages",
     "datestyle",
     "default_transaction_isolation",
+    "enable_nestloop",
     "enable_seqscan",
     "idle_in_transaction_session_timeout",
     "idle_session_timeout",
@@ -28,6 +29,7 @@ const SAMPLE: [&str; 23] = [
     "lock_timeout",
     "plpgsql.variable_conflict",
     "quote_all_identifiers",
+    "random_page_cost",
     "restrict_nonsystem_relation_kind",
     "row_security",
     "search_path",
