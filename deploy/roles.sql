@@ -1,12 +1,10 @@
 -- The roles of a HACS database, and their passwords. Run it with psql as a superuser, or as a role that owns the
--- database
--- and may make roles; before the first migration, and again whenever a password changes:
+-- database and may make roles; before the first migration, and again whenever a password changes:
 --
 --     MIGRATOR_PASSWORD=… APP_PASSWORD=… AUDITOR_PASSWORD=… psql -X -f deploy/roles.sql hacs
 --
 -- Each password may be in a file instead, as a mounted secret is: MIGRATOR_PASSWORD_FILE and so on. Passwords are read
--- by
--- psql itself, so that they stand on no command line, and reach the server's log only where it is told to log
+-- by psql itself, so that they stand on no command line, and reach the server's log only where it is told to log
 -- everything.
 --
 --   hacs_migrator  migrates, and owns the schemas

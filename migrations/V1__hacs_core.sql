@@ -572,9 +572,8 @@ comment on domain hacs_core.score is 'A share or probability from 0 to 1';
 -------------------------------------------------------------------------------------------------------------------
 
 -- Written so that there is nothing to fold, and little to read: PostgreSQL prepares the expressions of generated
--- columns
--- anew for each INSERT, and this one stands behind 45 of them. After its type a reference has the id, whatever that
--- holds, and perhaps a version.
+-- columns anew for each INSERT, and this one stands behind 45 of them. After its type a reference has the id, whatever
+-- that holds, and perhaps a version.
 create or replace function hacs_core.reference_id(reference text, target text, bare boolean default true)
 returns text
 language sql immutable parallel safe
@@ -634,8 +633,7 @@ $$;
 comment on function hacs_core.touch_updated_at() is 'Trigger: sets updated_at where an UPDATE left it as it was';
 
 -- Resources are counted as well, whatever the UPDATE says of the number: who read version 3 can tell that it is still
--- so.
--- An UPDATE that counts by itself means what it says of the time: hacs_core.put stores what the document says.
+-- so. An UPDATE that counts by itself means what it says of the time: hacs_core.put stores what the document says.
 create or replace function hacs_core.touch_resource()
 returns trigger
 language plpgsql
@@ -1024,8 +1022,7 @@ create or replace trigger organizations_touch_updated_at
 
 -- No organization may be part of itself, however long the way round. Two sessions could each close one half of a circle
 -- without seeing the other: who moves an organization takes an advisory lock, so that movers pass one at a time. A new
--- one
--- with nothing below it closes no circle, takes no lock, and waits for nobody.
+-- one with nothing below it closes no circle, takes no lock, and waits for nobody.
 create or replace function hacs_core.check_organization_tree()
 returns trigger
 language plpgsql

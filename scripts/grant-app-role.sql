@@ -3,8 +3,7 @@
 --     psql -X -v app_role=hacs_app -v auditor_role=hacs_auditor -f scripts/grant-app-role.sql hacs
 --
 --   app_role      reads and writes resources; changes no schema, sees neither history, settings nor audit, but tells
--- the
---                 audit who acts
+--                 the audit who acts
 --   reader_role   reads resources, and the history, so that it can ask for the status and verify
 --   auditor_role  what the reader may, and the trail, the seals and the settings: it asks who changed what, what a
 --                 resource was at a moment, and whether the seals are intact
@@ -12,9 +11,8 @@
 --   feed_role     reads the feed of changes (docs/audit.md), and so every value that was changed
 --
 -- Name at least one; the roles have to exist (deploy/roles.sql makes them). Tables and functions that the same role
--- makes
--- in later migrations are included. The migrating role itself needs one right, before its first run, and need not be a
--- superuser:
+-- makes in later migrations are included. The migrating role itself needs one right, before its first run, and need not
+-- be a superuser:
 --
 --     grant create on database hacs to hacs_migrator;
 --
