@@ -153,10 +153,15 @@ fn iterations(piece: &[u8]) -> u64 {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.stream {
+        let written = match &mut self.stream {
             Stream::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
             #[cfg(unix)]
             Stream::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
+        };
+        match written {
+            // Who hangs up while we speak may have said why. That is read next, and then that there is nothing more.
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => Poll::Ready(Ok(bytes.len())),
+            written => written,
         }
     }
 

@@ -183,7 +183,10 @@ fn a_server_killed_in_any_phase_of_an_index_has_after_its_restart_none_or_an_inv
         let invalid = || {
             let found = hacs_refinery::verify(&mut database.client(), false).unwrap();
             assert_eq!(found.status.problems, []);
-            found.differences.into_iter().map(|difference| difference.name).collect::<Vec<_>>()
+            // The column and the index are extra as well, since nobody has registered them.
+            let invalid =
+                found.differences.into_iter().filter(|d| d.found.as_deref().unwrap_or("").contains("INVALID"));
+            invalid.map(|difference| difference.name).collect::<Vec<_>>()
         };
         let left = if *begun { vec!["hacs_core.patients.patients_ward_idx"] } else { Vec::new() };
         assert_eq!(invalid(), left, "{reached}");
