@@ -139,11 +139,15 @@ impl Difference {
             ["schema", "table", "view", "materialized view", "domain", "type"].contains(&other.kind.as_str());
         let place = if is_remark(&self.kind) { subject(&self.name).1 } else { &self.name };
         let inside = |name: &str| name.strip_prefix(other.name.as_str()).is_some_and(|rest| rest.starts_with('.'));
-        let owner = [&self.expected, &self.found].into_iter().flatten().find_map(|d| d.split_once(" owned by "));
-        let about = self.name.strip_prefix(&format!("{} {}", other.kind, other.name));
-        is_remark(&self.kind) && about.is_some_and(|rest| rest.is_empty() || rest.starts_with(" to "))
+        let is_about = || {
+            let rest = self.name.strip_prefix(other.kind.as_str()).and_then(|rest| rest.strip_prefix(' '));
+            let rest = rest.and_then(|rest| rest.strip_prefix(other.name.as_str()));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" to "))
+        };
+        let owner = || [&self.expected, &self.found].into_iter().flatten().find_map(|d| d.split_once(" owned by "));
+        is_remark(&self.kind) && is_about()
             || holds_others && inside(place)
-            || self.kind == "sequence" && owner.is_some_and(|(_, owner)| owner == other.name || inside(owner))
+            || self.kind == "sequence" && owner().is_some_and(|(_, owner)| owner == other.name || inside(owner))
     }
 }
 

@@ -91,8 +91,8 @@ fn objects_of_another_shape() {
         ),
         (
             "create schema hacs_core; create table hacs_core.patients (id integer, \"Name\" text)",
-            8,
-            "column \"resource_type\" of relation \"hacs_core.patients\" does not exist (SQLSTATE 42703)",
+            6,
+            "hacs_core.patients: columns not ours: Name; missing: resource_type, created_at",
         ),
     ] {
         let database = Database::empty();
