@@ -10,9 +10,7 @@ cd "$(dirname "$0")/../.."
 
 documents=${1:-100000}
 rounds=${2:-3}
-tool=${HACS_REFINERY:-target/release/hacs-refinery}
-[ -x "$tool" ] || tool=target/debug/hacs-refinery
-[ -x "$tool" ] || die "no program to measure: cargo build --release"
+tool=$(built --release --bin hacs-refinery)
 seq "$documents" | awk -v rest="$(printf '%01900d' 0)" '{
     printf "{\"resource_type\": \"Patient\", \"id\": \"m%d\", \"full_name\": \"N %d\", \"gender\": \"female\", ", $1, $1
     printf "\"birth_date\": \"1985-04-03\", \"note\": \"%s\"}\n", rest }' >"$work/documents.ndjson"

@@ -258,8 +258,12 @@ fn play(mut client: &TcpStream, step: &Step) -> std::io::Result<()> {
 /// The most memory that a process had, in kilobytes, as long as it can be asked.
 fn peak(process: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
+    let of = |name: &str| -> Option<u64> {
+        let line = status.lines().find(|line| line.starts_with(name))?;
+        line.split_whitespace().nth(1)?.parse().ok()
+    };
+    // Not what the kernel has mapped of the program's own file: of one with all that a debugger needs, that is most.
+    Some(of("VmHWM:")?.saturating_sub(of("RssFile:")?))
 }
 
 /// Waits for the end, and tells what memory it took.
