@@ -58,7 +58,8 @@ const REACH: &str = "select s.seal_id, encode(s.digest, 'hex'), r.sealed_at, nul
 ///
 /// # Errors
 ///
-/// [`Error::Untrusted`], and [`Error::Database`]. What was sealed before the error stays sealed.
+/// [`Error::Untrusted`](crate::Error::Untrusted), and [`Error::Database`](crate::Error::Database). What was sealed before
+/// the error stays sealed.
 pub fn seal(client: &mut impl Connection) -> Result<Sealed> {
     client.limit(Limit::Statement(Duration::ZERO));
     let mut seals = 0;
@@ -93,7 +94,7 @@ pub fn seal(client: &mut impl Connection) -> Result<Sealed> {
 ///
 /// # Errors
 ///
-/// [`Error::Untrusted`], and [`Error::Database`].
+/// [`Error::Untrusted`](crate::Error::Untrusted), and [`Error::Database`](crate::Error::Database).
 pub fn verify(client: &mut impl Connection) -> Result<Vec<Problem>> {
     client.limit(Limit::Statement(Duration::ZERO));
     let query = "select seal_id, sealed_at, problem from hacs_audit.verify_seals()";

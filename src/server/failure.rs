@@ -121,7 +121,10 @@ impl Failure {
                 "\nNEXT: This connection goes through a pooler in statement mode, which allows no transaction. Use its \
                  session or transaction mode, or connect to the server itself."
             }
-            _ if self.is_disconnect() => "\nNEXT: See why the server ended the connection, then run this again.",
+            _ if self.is_disconnect() => {
+                "\nNEXT: See why the server ended the connection, then run this again. A pooler in statement \
+                mode may do so without a word: use its session or transaction mode."
+            }
             Some("25006") => {
                 "\nNEXT: This is a standby, or default_transaction_read_only is on for the database or the role. Use \
                  the primary, or a role that may write."

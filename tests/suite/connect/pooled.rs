@@ -43,10 +43,13 @@ fn in_statement_mode_it_says_in_one_line_why_it_cannot() {
     for args in [&["migrate"][..], &["migrate", "--dry-run"], &["status"], &["verify"], &["migrate", "--wait", "60s"]] {
         let end = run(&url(&bouncer, &database), args);
         assert_eq!(end.code, Some(3), "{args:?}: {end:?}");
-        assert!(end.stderr.contains("transaction blocks not allowed in statement pooling mode"), "{args:?}: {end:?}");
-        assert!(end.stderr.contains("\nNEXT: This connection goes through a pooler in statement mode"), "{end:?}");
+        // While it hands on the server's answer, PgBouncer cannot put in a word of its own, and only hangs up.
+        let told = end.stderr.contains("transaction blocks not allowed in statement pooling mode")
+            && end.stderr.contains("\nNEXT: This connection goes through a pooler in statement mode");
+        let hung_up = end.stderr.contains("connection closed\n")
+            && end.stderr.contains("A pooler in statement mode may do so without a word");
+        assert!(told || hung_up, "{args:?}: {end:?}");
         assert!(end.stderr.contains("Nothing was changed."), "{args:?}: {end:?}");
-        assert!(!end.stderr.contains("connection closed"), "{args:?}: {end:?}");
     }
     assert_eq!(database.text("select to_regnamespace('hacs_core')"), "null");
 }
