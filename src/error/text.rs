@@ -79,9 +79,10 @@ impl Error {
     /// What stands in the database and should not.
     fn found(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (what, list) = match self {
-            Self::Legacy(found) => {
-                ("tables of the original Python system are where the migrations make theirs", lines(found))
-            }
+            Self::Legacy(found) => (
+                "tables of another shape, such as the original Python system's, are where the migrations make theirs",
+                lines(found),
+            ),
             Self::Untrusted(found) => (
                 "what stands in this database cannot be trusted, since somebody else's code in it would run as this role",
                 lines(&found.iter().map(|found| safe_line(found)).collect::<Vec<_>>()),

@@ -66,7 +66,8 @@ fn python_database(facts: &str) -> Database {
     database
 }
 
-const IN_THE_WAY: &str = "tables of the original Python system are where the migrations make theirs";
+const IN_THE_WAY: &str =
+    "tables of another shape, such as the original Python system's, are where the migrations make theirs";
 
 /// `migrate` lists what is in the way and changes nothing; `status` and `verify` say the same, and give the same code.
 fn refused(database: &Database, words: &[&str]) {
