@@ -40,30 +40,49 @@ create table if not exists hacs_audit.resource_changes (
     constraint resource_changes_pkey primary key (change_id, changed_at)
 ) partition by range (changed_at);
 
-comment on table hacs_audit.resource_changes is 'One row is one change of one row in an audited table, one truncation of such a table, or one access to a resource';
-comment on column hacs_audit.resource_changes.change_id is 'Number of the change; within a transaction in the order of events';
-comment on column hacs_audit.resource_changes.changed_at is 'When it happened, by the clock of the server; also decides the partition';
+comment on table hacs_audit.resource_changes is
+    'One row is one change of one row in an audited table, one truncation of such a table, or one access to a '
+    'resource';
+comment on column hacs_audit.resource_changes.change_id is
+    'Number of the change; within a transaction in the order of events';
+comment on column hacs_audit.resource_changes.changed_at is
+    'When it happened, by the clock of the server; also decides the partition';
 comment on column hacs_audit.resource_changes.transaction_at is 'When its transaction began';
-comment on column hacs_audit.resource_changes.transaction_id is 'Transaction that made it; the numbers start again when a dump is restored elsewhere';
-comment on column hacs_audit.resource_changes.operation is 'What was done: INSERT, UPDATE, DELETE, TRUNCATE, or READ where an application tells of it';
+comment on column hacs_audit.resource_changes.transaction_id is
+    'Transaction that made it; the numbers start again when a dump is restored elsewhere';
+comment on column hacs_audit.resource_changes.operation is
+    'What was done: INSERT, UPDATE, DELETE, TRUNCATE, or READ where an application tells of it';
 comment on column hacs_audit.resource_changes.schema_name is 'Schema of the audited table, as it was attached';
-comment on column hacs_audit.resource_changes.table_name is 'Name of the audited table, as it was attached; the same for all its partitions';
-comment on column hacs_audit.resource_changes.resource_type is 'Type of the resource, such as Patient; for a truncation of several types, the name of the table';
-comment on column hacs_audit.resource_changes.resource_id is 'Key of the row; the new one where the key itself was changed; null for a truncation';
-comment on column hacs_audit.resource_changes.previous_type is 'Type before the change, where the type itself was changed';
+comment on column hacs_audit.resource_changes.table_name is
+    'Name of the audited table, as it was attached; the same for all its partitions';
+comment on column hacs_audit.resource_changes.resource_type is
+    'Type of the resource, such as Patient; for a truncation of several types, the name of the table';
+comment on column hacs_audit.resource_changes.resource_id is
+    'Key of the row; the new one where the key itself was changed; null for a truncation';
+comment on column hacs_audit.resource_changes.previous_type is
+    'Type before the change, where the type itself was changed';
 comment on column hacs_audit.resource_changes.previous_id is 'Key before the change, where key or type were changed';
-comment on column hacs_audit.resource_changes.patient_id is 'Patient to whom the row belongs after the change; of a DELETE, before it';
-comment on column hacs_audit.resource_changes.also is 'Under what else it is to be found, where the change moved it: Patient/<the one before> and <type>/<key> before';
+comment on column hacs_audit.resource_changes.patient_id is
+    'Patient to whom the row belongs after the change; of a DELETE, before it';
+comment on column hacs_audit.resource_changes.also is
+    'Under what else it is to be found, where the change moved it: Patient/<the one before> and <type>/<key> before';
 comment on column hacs_audit.resource_changes.changed_fields is 'Columns that an UPDATE changed';
-comment on column hacs_audit.resource_changes.old_values is 'Values before: of an UPDATE those that changed, of a DELETE all';
+comment on column hacs_audit.resource_changes.old_values is
+    'Values before: of an UPDATE those that changed, of a DELETE all';
 comment on column hacs_audit.resource_changes.new_values is 'Values after: of an UPDATE those that changed';
-comment on column hacs_audit.resource_changes.erased is 'SHA-256 of old and new values, where forget() took the values themselves away';
-comment on column hacs_audit.resource_changes.actor_id is 'Person or agent on whose behalf it was done, as the application told by set_actor';
-comment on column hacs_audit.resource_changes.purpose is 'What it was done for, such as treatment, as the application told (FHIR AuditEvent.purposeOfEvent)';
+comment on column hacs_audit.resource_changes.erased is
+    'SHA-256 of old and new values, where forget() took the values themselves away';
+comment on column hacs_audit.resource_changes.actor_id is
+    'Person or agent on whose behalf it was done, as the application told by set_actor';
+comment on column hacs_audit.resource_changes.purpose is
+    'What it was done for, such as treatment, as the application told (FHIR AuditEvent.purposeOfEvent)';
 comment on column hacs_audit.resource_changes.request_id is 'Request of the application, to find its other traces';
 comment on column hacs_audit.resource_changes.session_role is 'Role that was logged in';
-comment on column hacs_audit.resource_changes.acting_role is 'Role that the session had taken by SET ROLE, else the one that was logged in; not the owner of a function on the way';
-comment on column hacs_audit.resource_changes.client_address is 'Address from which the session came; null for a unix socket';
+comment on column hacs_audit.resource_changes.acting_role is
+    'Role that the session had taken by SET ROLE, else the one that was logged in; not the owner of a function on '
+    'the way';
+comment on column hacs_audit.resource_changes.client_address is
+    'Address from which the session came; null for a unix socket';
 comment on column hacs_audit.resource_changes.application_name is 'Name that the application gave itself';
 
 -- The questions: what happened to this resource, to the records of this patient, by this actor in that time, and under
@@ -80,7 +99,8 @@ return array[
     sha256(convert_to((change).old_values::text, 'UTF8')),
     sha256(convert_to((change).new_values::text, 'UTF8'))
 ];
-comment on function hacs_audit.value_digests(hacs_audit.resource_changes) is 'SHA-256 of the old and of the new values of a change';
+comment on function hacs_audit.value_digests(hacs_audit.resource_changes) is
+    'SHA-256 of the old and of the new values of a change';
 
 -- Each value in a form that no setting of a session changes; old and new values by their digests, so that they can be
 -- erased without a trace of them, and with a trace of the erasure.
@@ -112,7 +132,8 @@ return sha256(convert_to(jsonb_build_array(
     host((change).client_address),
     (change).application_name
 )::text, 'UTF8'));
-comment on function hacs_audit.row_digest(hacs_audit.resource_changes) is 'SHA-256 over one change, the same before and after its values were erased';
+comment on function hacs_audit.row_digest(hacs_audit.resource_changes) is
+    'SHA-256 over one change, the same before and after its values were erased';
 
 -------------------------------------------------------------------------------------------------------------------
 -- Append-only. The triggers fire for everybody, the owner and replication included; only who may alter the table can
@@ -139,7 +160,8 @@ begin
             hint = 'To let old quarters go: hacs_audit.detach_quarter; to erase the values of a patient: hacs_audit.forget.';
 end
 $$;
-comment on function hacs_audit.refuse_change() is 'Trigger: refuses UPDATE, DELETE and TRUNCATE, but for the erasure of values; argument: the logical table';
+comment on function hacs_audit.refuse_change() is
+    'Trigger: refuses UPDATE, DELETE and TRUNCATE, but for the erasure of values; argument: the logical table';
 
 create or replace function hacs_audit.last_number()
 returns bigint
@@ -160,7 +182,8 @@ begin
             hint = 'To carry a trail over from another database, set the sequence first: scripts/carry-over.sh does it.';
 end
 $$;
-comment on function hacs_audit.refuse_number() is 'Trigger: refuses a change whose number was never drawn; it would meet its twin one day';
+comment on function hacs_audit.refuse_number() is
+    'Trigger: refuses a change whose number was never drawn; it would meet its twin one day';
 
 -- A subscriber to whom the trail itself is replicated receives numbers that his sequence never gave: this one does not
 -- fire always.
@@ -217,7 +240,8 @@ begin
 end
 $$;
 comment on function hacs_audit.guard(regclass, text) is
-    'Makes the trail, one of its partitions or the seals append-only, also where the guards were dropped or turned off; from a partition it takes what others put there';
+    'Makes the trail, one of its partitions or the seals append-only, also where the guards were dropped or turned '
+    'off; from a partition it takes what others put there';
 
 select hacs_audit.guard('hacs_audit.resource_changes', 'resource_changes');
 
@@ -248,7 +272,8 @@ as $$
     cross join lateral regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''(.*?)''\) TO \(''(.*?)''\)') as b (bounds)
     where i.inhparent = 'hacs_audit.resource_changes'::regclass and b.bounds is not null
 $$;
-comment on function hacs_audit.quarters() is 'The partitions of the trail, but for the default one, and the time that each holds';
+comment on function hacs_audit.quarters() is
+    'The partitions of the trail, but for the default one, and the time that each holds';
 
 -- Nobody waits for it: tables are made aside and attached under a lock for which it waits 0.1 s. Where somebody reads the
 -- trail just now, it warns, and the next call tries again; until then the rows go to the default partition. Rows that
@@ -353,7 +378,9 @@ begin
 end
 $$;
 comment on function hacs_audit.ensure_partitions(integer, timestamptz, boolean) is
-    'Makes the partitions of this quarter and the next ones, or from another one on, without waiting for anybody; gives the number of those made, or -1 where it warns that it could not. Where more than 32 MB wait in the default partition, only if it is told to';
+    'Makes the partitions of this quarter and the next ones, or from another one on, without waiting for anybody; '
+    'gives the number of those made, or -1 where it warns that it could not. Where more than 32 MB wait in the '
+    'default partition, only if it is told to';
 
 select hacs_audit.ensure_partitions();
 
@@ -384,20 +411,26 @@ create table if not exists hacs_audit.seals (
     constraint seals_chain check ((seal_id = 1) = (previous_digest is null))
 );
 
-comment on table hacs_audit.seals is 'One row is a link of the chain: a span of changes with their digests, quarters that were let go, or values that were erased';
+comment on table hacs_audit.seals is
+    'One row is a link of the chain: a span of changes with their digests, quarters that were let go, or values '
+    'that were erased';
 comment on column hacs_audit.seals.seal_id is 'Number of the seal, without gaps';
-comment on column hacs_audit.seals.kind is 'changes, detached (quarters were let go) or erased (values were taken away)';
+comment on column hacs_audit.seals.kind is
+    'changes, detached (quarters were let go) or erased (values were taken away)';
 comment on column hacs_audit.seals.sealed_at is 'When it was made';
 comment on column hacs_audit.seals.from_id is 'It covers every number of a change after this one';
 comment on column hacs_audit.seals.to_id is 'Up to this one, also those that were rolled back';
 comment on column hacs_audit.seals.to_at is 'No number after to_id was drawn before this moment';
 comment on column hacs_audit.seals.mark_id is 'The last number that was drawn at mark_at';
 comment on column hacs_audit.seals.mark_at is 'When that was looked at';
-comment on column hacs_audit.seals.mark_writers is 'Virtual transactions that were writing then; as soon as each has ended, no change up to mark_id can turn up';
+comment on column hacs_audit.seals.mark_writers is
+    'Virtual transactions that were writing then; as soon as each has ended, no change up to mark_id can turn up';
 comment on column hacs_audit.seals.quarters is 'First days of the quarters in which its changes lie';
 comment on column hacs_audit.seals.counts is 'How many changes lie in each of them';
-comment on column hacs_audit.seals.digests is 'SHA-256 over the digests of those changes, in the order of their numbers';
-comment on column hacs_audit.seals.details is 'Of quarters let go: which, and in which table; of an erasure: which changes, why, and by whom';
+comment on column hacs_audit.seals.digests is
+    'SHA-256 over the digests of those changes, in the order of their numbers';
+comment on column hacs_audit.seals.details is
+    'Of quarters let go: which, and in which table; of an erasure: which changes, why, and by whom';
 comment on column hacs_audit.seals.system_identifier is 'Cluster in which it was made';
 comment on column hacs_audit.seals.previous_digest is 'Digest of the seal before; null for the first';
 comment on column hacs_audit.seals.digest is 'SHA-256 over the whole seal, and so over all before it';
@@ -444,7 +477,8 @@ begin atomic
         and l.relation = 'hacs_audit.resource_changes'::regclass;
 end;
 comment on function hacs_audit.writers() is
-    'Who may be writing changes just now. Read the clock first, then last_number(), then this: once none of them is left, no change up to that number can turn up';
+    'Who may be writing changes just now. Read the clock first, then last_number(), then this: once none of them '
+    'is left, no change up to that number can turn up';
 
 create or replace function hacs_audit.append_seal(seal hacs_audit.seals)
 returns void
@@ -476,7 +510,8 @@ begin
     insert into hacs_audit.seals select seal.*;
 end
 $$;
-comment on function hacs_audit.append_seal(hacs_audit.seals) is 'Adds a link to the chain, under the lock of the caller';
+comment on function hacs_audit.append_seal(hacs_audit.seals) is
+    'Adds a link to the chain, under the lock of the caller';
 
 create or replace function hacs_audit.parts(source regclass, from_id bigint, to_id bigint, out quarters date[], out counts bigint[], out digests bytea[])
 language plpgsql stable
@@ -497,7 +532,8 @@ begin
     into quarters, counts, digests using from_id, to_id;
 end
 $$;
-comment on function hacs_audit.parts(regclass, bigint, bigint) is 'The changes of a span in the trail or in a table of its shape: quarters, counts and digests';
+comment on function hacs_audit.parts(regclass, bigint, bigint) is
+    'The changes of a span in the trail or in a table of its shape: quarters, counts and digests';
 
 create or replace function hacs_audit.refuse_old_snapshot()
 returns void
@@ -512,7 +548,8 @@ begin
     end if;
 end
 $$;
-comment on function hacs_audit.refuse_old_snapshot() is 'Refuses to go on where a statement would not see what was committed before it';
+comment on function hacs_audit.refuse_old_snapshot() is
+    'Refuses to go on where a statement would not see what was committed before it';
 
 create or replace function hacs_audit.seal(most integer default 10)
 returns integer
@@ -580,7 +617,8 @@ begin
 end
 $$;
 comment on function hacs_audit.seal(integer) is
-    'Seals the changes of ended transactions that are not sealed yet, at most a hundred thousand numbers a seal and so many seals a call; gives the number of seals made';
+    'Seals the changes of ended transactions that are not sealed yet, at most a hundred thousand numbers a seal '
+    'and so many seals a call; gives the number of seals made';
 
 create or replace view hacs_audit.sealing as
 select
@@ -601,10 +639,15 @@ cross join lateral (
 ) as w;
 comment on view hacs_audit.sealing is 'One row: how far the seals reach, and what holds them back';
 comment on column hacs_audit.sealing.sealed_at is 'When the last seal was made; null before the first';
-comment on column hacs_audit.sealing.complete_until is 'Since when nothing is sealed: every change before this moment is';
-comment on column hacs_audit.sealing.numbers_not_sealed is 'How many numbers of changes were drawn since, those included that were rolled back';
-comment on column hacs_audit.sealing.waits_for_transactions is 'How many open transactions with changes of their own the seals wait for';
-comment on column hacs_audit.sealing.waits_for_transaction_of is 'Start of the oldest of these; null where there is none, and to whom PostgreSQL does not tell it of other roles (pg_read_all_stats)';
+comment on column hacs_audit.sealing.complete_until is
+    'Since when nothing is sealed: every change before this moment is';
+comment on column hacs_audit.sealing.numbers_not_sealed is
+    'How many numbers of changes were drawn since, those included that were rolled back';
+comment on column hacs_audit.sealing.waits_for_transactions is
+    'How many open transactions with changes of their own the seals wait for';
+comment on column hacs_audit.sealing.waits_for_transaction_of is
+    'Start of the oldest of these; null where there is none, and to whom PostgreSQL does not tell it of other '
+    'roles (pg_read_all_stats)';
 
 create or replace function hacs_audit.verify_seals()
 returns table (seal_id bigint, sealed_at timestamptz, problem text)
@@ -730,7 +773,8 @@ begin
     end loop;
 end
 $$;
-comment on function hacs_audit.verify_seals() is 'Every problem of the chain of seals and of the changes that it covers; no row where all are intact';
+comment on function hacs_audit.verify_seals() is
+    'Every problem of the chain of seals and of the changes that it covers; no row where all are intact';
 
 create or replace function hacs_audit.is_sentence(change hacs_audit.resource_changes)
 returns boolean
@@ -747,7 +791,8 @@ return coalesce(
     false
 );
 comment on function hacs_audit.is_sentence(hacs_audit.resource_changes) is
-    'Whether a change has what its operation has: a DELETE the values before, an UPDATE those and the values after, others none';
+    'Whether a change has what its operation has: a DELETE the values before, an UPDATE those and the values '
+    'after, others none';
 
 -------------------------------------------------------------------------------------------------------------------
 -- Quarters that are let go, and values that the law wants erased. Either is a seal of its own.
@@ -798,7 +843,8 @@ begin
 end
 $$;
 comment on function hacs_audit.verify_archive(regclass, date) is
-    'Every seal whose changes a table that was let go does not hold as they were sealed; no row where it is intact. It may have come from a dump';
+    'Every seal whose changes a table that was let go does not hold as they were sealed; no row where it is '
+    'intact. It may have come from a dump';
 
 create or replace function hacs_audit.detach_quarter(quarter date)
 returns text
@@ -853,7 +899,8 @@ begin
 end
 $$;
 comment on function hacs_audit.detach_quarter(date) is
-    'Lets a sealed quarter go that is over, and says so in a seal; gives the name of the table, which is then yours to archive and drop. It waits for nobody: where the trail is in use, it fails, and can be called again';
+    'Lets a sealed quarter go that is over, and says so in a seal; gives the name of the table, which is then '
+    'yours to archive and drop. It waits for nobody: where the trail is in use, it fails, and can be called again';
 
 create or replace function hacs_audit.patient_ids(patient text)
 returns text[]
@@ -909,7 +956,8 @@ begin
 end
 $$;
 comment on function hacs_audit.forget(text, text) is
-    'Takes the old and new values of all changes to the records of a patient away, under every id that the patient has had, and leaves their digests; gives the number of changes';
+    'Takes the old and new values of all changes to the records of a patient away, under every id that the patient '
+    'has had, and leaves their digests; gives the number of changes';
 
 -------------------------------------------------------------------------------------------------------------------
 -- What people and programs ask of the trail.
@@ -933,7 +981,8 @@ begin atomic
     )
     select * from life order by change_id;
 end;
-comment on function hacs_audit.history(text, text) is 'All changes of a resource, the oldest first, through changes of its key';
+comment on function hacs_audit.history(text, text) is
+    'All changes of a resource, the oldest first, through changes of its key';
 
 -- Columns of a table that are fields of its document: a generated column says nothing that its source does not say, and
 -- some are the bookkeeping of the table itself.
@@ -947,7 +996,8 @@ as $$
     where a.attrelid = audited and a.attnum > 0 and not a.attisdropped
         and a.attname <> all ((select hacs_core.own_columns(audited))::text[])
 $$;
-comment on function hacs_audit.fields(regclass) is 'Columns whose changes are written down: all but those that only this database has';
+comment on function hacs_audit.fields(regclass) is
+    'Columns whose changes are written down: all but those that only this database has';
 
 -- By the triggers, not by the trail: so it is known for a row that the trail has never seen.
 create or replace function hacs_audit.audited(resource_type text)
@@ -968,7 +1018,8 @@ as $$
         and (a.list[3] = audited.resource_type or a.list[3] = '' and coalesce(d.type = format('%L::text', audited.resource_type), true))
     order by a.list[3] = audited.resource_type desc, d.type is not null desc
 $$;
-comment on function hacs_audit.audited(text) is 'The tables that may hold resources of a type, with the columns of key and patient';
+comment on function hacs_audit.audited(text) is
+    'The tables that may hold resources of a type, with the columns of key and patient';
 
 -- Backwards, from the row as it is or as it was when it was deleted, over each later UPDATE to the moment asked for. Whether
 -- it existed then is told by the last change before the moment and the first one after it; where these contradict each
@@ -1096,7 +1147,8 @@ begin
 end
 $$;
 comment on function hacs_audit.as_of(text, text, timestamptz) is
-    'The document as it was at a moment, but for an updated_at that an update gave it which changed nothing; null where it did not exist, and an error where the trail does not tell';
+    'The document as it was at a moment, but for an updated_at that an update gave it which changed nothing; null '
+    'where it did not exist, and an error where the trail does not tell';
 
 -- Planned for the values that it is called with: for unknown ones a plan reads all that the actor ever did, and sorts it.
 create or replace function hacs_audit.changed_by(actor text, since timestamptz, until timestamptz, most integer default null)
@@ -1115,7 +1167,8 @@ begin
 end
 $$;
 comment on function hacs_audit.changed_by(text, timestamptz, timestamptz, integer) is
-    'What an actor changed, or told that he read, in a span of time, its end excluded; the newest first, all or so many';
+    'What an actor changed, or told that he read, in a span of time, its end excluded; the newest first, all or so '
+    'many';
 
 create or replace function hacs_audit.changes_of_patient(patient text, since timestamptz, until timestamptz)
 returns setof hacs_audit.resource_changes
@@ -1134,7 +1187,8 @@ begin
 end
 $$;
 comment on function hacs_audit.changes_of_patient(text, timestamptz, timestamptz) is
-    'Who changed the records of a patient in a span of time, its end excluded, under whatever id, and who told that he read them; also what was moved away to another patient';
+    'Who changed the records of a patient in a span of time, its end excluded, under whatever id, and who told '
+    'that he read them; also what was moved away to another patient';
 
 -- By number, up to the last one that is final. The cursor says how far the reader is, up to where it is safe, the mark for
 -- which he waits, and whose end. It writes nothing, so that no reader holds anybody up.
@@ -1180,7 +1234,8 @@ begin
 end
 $$;
 comment on function hacs_audit.changes_since(text, integer) is
-    'The changes after a cursor, and the next cursor beside each: whoever goes on from his last one misses nothing and sees nothing twice. The last row may have a cursor alone';
+    'The changes after a cursor, and the next cursor beside each: whoever goes on from his last one misses nothing '
+    'and sees nothing twice. The last row may have a cursor alone';
 
 -- At each commit with a change, where somebody wants to be told. Off as it comes: PostgreSQL commits transactions that
 -- notify one after the other.
@@ -1194,7 +1249,8 @@ begin
     return null;
 end
 $$;
-comment on function hacs_audit.tell_listeners() is 'Trigger: tells whoever listens on the channel hacs_audit that there are changes';
+comment on function hacs_audit.tell_listeners() is
+    'Trigger: tells whoever listens on the channel hacs_audit that there are changes';
 
 create or replace trigger tell_listeners
     after insert on hacs_audit.resource_changes
@@ -1219,7 +1275,8 @@ exception
 end
 $$;
 comment on function hacs_audit.notify_changes(boolean) is
-    'For the owner: from now on, or no longer, each transaction with changes notifies the channel hacs_audit when it commits';
+    'For the owner: from now on, or no longer, each transaction with changes notifies the channel hacs_audit when '
+    'it commits';
 
 create or replace view hacs_audit.audit_event as
 select
@@ -1271,7 +1328,8 @@ select
     )) as resource
 from hacs_audit.resource_changes as c;
 
-comment on view hacs_audit.audit_event is 'Each change, and each access that an application told of, as a FHIR R4 AuditEvent';
+comment on view hacs_audit.audit_event is
+    'Each change, and each access that an application told of, as a FHIR R4 AuditEvent';
 comment on column hacs_audit.audit_event.change_id is 'Number of the change';
 comment on column hacs_audit.audit_event.changed_at is 'When it happened';
 comment on column hacs_audit.audit_event.resource is 'The AuditEvent (FHIR AuditEvent)';

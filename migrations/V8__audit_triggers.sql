@@ -58,7 +58,8 @@ begin
     end if;
 end
 $$;
-comment on function hacs_audit.refuse_too_large(json) is 'Refuses a row whose image would not fit into the trail one day';
+comment on function hacs_audit.refuse_too_large(json) is
+    'Refuses a row whose image would not fit into the trail one day';
 
 -- Columns are compared once: those whose equality is not identity (jsonb, numbers, intervals, …) by their image, and
 -- all of these in one call, which mostly ends it. Objects are put together as text, since thirty times || on jsonb
@@ -226,7 +227,8 @@ $source$,
             'select tg_op, tg_argv[0], tg_argv[1], '
     ) as h (head)
 $outer$;
-comment on function hacs_audit.recorder_source(regclass, text, text, text) is 'The body of the audit trigger of a table, for its columns as they are now';
+comment on function hacs_audit.recorder_source(regclass, text, text, text) is
+    'The body of the audit trigger of a table, for its columns as they are now';
 
 create or replace function hacs_audit.record_truncate()
 returns trigger
@@ -268,7 +270,8 @@ begin
 end
 $$;
 comment on function hacs_audit.record_truncate() is
-    'Trigger: refuses TRUNCATE, or writes it down with all rows where the transaction allows it; arguments: schema, table, resource type, key column, patient column';
+    'Trigger: refuses TRUNCATE, or writes it down with all rows where the transaction allows it; arguments: '
+    'schema, table, resource type, key column, patient column';
 
 -- Pinned: the path, and every setting that the output of values depends on. Nested loops and the compiler off: a plan
 -- that was made for few rows is kept for a million, and to compile thirty comparisons takes longer than to do them.
@@ -284,7 +287,8 @@ as $$
         select from pg_attribute as a where a.attrelid = audited and a.atttypid = any ('{money, money[]}'::regtype[])
     ) then '{lc_monetary=C}'::text[] end
 $$;
-comment on function hacs_audit.recorder_settings(regclass) is 'The settings of the audit trigger of a table, as the catalogue has them';
+comment on function hacs_audit.recorder_settings(regclass) is
+    'The settings of the audit trigger of a table, as the catalogue has them';
 
 create or replace function hacs_audit.attach(
     audited regclass,
@@ -369,7 +373,8 @@ begin
 end
 $$;
 comment on function hacs_audit.attach(regclass, text, text, text, boolean) is
-    'Attaches the audit to a table, anew after its columns changed; without a resource type, each row has its own in the column resource_type; by row where statements have no tables of their rows, as on shards';
+    'Attaches the audit to a table, anew after its columns changed; without a resource type, each row has its own '
+    'in the column resource_type; by row where statements have no tables of their rows, as on shards';
 
 -- One row for each table that holds resources or settings. A column that was added since makes its audit "altered".
 create or replace view hacs_audit.coverage as
@@ -481,7 +486,8 @@ begin
 end
 $$;
 comment on function hacs_audit.record_access(text, text, text) is
-    'Writes down that a resource was read, by the actor of this transaction, as the application tells; also where there is no such resource';
+    'Writes down that a resource was read, by the actor of this transaction, as the application tells; also where '
+    'there is no such resource';
 
 -------------------------------------------------------------------------------------------------------------------
 -- The audit attached to every table that holds resources or settings. A table made later is one line more.

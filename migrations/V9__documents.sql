@@ -18,7 +18,8 @@ return case resource_type || '.' || field
     when 'Task.for_' then 'for'
     when 'AgentMessage.evidence_references' then 'evidence_links'
 end;
-comment on function hacs_core.document_alias(text, text) is 'The name of a field in FHIR''s JSON, where HACS had to choose another';
+comment on function hacs_core.document_alias(text, text) is
+    'The name of a field in FHIR''s JSON, where HACS had to choose another';
 
 -- A table of resources has a column resource_type with its one value as the default.
 create or replace function hacs_core.document_type(target regclass)
@@ -35,7 +36,8 @@ begin
     );
 end
 $$;
-comment on function hacs_core.document_type(regclass) is 'The type whose documents a table holds; null for every other table';
+comment on function hacs_core.document_type(regclass) is
+    'The type whose documents a table holds; null for every other table';
 
 create or replace function hacs_core.document_tables()
 returns table (resource_type text, target regclass)
@@ -89,7 +91,8 @@ begin
         limit 1;
 end
 $$;
-comment on function hacs_core.document_owner(regclass) is 'For a table of parts: the table of their wholes, and the column that names the whole';
+comment on function hacs_core.document_owner(regclass) is
+    'For a table of parts: the table of their wholes, and the column that names the whole';
 
 -- base: the type below a domain. fallback: what a key means that is absent. made: the fallback is made anew each time.
 -- is_part: its value is rows of another table.
@@ -123,7 +126,8 @@ begin
         order by a.attnum;
 end
 $$;
-comment on function hacs_core.document_columns(regclass) is 'The fields of the documents of a table, in their order, and how each is read';
+comment on function hacs_core.document_columns(regclass) is
+    'The fields of the documents of a table, in their order, and how each is read';
 
 create or replace function hacs_core.document_expression(target regclass, nested boolean default false)
 returns text
@@ -176,7 +180,8 @@ begin
     );
 end
 $$;
-comment on function hacs_core.document_whole(regclass) is 'What stands behind a row t in the FROM of its document_expression';
+comment on function hacs_core.document_whole(regclass) is
+    'What stands behind a row t in the FROM of its document_expression';
 
 -------------------------------------------------------------------------------------------------------------------
 -- The slow way, for one document in a hundred: what HACS takes leniently is written as it reads it, and the first field
@@ -305,7 +310,8 @@ exception
     when duplicate_object then null;
 end
 $$;
-comment on type hacs_core.fault is 'An error in the words of a caller: what get stacked diagnostics gives, and what is raised';
+comment on type hacs_core.fault is
+    'An error in the words of a caller: what get stacked diagnostics gives, and what is raised';
 
 create or replace function hacs_core.explained(fault hacs_core.fault, resource text)
 returns hacs_core.fault
@@ -376,7 +382,8 @@ begin
     return fault;
 end
 $$;
-comment on function hacs_core.explained(hacs_core.fault, text) is 'An error of PostgreSQL about a resource, without its row, in words of the rule';
+comment on function hacs_core.explained(hacs_core.fault, text) is
+    'An error of PostgreSQL about a resource, without its row, in words of the rule';
 
 -- Called in an assignment, which leaves no statement in CONTEXT as PERFORM would.
 create or replace function hacs_core.raise_fault(fault hacs_core.fault)
@@ -441,7 +448,8 @@ begin
             hint = 'Read it again, and put what you want on top of what is there now. Version 0 means that there is none.';
 end
 $$;
-comment on function hacs_core.refuse_version(text, bigint, bigint) is 'Says which version a resource has, where another one was expected';
+comment on function hacs_core.refuse_version(text, bigint, bigint) is
+    'Says which version a resource has, where another one was expected';
 
 -------------------------------------------------------------------------------------------------------------------
 -- The functions that are generated: one for each table, which stores a document, and the choice among them.
@@ -574,7 +582,8 @@ begin
     );
 end
 $$;
-comment on function hacs_core.document_putter(regclass) is 'The name of the function that stores the documents of a table';
+comment on function hacs_core.document_putter(regclass) is
+    'The name of the function that stores the documents of a table';
 
 create or replace function hacs_core.putter_source(target regclass, x hacs_core.reading)
 returns text
@@ -812,7 +821,8 @@ as $$
     from (values (cardinality(types) / 2)) as h (half)
 $$;
 comment on function hacs_core.document_choice(text[], text[], text) is
-    'The text of a choice among types, in their order by "C", each with a statement; known is set where the type is among them';
+    'The text of a choice among types, in their order by "C", each with a statement; known is set where the type '
+    'is among them';
 
 -- A generated function says so in its first line, with a hash of the rest: verify knows it by that, whatever tables were
 -- attached. Whether it fits its table is told by document_coverage.
@@ -822,7 +832,8 @@ language sql immutable parallel safe
 return format(
     e'\n-- generated by hacs_core.attach_documents: %s%s', left(encode(sha256(convert_to(body, 'UTF8')), 'hex'), 16), body
 );
-comment on function hacs_core.generated_body(text) is 'The body of a generated function, with its mark and hash before it';
+comment on function hacs_core.generated_body(text) is
+    'The body of a generated function, with its mark and hash before it';
 
 -- Written anew whenever a table is attached: a choice among those that are. These are put_document, put, get, lock_version
 -- and remove.
@@ -969,7 +980,8 @@ end
 $body$, hacs_core.document_choice(types, removes))));
 end
 $$;
-comment on function hacs_core.choose_documents() is 'Writes anew the functions that choose among the tables of documents';
+comment on function hacs_core.choose_documents() is
+    'Writes anew the functions that choose among the tables of documents';
 
 -------------------------------------------------------------------------------------------------------------------
 -- What callers use: put, get, remove, patch, put_all, search. They run with the caller's rights.
@@ -996,7 +1008,8 @@ begin
     return type;
 end
 $$;
-comment on function hacs_core.document_resource_type(jsonb) is 'The type of a document, by either name; an error where it has none';
+comment on function hacs_core.document_resource_type(jsonb) is
+    'The type of a document, by either name; an error where it has none';
 
 create or replace function hacs_core.put_kept(document jsonb, kept jsonb, if_version bigint default null)
 returns table (resource_type text, id text, version_id bigint, created boolean)
@@ -1147,7 +1160,8 @@ begin
 end
 $$;
 comment on function hacs_core.patch(text, text, jsonb, bigint) is
-    'Changes fields of a stored document by a JSON merge patch (RFC 7396), where null takes a field back to its default; gives the version';
+    'Changes fields of a stored document by a JSON merge patch (RFC 7396), where null takes a field back to its '
+    'default; gives the version';
 
 -------------------------------------------------------------------------------------------------------------------
 -- Search: equality on what an index serves. Whatever else is asked for is refused with what can be asked.
@@ -1267,7 +1281,8 @@ returns jsonb
 language sql immutable parallel safe
 return case when strpos(written, '|') = 0 then jsonb_build_object(key, written)
     else jsonb_build_object('system', split_part(written, '|', 1), key, substr(written, strpos(written, '|') + 1)) end;
-comment on function hacs_core.search_token(text, text) is 'A part of a Coding or an Identifier, from system|code or the code alone';
+comment on function hacs_core.search_token(text, text) is
+    'A part of a Coding or an Identifier, from system|code or the code alone';
 
 create or replace function hacs_core.search_statement(resource_type text, criteria jsonb)
 returns text
@@ -1350,7 +1365,8 @@ begin
 end
 $$;
 comment on function hacs_core.search(text, jsonb, integer) is
-    'Documents whose fields, references and codes are the given ones, as far as an index serves the question; in no order';
+    'Documents whose fields, references and codes are the given ones, as far as an index serves the question; in '
+    'no order';
 
 -------------------------------------------------------------------------------------------------------------------
 -- Many at once: documents are staged by COPY, one temporary table for each type, and then put in one statement for each
@@ -1462,7 +1478,8 @@ begin atomic
     group by 1, 2
     order by 3, 1;
 end;
-comment on function hacs_core.document_order() is 'The tables of documents in an order in which none refers to a later one';
+comment on function hacs_core.document_order() is
+    'The tables of documents in an order in which none refers to a later one';
 
 create or replace function hacs_core.staged(resource_type text)
 returns text
@@ -1568,7 +1585,8 @@ begin
     return s;
 end
 $$;
-comment on function hacs_core.staging_of(text, regclass, text) is 'The statements for a type, by what is done where its id is there already: fail, keep or replace';
+comment on function hacs_core.staging_of(text, regclass, text) is
+    'The statements for a type, by what is done where its id is there already: fail, keep or replace';
 
 create or replace function hacs_core.refuse_staged(s hacs_core.staging, line bigint, fault hacs_core.fault)
 returns void
@@ -1585,7 +1603,8 @@ begin
     execute format('delete from %s as s where s.line = $1', (s).part) using line;
 end
 $$;
-comment on function hacs_core.refuse_staged(hacs_core.staging, bigint, hacs_core.fault) is 'Takes a staged document out, and writes down why';
+comment on function hacs_core.refuse_staged(hacs_core.staging, bigint, hacs_core.fault) is
+    'Takes a staged document out, and writes down why';
 
 -- One statement for the lines from first to last; halved where it is refused.
 create or replace function hacs_core.put_lines(s hacs_core.staging, first bigint, last bigint)
@@ -1638,7 +1657,8 @@ begin
 end
 $$;
 comment on function hacs_core.put_lines(hacs_core.staging, bigint, bigint) is
-    'Puts the staged documents of a type from one line to another, and refuses those that cannot be; gives how many were stored';
+    'Puts the staged documents of a type from one line to another, and refuses those that cannot be; gives how '
+    'many were stored';
 
 -- What one query can find: faults of kind and rule, references to nowhere, ids that are there already.
 create or replace function hacs_core.sift_lines(s hacs_core.staging, first bigint, last bigint)
@@ -1777,7 +1797,8 @@ begin
     end loop;
 end
 $$;
-comment on function hacs_core.unfold_staged() is 'Makes documents of what was copied: the entries of Bundles, and names as the columns have them';
+comment on function hacs_core.unfold_staged() is
+    'Makes documents of what was copied: the entries of Bundles, and names as the columns have them';
 
 
 create or replace function hacs_core.sift_circular(s hacs_core.staging)
@@ -1855,7 +1876,8 @@ begin
     end if;
 end
 $$;
-comment on function hacs_core.stop_at_refused() is 'Raises an error about the first document that put_staged refused, if there is one';
+comment on function hacs_core.stop_at_refused() is
+    'Raises an error about the first document that put_staged refused, if there is one';
 
 create or replace function hacs_core.put_staged(on_conflict text default 'fail', stop boolean default true, batch integer default 2000)
 returns table (resource_type text, documents bigint, stored bigint, kept bigint, refused bigint)
@@ -1960,7 +1982,8 @@ begin
 end
 $$;
 comment on function hacs_core.put_staged(text, boolean, integer) is
-    'Puts what was copied into pg_temp.hacs_staged, one row for each type; what is refused stands in pg_temp.hacs_refused, or stops it';
+    'Puts what was copied into pg_temp.hacs_staged, one row for each type; what is refused stands in '
+    'pg_temp.hacs_refused, or stops it';
 
 create or replace function hacs_core.write_documents(target regclass)
 returns void
@@ -2032,11 +2055,13 @@ left join pg_catalog.pg_proc as k
 left join pg_catalog.pg_proc as choice
     on choice.oid = pg_catalog.to_regprocedure('hacs_core.put_document(text, jsonb, jsonb, bigint)');
 
-comment on view hacs_core.document_coverage is 'One row is one table of documents, and whether put and get know it as it is now';
+comment on view hacs_core.document_coverage is
+    'One row is one table of documents, and whether put and get know it as it is now';
 comment on column hacs_core.document_coverage.schema_name is 'Schema of the table';
 comment on column hacs_core.document_coverage.table_name is 'Name of the table';
 comment on column hacs_core.document_coverage.resource_type is 'Type of its documents';
-comment on column hacs_core.document_coverage.documents is 'complete, missing, or altered; hacs_core.attach_documents mends it';
+comment on column hacs_core.document_coverage.documents is
+    'complete, missing, or altered; hacs_core.attach_documents mends it';
 
 -------------------------------------------------------------------------------------------------------------------
 -- The way out: one statement for each type, in an order in which the documents can be read again.
@@ -2145,13 +2170,16 @@ end
 $$;
 
 comment on function hacs_core.put(jsonb, bigint) is
-    'Stores a whole document, in place of the one that was there; refuses it where that has another version than if_version, 0 for none';
-comment on function hacs_core.get(text, text) is 'The document of a type and id, as it was put; null where there is none';
+    'Stores a whole document, in place of the one that was there; refuses it where that has another version than '
+    'if_version, 0 for none';
+comment on function hacs_core.get(text, text) is
+    'The document of a type and id, as it was put; null where there is none';
 comment on function hacs_core.remove(text, text, bigint) is
     'Deletes a document, and says whether there was one; refuses it where it has another version than if_version';
 comment on function hacs_core.put_document(text, jsonb, jsonb, bigint) is
     'Stores a document of a type, without words for a caller; called by put_all and others';
-comment on function hacs_core.lock_version(text, text) is 'Locks a document until the transaction ends, and says its version';
+comment on function hacs_core.lock_version(text, text) is
+    'Locks a document until the transaction ends, and says its version';
 
 do $$
 declare
