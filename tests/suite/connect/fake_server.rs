@@ -255,28 +255,32 @@ fn play(mut client: &TcpStream, step: &Step) -> std::io::Result<()> {
     }
 }
 
-/// The most memory that a process had, in kilobytes, as long as it can be asked.
-fn peak(process: u32) -> Option<u64> {
+/// The most memory that a process had until now and what it has of files, in kilobytes, as long as it can be asked.
+fn memory(process: u32) -> Option<(u64, u64)> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let of = |name: &str| -> Option<u64> {
         let line = status.lines().find(|line| line.starts_with(name))?;
         line.split_whitespace().nth(1)?.parse().ok()
     };
-    // Not what the kernel has mapped of the program's own file: of one with all that a debugger needs, that is most.
-    Some(of("VmHWM:")?.saturating_sub(of("RssFile:")?))
+    Some((of("VmHWM:")?, of("RssFile:")?))
 }
 
 /// Waits for the end, and tells what memory it took.
+///
+/// Not what the kernel has mapped of the program's own file: of one with all that a debugger needs, that is most. While
+/// a process ends, its files are let go of first and the most that it had is still told: so the most of each counts.
 pub fn watched(mut child: Child) -> (Ended, u64) {
-    let (mut most, deadline) = (0, Instant::now() + Duration::from_secs(120));
+    let (mut most, mut of_files, deadline) = (0, 0, Instant::now() + Duration::from_secs(120));
     while child.try_wait().unwrap().is_none() {
-        most = peak(child.id()).unwrap_or(0).max(most);
+        if let Some((all, files)) = memory(child.id()) {
+            (most, of_files) = (most.max(all), of_files.max(files));
+        }
         if Instant::now() > deadline {
             let _ = child.kill();
         }
         thread::sleep(Duration::from_millis(5));
     }
-    (ended(child.wait_with_output().unwrap()), most)
+    (ended(child.wait_with_output().unwrap()), most.saturating_sub(of_files))
 }
 
 fn start(port: u16, sslmode: &str, args: &[&str]) -> Child {
