@@ -54,8 +54,8 @@ fi
 
 lint first migrations/V[1-8]__*.sql || die "see above: migrations that stop others"
 shopt -s nullglob
-later=(migrations/V9__*.sql migrations/V[1-9][0-9]*__*.sql tests/data/evolving/V1[012]__*.sql)
-lint proved tests/data/evolving/V13__*.sql || die "see above: migrations that stop others"
+later=(migrations/V9__*.sql migrations/V[1-9][0-9]*__*.sql tests/data/evolving/V10[012]__*.sql)
+lint proved tests/data/evolving/V103__*.sql || die "see above: migrations that stop others"
 lint exceptions "${later[@]}" || die "see above: migrations that stop others"
 
 # A linter that takes everything would prove nothing.

@@ -116,7 +116,7 @@ run() {
     trap stop EXIT
     start
     psql hacs -c "select count(*) || ' observations' from hacs_core.observations" >&2 # warms the cache
-    files=(tests/data/evolving/V1[0-9]__*.sql)
+    files=(tests/data/evolving/V10[0-9]__*.sql)
     oid=$(psql hacs -c "select 'hacs_core.observations'::regclass::oid")
     # %n: the time in seconds
     psql hacs -c "alter system set log_min_duration_statement = 0" -c "alter system set log_line_prefix = '%a|%n|'" \

@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn nine_files_are_embedded_in_order() {
+    fn these_files_are_embedded_in_order() {
         let names: Vec<String> = migrations().iter().map(|m| format!("{m}.sql")).collect();
         assert_eq!(
             names,
@@ -56,6 +56,7 @@ mod tests {
                 "V7__hacs_audit.sql",
                 "V8__audit_triggers.sql",
                 "V9__documents.sql",
+                "V10__generations.sql",
             ]
         );
     }

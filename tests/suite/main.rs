@@ -25,5 +25,5 @@ mod texts;
 use support::{
     contract, database, documents,
     example::{example, stock_refinery},
-    pgbouncer, proxy, server, stages, wire,
+    newest, pgbouncer, proxy, server, stages, wire,
 };

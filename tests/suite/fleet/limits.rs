@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{List, Report};
 use crate::connect::fake_server::watched;
 use crate::database::{Database, ended, tool, until, until_it_says};
+use crate::newest::NEWEST;
 use crate::server::{self, Server};
 
 #[test]
@@ -60,7 +61,11 @@ fn no_server_gets_more_at_a_time_than_it_may() {
     let mut end = ended(child.wait_with_output().unwrap());
     end.stdout.insert_str(0, &said);
     let report = Report::of(end);
-    assert_eq!((report.end.code, &report.summary["by_version"]), (Some(0), &json!({"9": 9})), "{report:?}");
+    assert_eq!(
+        (report.end.code, &report.summary["by_version"]),
+        (Some(0), &json!({NEWEST.to_string(): 9})),
+        "{report:?}"
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{List, Report};
 use crate::database::{Database, ended, until_it_says};
+use crate::newest::{EMBEDDED, NEWEST};
 use crate::server;
 
 const DAWDLE: &str = "create function public.dawdle() returns event_trigger language plpgsql as
@@ -45,7 +46,11 @@ fn a_signal_ends_all_that_are_under_way_in_time_and_the_next_run_goes_on() {
             slow.client().batch_execute("drop event trigger dawdle; drop function public.dawdle()").unwrap();
         }
         let report = list.run(&["migrate"]);
-        assert_eq!((report.end.code, &report.summary["by_version"]), (Some(0), &json!({"9": 6})), "{report:?}");
+        assert_eq!(
+            (report.end.code, &report.summary["by_version"]),
+            (Some(0), &json!({NEWEST.to_string(): 6})),
+            "{report:?}"
+        );
         assert_eq!(report.line("db0")["report"]["applied"], json!([]), "{report:?}");
     }
 }
@@ -64,7 +69,11 @@ fn killed_in_the_midst_it_leaves_nothing_half_done() {
         assert_eq!(database.text(all_or_nothing), "t");
     }
     let report = list.run(&["migrate"]);
-    assert_eq!((report.end.code, &report.summary["by_version"]), (Some(0), &json!({"9": 4})), "{report:?}");
+    assert_eq!(
+        (report.end.code, &report.summary["by_version"]),
+        (Some(0), &json!({NEWEST.to_string(): 4})),
+        "{report:?}"
+    );
 }
 
 #[test]
@@ -75,9 +84,13 @@ fn many_such_commands_at_once_apply_everything_once() {
     let mut applied = 0;
     for child in children {
         let report = Report::of(ended(child.wait_with_output().unwrap()));
-        assert_eq!((report.end.code, &report.summary["by_version"]), (Some(0), &json!({"9": 3})), "{report:?}");
+        assert_eq!(
+            (report.end.code, &report.summary["by_version"]),
+            (Some(0), &json!({NEWEST.to_string(): 3})),
+            "{report:?}"
+        );
         let of_line = |line: &Value| line["report"]["applied"].as_array().unwrap().len();
         applied += report.lines.iter().map(of_line).sum::<usize>();
     }
-    assert_eq!(applied, 3 * 9);
+    assert_eq!(applied, 3 * EMBEDDED);
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use hacs_refinery::{Error, migrate, rehearse};
 
 use crate::database::{Database, ended, tool};
+use crate::newest::NEWEST;
 use crate::pgbouncer::PgBouncer;
 use crate::server::{self, Server};
 use crate::stages::{BOTH, MARK, indexes, three, versions, with, with_patients};
@@ -43,13 +44,13 @@ fn an_index_is_made_while_others_write_and_the_history_is_in_order() {
         over.store(true, Ordering::Relaxed);
         (writer.join().unwrap(), report.unwrap())
     });
-    assert_eq!(report.applied.iter().map(|applied| applied.version).collect::<Vec<_>>(), [10, 11, 12]);
-    assert_eq!(report.version, Some(12));
+    assert_eq!(report.applied.iter().map(|applied| applied.version).collect::<Vec<_>>(), [100, 101, 102]);
+    assert_eq!(report.version, Some(102));
     assert!(report.applied[1].duration > Duration::from_millis(1000), "{report:?}");
     assert!(meanwhile > 20, "rows were written while an index was in the making: {meanwhile}");
-    assert_eq!((versions(&database).as_str(), indexes(&database).as_str()), ("10 11 12", BOTH));
+    assert_eq!((versions(&database).as_str(), indexes(&database).as_str()), ("100 101 102", BOTH));
     let row = "select duration >= '1 s' and applied_by = session_user and tool_version is not null
-        from hacs_admin.migrations where version = 11";
+        from hacs_admin.migrations where version = 101";
     assert_eq!(database.text(row), "t");
     let again = migrate(&mut database.client(), &with(&strs(&three()))).unwrap();
     assert_eq!(again.applied, []);
@@ -65,25 +66,28 @@ fn duplicates_fail_with_the_place_and_leave_no_index_and_the_next_run_goes_on() 
     assert_eq!(
         lines,
         [
-            "V11__mine.sql, line 6: could not create unique index \"patients_phone_key\" (SQLSTATE 23505)",
+            "V101__mine.sql, line 6: could not create unique index \"patients_phone_key\" (SQLSTATE 23505)",
             "DETAIL: Key (public.slowly(phone))=(same) is duplicated.",
             "STATEMENT: create unique index concurrently if not exists patients_phone_key on hac …",
             "NEXT: The rows that are there already break the rule. Mend them, then run this again.",
-            "V10 was applied and stays. V11 runs outside a transaction: 2 of its 3 statements are done. \
+            "V100 was applied and stays. V101 runs outside a transaction: 2 of its 3 statements are done. \
              The next run starts it again.",
         ]
     );
     let Error::Partly { applied, unfinished, cause } = error else { panic!("{error:?}") };
-    assert_eq!((applied, unfinished.unwrap().done), (vec!["V10".to_owned()], 2));
+    assert_eq!((applied, unfinished.unwrap().done), (vec!["V100".to_owned()], 2));
     assert!(matches!(*cause, Error::Migration { .. }), "{cause:?}");
-    assert_eq!((versions(&database).as_str(), indexes(&database).as_str()), ("10", "hacs_core.patients_ward_idx true"));
+    assert_eq!(
+        (versions(&database).as_str(), indexes(&database).as_str()),
+        ("100", "hacs_core.patients_ward_idx true")
+    );
 
     database.client().batch_execute("update hacs_core.patients set phone = id").unwrap();
     let kept = "select 'hacs_core.patients_ward_idx'::regclass::oid";
     let before = database.text(kept);
     let report = migrate(&mut database.client(), &with(&strs(&three()))).unwrap();
-    assert_eq!(report.applied.iter().map(|applied| applied.version).collect::<Vec<_>>(), [11, 12]);
-    assert_eq!((versions(&database).as_str(), indexes(&database).as_str()), ("10 11 12", BOTH));
+    assert_eq!(report.applied.iter().map(|applied| applied.version).collect::<Vec<_>>(), [101, 102]);
+    assert_eq!((versions(&database).as_str(), indexes(&database).as_str()), ("100 101 102", BOTH));
     assert_eq!(database.text(kept), before, "what was done is not done again");
 }
 
@@ -104,7 +108,7 @@ fn statements_that_may_not_run_twice_are_refused_before_anything_is_done() {
         let error = migrate(&mut database.client(), &with(&["create schema mine", &outside])).unwrap_err();
         assert!(matches!(error, Error::NotRepeatable { .. }), "{error:?}");
         let text = error.to_string();
-        assert!(text.starts_with("V11__mine.sql, line 4: ") && text.contains(why), "{text}");
+        assert!(text.starts_with("V101__mine.sql, line 4: ") && text.contains(why), "{text}");
         assert!(text.contains(&format!("\nSTATEMENT: {statement}\nNothing was changed.")), "{text}");
         rehearse(&mut database.client(), &with(&["create schema mine", &outside])).unwrap_err();
     }
@@ -132,11 +136,11 @@ fn through_pgbouncer_a_run_outside_a_transaction_is_refused_before_anything_is_d
         assert!(matches!(error, Error::Pooled), "{error:?}");
         assert!(error.to_string().contains("Nothing was changed. Connect to the server itself"), "{error}");
     }
-    assert_eq!(database.text("select count(*) from hacs_admin.migrations"), "9");
+    assert_eq!(database.text("select count(*) from hacs_admin.migrations"), NEWEST.to_string());
     assert!(!database.is_locked());
     // What comes before can be had.
     let mut options = with(&strs(&three()));
-    options.target = Some(10);
+    options.target = Some(100);
     assert_eq!(migrate(&mut client, &options).unwrap().applied.len(), 1);
 }
 
@@ -176,9 +180,9 @@ fn a_long_transaction_is_waited_for_and_nobody_waits_behind() {
     let error = migrate(&mut database.client(), &options).unwrap_err();
     let Error::Partly { applied, unfinished: Some(unfinished), cause } = &error else { panic!("{error:?}") };
     assert!(matches!(**cause, Error::Blocked { .. }), "{error:?}");
-    assert_eq!((applied.as_slice(), unfinished.done), (["V10".to_owned()].as_slice(), 0));
+    assert_eq!((applied.as_slice(), unfinished.done), (["V100".to_owned()].as_slice(), 0));
     let text = error.to_string();
-    assert!(text.contains("V10 was applied and stays.") && !text.contains("Nothing was changed"), "{text}");
+    assert!(text.contains("V100 was applied and stays.") && !text.contains("Nothing was changed"), "{text}");
 
     let name = database.name.clone();
     thread::scope(|scope| {
@@ -217,11 +221,11 @@ fn a_run_that_is_told_to_stop_between_two_statements_says_what_it_has_done() {
         stop.store(true, Ordering::Relaxed);
         run.join().unwrap().unwrap_err()
     });
-    let expected = "the run was told to stop\nV10 was applied and stays. V11 runs outside a transaction: \
+    let expected = "the run was told to stop\nV100 was applied and stays. V101 runs outside a transaction: \
                     1 of its 3 statements is done. The next run starts it again.";
     assert_eq!(error.to_string(), expected);
     migrate(&mut database.client(), &with(&strs(&three()))).unwrap();
-    assert_eq!((versions(&database).as_str(), indexes(&database).as_str()), ("10 11 12", BOTH));
+    assert_eq!((versions(&database).as_str(), indexes(&database).as_str()), ("100 101 102", BOTH));
 }
 
 #[test]
@@ -230,19 +234,19 @@ fn a_dry_run_leaves_it_out_by_name_and_rehearses_the_rest() {
     let before = database.dump();
     let found = rehearse(&mut database.client(), &with(&strs(&three()))).unwrap();
     let rehearsed: Vec<_> = found.migrations.iter().map(|m| (m.version, m.rehearsed)).collect();
-    assert_eq!(rehearsed, [(10, true), (11, false), (12, true)]);
+    assert_eq!(rehearsed, [(100, true), (101, false), (102, true)]);
     assert_eq!(found.migrations[1].locks, []);
     let json = serde_json::to_value(&found).unwrap();
     assert_eq!(json["migrations"][1]["rehearsed"], false);
     assert_eq!(database.dump(), before);
-    assert_eq!(database.text("select count(*) from hacs_admin.migrations"), "9");
+    assert_eq!(database.text("select count(*) from hacs_admin.migrations"), NEWEST.to_string());
 }
 
 #[test]
 fn a_target_stops_before_it_or_right_after_it() {
     let database = with_patients(3);
     let mut options = with(&strs(&three()));
-    for (target, expected) in [(10, "10"), (11, "10 11"), (12, "10 11 12")] {
+    for (target, expected) in [(100, "100"), (101, "100 101"), (102, "100 101 102")] {
         options.target = Some(target);
         assert_eq!(migrate(&mut database.client(), &options).unwrap().version, Some(target));
         assert_eq!(versions(&database), expected);
@@ -268,7 +272,7 @@ fn the_script_of_plan_does_the_same_in_psql_and_can_be_run_again_after_a_failure
     assert!(indexes(&database).contains("patients_phone_key false"));
     database.client().batch_execute("update hacs_core.patients set phone = id").unwrap();
     psql(0);
-    assert_eq!((versions(&database).as_str(), indexes(&database).as_str()), ("10 11 12", BOTH));
+    assert_eq!((versions(&database).as_str(), indexes(&database).as_str()), ("100 101 102", BOTH));
     assert_eq!(migrate(&mut database.client(), &options).unwrap().applied, []);
 }
 
@@ -282,7 +286,8 @@ fn verify_names_a_left_invalid_index_also_while_migrations_are_pending() {
         database.client().batch_execute(make).unwrap_err();
     };
     left(&database);
-    for (code, last) in [(4, "2 migrations pending; nothing else was compared"), (7, "not as migrated: 1 difference")] {
+    let pending = format!("{} migrations pending; nothing else was compared", NEWEST - 7);
+    for (code, last) in [(4, pending.as_str()), (7, "not as migrated: 1 difference")] {
         let end = database.run(&["verify"]);
         assert_eq!(end.code, Some(code), "{end:?}");
         assert!(end.stdout.starts_with("invalid index hacs_core.patients.patients_mine_key\n"), "{end:?}");

@@ -44,8 +44,8 @@ fn eight_processes_at_once_all_succeed_and_one_of_them_makes_the_indexes() {
 
     assert!(ends.iter().all(|end| end.code == Some(0)), "{ends:#?}");
     let said = |text: &str| ends.iter().filter(|end| end.stdout == text).count();
-    assert_eq!((said("3 applied, now at V12\n"), said("0 applied, now at V12\n")), (1, 7), "{ends:#?}");
-    assert_eq!((versions(&database).as_str(), indexes(&database).as_str()), ("10 11 12", BOTH));
+    assert_eq!((said("3 applied, now at V102\n"), said("0 applied, now at V102\n")), (1, 7), "{ends:#?}");
+    assert_eq!((versions(&database).as_str(), indexes(&database).as_str()), ("100 101 102", BOTH));
     assert_eq!(database.text("select bool_and(indisvalid and indisready) from pg_index"), "t");
     assert!(!database.is_locked());
 }
@@ -81,7 +81,7 @@ fn a_run_that_waits_for_the_lock_has_no_transaction_open() {
 
 #[test]
 fn a_script_of_plan_that_waits_for_the_lock_keeps_no_index_from_being_made() {
-    for target in [10, 12] {
+    for target in [100, 102] {
         let database = with_patients(3);
         let mut options = with(&three().each_ref().map(String::as_str));
         options.target = Some(target);
@@ -98,6 +98,6 @@ fn a_script_of_plan_that_waits_for_the_lock_keeps_no_index_from_being_made() {
         drop(holder);
         let end = ended(child.wait_with_output().unwrap());
         assert_eq!(end.code, Some(0), "{end:?}");
-        assert_eq!(versions(&database), if target == 10 { "10" } else { "10 11 12" });
+        assert_eq!(versions(&database), if target == 100 { "100" } else { "100 101 102" });
     }
 }

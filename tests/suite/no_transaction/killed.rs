@@ -17,7 +17,7 @@ impl Files {
     pub fn write() -> Self {
         let dir = tempfile::tempdir().unwrap();
         for (index, sql) in three().iter().enumerate() {
-            std::fs::write(dir.path().join(format!("V{}__mine.sql", index + 10)), sql).unwrap();
+            std::fs::write(dir.path().join(format!("V{}__mine.sql", index + 100)), sql).unwrap();
         }
         Self(dir)
     }
@@ -27,7 +27,7 @@ impl Files {
     }
 
     fn start_on(&self, url: &str) -> Child {
-        let files = (10..13).map(|version| self.0.path().join(format!("V{version}__mine.sql")));
+        let files = (100..103).map(|version| self.0.path().join(format!("V{version}__mine.sql")));
         crate::example("embed")
             .arg("hacs")
             .args(files)
@@ -47,7 +47,7 @@ impl Files {
 /// Tells what stood there.
 fn holds(files: &Files, database: &Database, what: &str) -> String {
     let versions = "select coalesce(string_agg(version::text, ' ' order by version), 'none')
-        from hacs_admin.migrations where version > 9";
+        from hacs_admin.migrations where version >= 100";
     let column =
         "select count(*)::text from information_schema.columns where table_name = 'patients' and column_name = 'ward'";
     let others = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
@@ -57,15 +57,15 @@ fn holds(files: &Files, database: &Database, what: &str) -> String {
         sleep(Duration::from_millis(20));
     }
     let (found, made) = (database.text(versions), indexes(database));
-    assert!(["none", "10", "10 11", "10 11 12"].contains(&found.as_str()), "{what}: {found}");
+    assert!(["none", "100", "100 101", "100 101 102"].contains(&found.as_str()), "{what}: {found}");
     assert_eq!(database.text(column), if found == "none" { "0" } else { "1" }, "{what}: {found}");
     assert!(found != "none" || made == "none", "{what}: {found}: {made}");
-    assert!(!found.contains("11") || made == BOTH, "{what}: {found}: {made}");
+    assert!(!found.contains("101") || made == BOTH, "{what}: {found}: {made}");
 
     slowly(database, 0.0);
     let next = files.run(database);
     assert_eq!(next.code, Some(0), "{what}: {next:?}");
-    assert_eq!((database.text(versions).as_str(), indexes(database).as_str()), ("10 11 12", BOTH), "{what}");
+    assert_eq!((database.text(versions).as_str(), indexes(database).as_str()), ("100 101 102", BOTH), "{what}");
     assert_eq!(database.text("select bool_and(indisvalid and indisready) from pg_index"), "t", "{what}");
     assert!(!database.is_locked(), "{what}");
     format!("{found}: {made}")
@@ -126,19 +126,19 @@ fn a_connection_cut_after_any_message_is_continued_by_the_next_run() {
     assert_eq!(end.code, Some(0), "{end:?}");
     let mut met = Vec::new();
     for (sender, count) in [Sender::Client, Sender::Server].into_iter().zip(counts) {
-        // The client ends with six messages of V12, the lock given back, and the farewell.
+        // The client ends with six messages of V102, the lock given back, and the farewell.
         let between = (sender == Sender::Client).then(|| count - 5);
         let limits = moments(rounds(4)).map(|moment| 3 + (moment * (count - 3) as f64) as usize).chain(between);
         for limit in limits {
             let database = filled(Database::migrated_on(server), 3);
             let (end, _) = run(&database, Some((sender, limit)));
             let found = holds(&files, &database, &format!("cut after message {limit} of {count} of the {sender:?}"));
-            assert!(end.code == Some(1) || found.starts_with("10 11 12"), "{end:?}");
+            assert!(end.code == Some(1) || found.starts_with("100 101 102"), "{end:?}");
             met.push(found);
         }
     }
     assert!(
-        met.iter().any(|found| found.starts_with("10: ")) && met.iter().any(|found| found.starts_with("10 11: ")),
+        met.iter().any(|found| found.starts_with("100: ")) && met.iter().any(|found| found.starts_with("100 101: ")),
         "{met:#?}"
     );
 }
@@ -164,7 +164,7 @@ fn a_server_killed_in_any_phase_of_an_index_has_after_its_restart_none_or_an_inv
     for (index, (other, reached, begun)) in phases.iter().enumerate() {
         let database = filled(Database::migrated_on(&server), 40);
         let mut options = with(&three().each_ref().map(String::as_str));
-        options.target = Some(10);
+        options.target = Some(100);
         hacs_refinery::migrate(&mut database.client(), &options).unwrap();
         slowly(&database, if reached.contains("building") { 0.1 } else { 0.0 });
         let mut session = database.client();
@@ -191,7 +191,7 @@ fn a_server_killed_in_any_phase_of_an_index_has_after_its_restart_none_or_an_inv
         let left = if *begun { vec!["hacs_core.patients.patients_ward_idx"] } else { Vec::new() };
         assert_eq!(invalid(), left, "{reached}");
         let found = holds(&files, &database, reached);
-        assert_eq!(found, if *begun { "10: hacs_core.patients_ward_idx false" } else { "10: none" }, "{reached}");
+        assert_eq!(found, if *begun { "100: hacs_core.patients_ward_idx false" } else { "100: none" }, "{reached}");
         assert_eq!(invalid(), [""; 0], "{reached}");
     }
 }

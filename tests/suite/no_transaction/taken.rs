@@ -3,6 +3,7 @@
 use hacs_refinery::{Error, migrate};
 
 use crate::database::Database;
+use crate::newest::EMBEDDED;
 use crate::stages::{MARK, versions, with};
 
 /// A migrated database with a table of all kinds of columns, and what else the statements below need.
@@ -81,11 +82,11 @@ fn an_index_of_any_kind_that_the_statement_has_made_is_taken_for_its_own() {
     assert_eq!(made.split(' ').count(), INDEXES.len() + 2);
     // As if the run had ended before its history row.
     let mut client = database.client();
-    client.batch_execute("delete from hacs_admin.migrations where version = 10").unwrap();
+    client.batch_execute("delete from hacs_admin.migrations where version = 100").unwrap();
     let catalogue = "select count(*) from pg_class";
     let before = database.text(catalogue);
     migrate(&mut client, &options).unwrap();
-    assert_eq!((versions(&database).as_str(), database.text(all)), ("10", made));
+    assert_eq!((versions(&database).as_str(), database.text(all)), ("100", made));
     assert_eq!(database.text(catalogue), before, "nothing of the comparison stays");
     assert!(!database.is_locked());
 }
@@ -170,19 +171,19 @@ fn what_has_the_name_and_is_not_the_index_is_refused_with_both_definitions() {
         assert_eq!(
             lines,
             [
-                "V11__mine.sql, line 2: something else has the name of this index",
+                "V101__mine.sql, line 2: something else has the name of this index",
                 "STATEMENT: create index concurrently if not exists mine on hacs_core.patients (fami …",
                 &found,
                 &expected,
                 "NEXT: Drop or rename what is there, or give the index another name, then run this again.",
-                "V10 was applied and stays. V11 runs outside a transaction: 0 of its 1 statements are done. \
+                "V100 was applied and stays. V101 runs outside a transaction: 0 of its 1 statements are done. \
                  The next run starts it again.",
             ]
         );
         quoted -= usize::from(include_str!("../../../docs/evolving.md").contains(&text));
         let Error::Partly { cause, .. } = error else { panic!("{error:?}") };
         assert!(matches!(*cause, Error::NameTaken { .. }), "{cause:?}");
-        assert_eq!(versions(&database), "10");
+        assert_eq!(versions(&database), "100");
         assert_eq!(database.text("select to_regnamespace('hacs_refinery_twin')"), "null");
     }
     assert_eq!(quoted, 0, "docs/evolving.md quotes another error");
@@ -199,7 +200,7 @@ fn an_index_that_cannot_be_compared_is_refused_and_one_that_is_new_is_made() {
         .unwrap();
     let sql = format!("{MARK}{}", index("", "mine", "hacs_core.patients (public.rows_family(patients))"));
     migrate(&mut client, &with(&[&sql])).unwrap();
-    client.batch_execute("delete from hacs_admin.migrations where version = 10").unwrap();
+    client.batch_execute("delete from hacs_admin.migrations where version = 100").unwrap();
     let error = migrate(&mut client, &with(&[&sql])).unwrap_err().to_string();
     let expected = "\nEXPECTED: unknown, since an empty table with the same columns cannot have it: \
                     function public.rows_family(hacs_refinery_twin.patients) does not exist\n";
@@ -220,9 +221,9 @@ fn a_role_that_may_migrate_may_compare() {
     client.batch_execute(&rights).unwrap();
     let mut migrator = database.client_as(&role);
     let options = with(&[&format!("{MARK}{}", index("", "mine", "hacs_core.patients (family)"))]);
-    for applied in [10, 1] {
+    for applied in [EMBEDDED + 1, 1] {
         assert_eq!(migrate(&mut migrator, &options).unwrap().applied.len(), applied);
-        migrator.batch_execute("delete from hacs_admin.migrations where version = 10").unwrap();
+        migrator.batch_execute("delete from hacs_admin.migrations where version = 100").unwrap();
     }
     drop(migrator);
     client.batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use crate::database::Database;
+use crate::newest::{EMBEDDED, NEWEST};
 use crate::proxy::{Proxy, Sender};
 use crate::server;
 use crate::stages::{with, with_patients};
@@ -40,9 +41,9 @@ async fn connect(conninfo: &str) -> Client {
     client
 }
 
-fn with_ninth(sql: &str) -> Options {
+fn with_one_more(sql: &str) -> Options {
     let mut options = Options::default();
-    options.migrations.push(Migration::unapplied("V10__mine.sql", sql).unwrap());
+    options.migrations.push(Migration::unapplied("V100__mine.sql", sql).unwrap());
     options
 }
 
@@ -89,9 +90,9 @@ fn what_is_asked_beforehand_and_afterwards_is_answered_as_by_the_blocking_forms(
     let options = Options::default();
     wait(async {
         let mut client = connect(&database.conninfo()).await;
-        assert_eq!(pending_async(&mut client, &options).await.unwrap().len(), 9);
-        assert_eq!(rehearse_async(&mut client, &options).await.unwrap().migrations.len(), 9);
-        assert_eq!(pending_async(&mut client, &options).await.unwrap().len(), 9);
+        assert_eq!(pending_async(&mut client, &options).await.unwrap().len(), EMBEDDED);
+        assert_eq!(rehearse_async(&mut client, &options).await.unwrap().migrations.len(), EMBEDDED);
+        assert_eq!(pending_async(&mut client, &options).await.unwrap().len(), EMBEDDED);
         migrate_async(&mut client, &options).await.unwrap();
         assert!(pending_async(&mut client, &options).await.unwrap().is_empty());
         assert!(verify_async(&mut client, false).await.unwrap().is_good());
@@ -108,10 +109,10 @@ fn an_empty_database_becomes_complete_and_the_client_can_be_used_further() {
         let mut client = connect(&database.conninfo()).await;
         assert!(!status_async(&mut client).await.unwrap().migration_complete);
         let report = migrate_async(&mut client, &Options::default()).await.unwrap();
-        assert_eq!(report.applied.len(), 9);
+        assert_eq!(report.applied.len(), EMBEDDED);
         assert!(report.applied.iter().all(|applied| !applied.duration.is_zero()));
         let again = migrate_async(&mut client, &Options::default()).await.unwrap();
-        assert_eq!((again.applied, again.version), (vec![], Some(9)));
+        assert_eq!((again.applied, again.version), (vec![], Some(NEWEST)));
         assert!(is_clean(&client).await);
         status_async(&mut client).await.unwrap()
     });
@@ -137,9 +138,9 @@ fn eight_async_runs_at_once_all_succeed_and_one_of_them_applies() {
         });
         let mut applied: Vec<usize> = reports.iter().map(|report| report.applied.len()).collect();
         applied.sort_unstable();
-        assert_eq!(applied, [0, 0, 0, 0, 0, 0, 0, 9]);
-        assert!(reports.iter().all(|report| report.version == Some(9)));
-        assert_eq!(database.text("select count(*) from hacs_admin.migrations"), "9");
+        assert_eq!(applied, [0, 0, 0, 0, 0, 0, 0, EMBEDDED]);
+        assert!(reports.iter().all(|report| report.version == Some(NEWEST)));
+        assert_eq!(database.text("select count(*) from hacs_admin.migrations"), NEWEST.to_string());
     }
 }
 
@@ -184,22 +185,22 @@ fn a_failing_migration_is_located_as_by_the_blocking_form() {
         "create table public.t (a int);\n\nselect\n    wrong\nfrom public.t;\n",
         "create table public.t (a int check (a > 0));\ninsert into public.t\n values (0);",
     ] {
-        let blocking = hacs_refinery::migrate(&mut database.client(), &with_ninth(sql)).unwrap_err();
+        let blocking = hacs_refinery::migrate(&mut database.client(), &with_one_more(sql)).unwrap_err();
         let error = wait(async {
             let mut client = connect(&database.conninfo()).await;
-            let error = migrate_async(&mut client, &with_ninth(sql)).await.unwrap_err();
+            let error = migrate_async(&mut client, &with_one_more(sql)).await.unwrap_err();
             assert!(is_clean(&client).await);
             error
         });
         assert!(matches!(error, Error::Migration { .. }), "{error:?}");
-        assert!(error.to_string().starts_with("V10__mine.sql, line "), "{error}");
+        assert!(error.to_string().starts_with("V100__mine.sql, line "), "{error}");
         assert_eq!(error.to_string(), blocking.to_string());
         assert!(is_untouched(&database));
     }
     let mut options = Options::default();
     options.target = Some(99);
     let error = wait(async { migrate_async(&mut connect(&database.conninfo()).await, &options).await.unwrap_err() });
-    assert!(matches!(error, Error::NoSuchTarget { target: 99, newest: 9 }), "{error:?}");
+    assert!(matches!(error, Error::NoSuchTarget { target: 99, newest: NEWEST }), "{error:?}");
 }
 
 #[test]
@@ -227,7 +228,7 @@ fn a_table_that_another_session_holds_is_waited_for_as_by_the_blocking_form() {
         writer.batch_execute("commit").unwrap();
         run.join().unwrap()
     });
-    assert_eq!(run.unwrap().applied.len(), 2);
+    assert_eq!(run.unwrap().applied.len(), EMBEDDED - 7);
 }
 
 #[test]
@@ -258,7 +259,7 @@ fn an_async_run_can_be_stopped_and_its_statement_cancelled() {
             until(&conninfo, ASLEEP).await;
             cancel.cancel_query(NoTls).await.unwrap();
         });
-        let error = migrate_async(&mut client, &with_ninth("select pg_sleep(120)")).await.unwrap_err();
+        let error = migrate_async(&mut client, &with_one_more("select pg_sleep(120)")).await.unwrap_err();
         assert!(is_clean(&client).await);
         error
     });
@@ -279,7 +280,7 @@ fn a_connection_that_ends_in_the_middle_is_an_error_and_changes_nothing() {
                 and datname = current_database()";
             connect(&conninfo).await.batch_execute(end).await.unwrap();
         });
-        migrate_async(&mut client, &with_ninth("select pg_sleep(120)")).await.unwrap_err()
+        migrate_async(&mut client, &with_one_more("select pg_sleep(120)")).await.unwrap_err()
     });
     let Error::Migration { failure, .. } = &error else { panic!("{error:?}") };
     assert!(failure.is_disconnect(), "{error}");
@@ -295,7 +296,7 @@ fn a_run_whose_future_is_dropped_is_rolled_back_before_the_client_does_anything_
         let cancel = client.cancel_token();
         // A statement that is short goes on to its end, a long one can be cancelled.
         for (sleep, cancelled) in [("select pg_sleep(1)", false), ("select pg_sleep(120)", true)] {
-            let options = with_ninth(sleep);
+            let options = with_one_more(sleep);
             tokio::select! {
                 end = migrate_async(&mut client, &options) => panic!("{end:?}"),
                 () = until(&conninfo, ASLEEP) => {}
@@ -306,7 +307,7 @@ fn a_run_whose_future_is_dropped_is_rolled_back_before_the_client_does_anything_
             assert!(timeout(millis(20_000), is_clean(&client)).await.unwrap());
             assert_eq!(text(&client, "select to_regnamespace('hacs_core')").await, "null");
         }
-        assert_eq!(migrate_async(&mut client, &Options::default()).await.unwrap().applied.len(), 9);
+        assert_eq!(migrate_async(&mut client, &Options::default()).await.unwrap().applied.len(), EMBEDDED);
     });
     assert_eq!(database.dump(), Database::migrated().dump());
 }
@@ -356,7 +357,7 @@ fn a_run_outside_a_transaction_gives_lock_and_settings_back_when_its_future_is_d
         assert!(is_clean(&client).await);
         let mut other = connect(&database.conninfo()).await;
         let report = migrate_async(&mut other, &options).await.unwrap();
-        assert_eq!(report.version, Some(10));
+        assert_eq!(report.version, Some(100));
         assert!(is_clean(&other).await);
     });
     assert_eq!(database.text("select count(*) from pg_index where not indisvalid"), "0");

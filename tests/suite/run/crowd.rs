@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use hacs_refinery::Options;
 
 use crate::database::{Database, Ended, ended, tool};
+use crate::newest::{EMBEDDED, NEWEST};
 use crate::pgbouncer::PgBouncer;
 use crate::server::{self, Server};
 
@@ -15,8 +16,15 @@ const CROWD: usize = 32;
 /// All succeed, one of them applies.
 fn one_applied(ends: &[Ended]) {
     assert!(ends.iter().all(|end| end.code == Some(0)), "{ends:#?}");
-    assert_eq!(ends.iter().filter(|end| end.stdout.contains("9 migrations applied")).count(), 1, "{ends:#?}");
-    let idle = ends.iter().filter(|end| end.stdout.starts_with("Nothing to do: the database is at V9.")).count();
+    assert_eq!(
+        ends.iter().filter(|end| end.stdout.contains(&format!("{NEWEST} migrations applied"))).count(),
+        1,
+        "{ends:#?}"
+    );
+    let idle = ends
+        .iter()
+        .filter(|end| end.stdout.starts_with(&format!("Nothing to do: the database is at V{NEWEST}.")))
+        .count();
     assert_eq!(idle, CROWD - 1, "{ends:#?}");
 }
 
@@ -62,8 +70,8 @@ fn sixteen_threads_of_one_program_share_the_work_as_well() {
         let threads: Vec<_> = (0..16).map(|_| scope.spawn(run)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    assert_eq!(applied.iter().filter(|count| **count == 9).count(), 1, "{applied:?}");
-    assert_eq!(applied.iter().sum::<usize>(), 9, "{applied:?}");
+    assert_eq!(applied.iter().filter(|count| **count == EMBEDDED).count(), 1, "{applied:?}");
+    assert_eq!(applied.iter().sum::<usize>(), EMBEDDED, "{applied:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 use hacs_refinery::{Error, HistoryError, Options};
 
 use crate::database::Database;
+use crate::newest::NEWEST;
 
 /// Changes the history of a migrated database, and expects `migrate` to refuse it, touching nothing.
 fn refused(change: &str, message: &str) {
@@ -30,8 +31,8 @@ fn a_diverging_checksum_is_named() {
 #[test]
 fn a_diverging_name_is_named() {
     refused(
-        "update hacs_admin.migrations set name = 'other' where version = 9",
-        "V9 was applied as V9__other with checksum",
+        &format!("update hacs_admin.migrations set name = 'other' where version = {NEWEST}"),
+        &format!("V{NEWEST} was applied as V{NEWEST}__other with checksum"),
     );
 }
 
@@ -39,7 +40,7 @@ fn a_diverging_name_is_named() {
 fn a_missing_row_is_named() {
     refused(
         "delete from hacs_admin.migrations where version = 5",
-        "V5__hacs_agents was never applied, although V9 was",
+        &format!("V5__hacs_agents was never applied, although V{NEWEST} was"),
     );
 }
 
@@ -81,7 +82,7 @@ fn a_history_table_that_is_gone_does_not_start_a_second_history() {
     database.client().batch_execute("drop table hacs_admin.migrations").unwrap();
     let end = database.run(&["migrate"]);
     assert_eq!(end.code, Some(0), "{end:?}");
-    assert!(end.stdout.contains("9 migrations applied"), "{end:?}");
+    assert!(end.stdout.contains(&format!("{NEWEST} migrations applied")), "{end:?}");
     assert_eq!(database.dump(), expected);
 }
 
@@ -110,16 +111,17 @@ fn a_history_that_was_emptied_is_no_reason_to_touch_tables_of_another_shape() {
 #[test]
 fn a_database_newer_than_the_binary_is_its_own_error_and_a_success_when_allowed() {
     let database = Database::migrated();
-    let newer = "insert into hacs_admin.migrations values (10, 'later', '2026-01-01T00:00:00Z', '1')";
+    let newer = "insert into hacs_admin.migrations values (100, 'later', '2026-01-01T00:00:00Z', '1')";
     database.client().batch_execute(newer).unwrap();
 
     let end = database.run(&["migrate"]);
     assert_eq!(end.code, Some(6), "{end:?}");
-    assert!(end.stderr.contains("this database is at V10, but this binary knows migrations up to V9 only"), "{end:?}");
+    let beyond = format!("this database is at V100, but this binary knows migrations up to V{NEWEST} only");
+    assert!(end.stderr.contains(&beyond), "{end:?}");
 
     let end = database.run(&["migrate", "--allow-newer"]);
     assert_eq!(end.code, Some(0), "{end:?}");
-    assert_eq!(end.stdout, "Nothing to do: the database is at V10, newer than this binary.\n");
+    assert_eq!(end.stdout, "Nothing to do: the database is at V100, newer than this binary.\n");
     assert_eq!(database.run(&["status", "--check"]).code, Some(6));
 }
 

@@ -5,6 +5,7 @@ use postgres::error::SqlState;
 use refinery::Migration;
 
 use crate::database::{Database, ended};
+use crate::newest::{EMBEDDED, NEWEST};
 
 #[test]
 fn an_empty_database_becomes_complete_and_a_second_run_finds_nothing_to_do() {
@@ -13,14 +14,17 @@ fn an_empty_database_becomes_complete_and_a_second_run_finds_nothing_to_do() {
     let first = database.run(&["migrate"]);
     assert_eq!(first.code, Some(0), "{first:?}");
     let lines: Vec<&str> = first.stdout.lines().collect();
-    assert_eq!(lines.len(), 10, "{first:?}");
+    assert_eq!(lines.len(), EMBEDDED + 1, "{first:?}");
     assert!(lines[0].starts_with("Applied V1 hacs_core "), "{first:?}");
-    assert!(lines[9].starts_with("9 migrations applied in "), "{first:?}");
-    assert!(lines[9].ends_with("the database is at V9."), "{first:?}");
+    assert!(lines[EMBEDDED].starts_with(&format!("{NEWEST} migrations applied in ")), "{first:?}");
+    assert!(lines[EMBEDDED].ends_with(&format!("the database is at V{NEWEST}.")), "{first:?}");
     assert_eq!(first.stderr, "");
 
     let second = database.run(&["migrate"]);
-    assert_eq!((second.code, second.stdout.as_str()), (Some(0), "Nothing to do: the database is at V9.\n"));
+    assert_eq!(
+        (second.code, second.stdout.as_str()),
+        (Some(0), format!("Nothing to do: the database is at V{NEWEST}.\n").as_str())
+    );
     assert!(hacs_refinery::status(&mut database.client()).unwrap().migration_complete);
 }
 
@@ -38,7 +42,7 @@ fn the_history_tells_who_applied_what_when_and_how_long_it_took() {
             &[&env!("CARGO_PKG_VERSION")],
         )
         .unwrap();
-    assert_eq!(row.get::<_, i64>(0), 9);
+    assert_eq!(row.get::<_, i64>(0), NEWEST);
     for column in 1..7 {
         assert!(row.get::<_, bool>(column), "column {column}");
     }
@@ -51,6 +55,10 @@ fn stock_refinery(database: &Database) -> String {
     end.stdout
 }
 
+fn versions_from(first: i64) -> String {
+    (first..=NEWEST).map(|version| version.to_string()).collect::<Vec<_>>().join(" ") + "\n"
+}
+
 #[test]
 fn refinery_alone_reads_and_continues_the_same_history() {
     let database = Database::empty();
@@ -59,7 +67,7 @@ fn refinery_alone_reads_and_continues_the_same_history() {
     options.target = Some(3);
     hacs_refinery::migrate(&mut client, &options).unwrap();
 
-    assert_eq!(stock_refinery(&database), "4 5 6 7 8 9\n");
+    assert_eq!(stock_refinery(&database), versions_from(4));
     assert_eq!(stock_refinery(&database), "\n");
     assert_eq!(hacs_refinery::migrate(&mut client, &Options::default()).unwrap().applied, []);
     assert!(hacs_refinery::status(&mut client).unwrap().migration_complete);
@@ -71,7 +79,7 @@ fn refinery_alone_psql_and_the_tool_make_the_same_schema() {
 
     let by_refinery = Database::empty();
     by_refinery.client().batch_execute("create schema hacs_admin").unwrap();
-    assert_eq!(stock_refinery(&by_refinery), "1 2 3 4 5 6 7 8 9\n");
+    assert_eq!(stock_refinery(&by_refinery), versions_from(1));
     assert_eq!(by_refinery.dump(), by_tool.dump());
 
     let by_hand = Database::empty();
@@ -103,11 +111,11 @@ fn a_target_stops_the_run_and_a_later_run_goes_on_from_there() {
 
     let second = database.run(&["migrate"]);
     assert!(second.stdout.starts_with("Applied V3 clinical_workflow"), "{second:?}");
-    assert_eq!(database.text("select count(*) from hacs_admin.migrations"), "9");
+    assert_eq!(database.text("select count(*) from hacs_admin.migrations"), NEWEST.to_string());
 
     let beyond = database.run(&["migrate", "--target", "99"]);
     assert_eq!(beyond.code, Some(2));
-    assert_eq!(beyond.stderr, "error: there is no migration V99; the newest is V9\n");
+    assert_eq!(beyond.stderr, format!("error: there is no migration V99; the newest is V{NEWEST}\n"));
 }
 
 #[test]
@@ -117,9 +125,16 @@ fn eight_runs_at_once_all_succeed_and_one_of_them_applies() {
     let ends: Vec<_> = children.into_iter().map(|child| ended(child.wait_with_output().unwrap())).collect();
 
     assert!(ends.iter().all(|end| end.code == Some(0)), "{ends:#?}");
-    assert_eq!(ends.iter().filter(|end| end.stdout.contains("9 migrations applied")).count(), 1, "{ends:#?}");
+    assert_eq!(
+        ends.iter().filter(|end| end.stdout.contains(&format!("{NEWEST} migrations applied"))).count(),
+        1,
+        "{ends:#?}"
+    );
     assert_eq!(ends.iter().filter(|end| end.stdout.starts_with("Nothing to do")).count(), 7, "{ends:#?}");
-    assert_eq!(database.text("select count(*) || ' ' || max(version) from hacs_admin.migrations"), "9 9");
+    assert_eq!(
+        database.text("select count(*) || ' ' || max(version) from hacs_admin.migrations"),
+        format!("{NEWEST} {NEWEST}")
+    );
 }
 
 #[test]
@@ -145,7 +160,7 @@ fn a_run_killed_in_the_middle_leaves_nothing_behind_and_the_next_one_completes()
 /// The embedding example with the embedded migrations and one more that sleeps.
 fn slow_program(database: &Database) -> Child {
     let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("V10__slow.sql");
+    let file = dir.path().join("V100__slow.sql");
     std::fs::write(&file, "select pg_sleep(120);").unwrap();
     let child =
         crate::example("embed").arg("hacs").arg(&file).env("DATABASE_URL", database.conninfo()).spawn().unwrap();
@@ -188,7 +203,7 @@ fn a_lock_that_a_role_without_rights_has_taken_is_told_from_a_migration() {
     let database = Database::migrated();
     let role = format!("visitor_{}", database.name);
     database.client().batch_execute(&format!("create role {role} login")).unwrap();
-    database.client().batch_execute("delete from hacs_admin.migrations where version = 9").unwrap();
+    database.client().batch_execute(&format!("delete from hacs_admin.migrations where version = {NEWEST}")).unwrap();
     let key = i64::from_be_bytes(*b"hacsmigr");
     for (sql, may_migrate) in [
         ("select 1", false),
@@ -218,7 +233,7 @@ fn in_use_by(sessions: usize) -> String {
 
 fn with_ninth(sql: &str) -> Options {
     let mut options = Options::default();
-    options.migrations.push(Migration::unapplied("V10__mine.sql", sql).unwrap());
+    options.migrations.push(Migration::unapplied("V100__mine.sql", sql).unwrap());
     options
 }
 
@@ -246,7 +261,7 @@ fn a_failing_migration_is_reported_with_file_line_and_statement_and_changes_noth
     for (sql, line, words, state) in cases {
         let error = hacs_refinery::migrate(&mut database.client(), &with_ninth(sql)).unwrap_err();
         let Error::Migration { location, failure } = &error else { panic!("{error:?}") };
-        assert_eq!(location.to_string(), format!("V10__mine.sql, line {line}"), "{error}");
+        assert_eq!(location.to_string(), format!("V100__mine.sql, line {line}"), "{error}");
         assert_eq!(location.statement.as_deref(), Some(words), "{error}");
         assert_eq!(failure.sqlstate(), Some(state.code()), "{error}");
         assert!(error.to_string().ends_with("Nothing was changed: the whole run was rolled back."), "{error}");
@@ -260,7 +275,7 @@ fn the_error_of_a_failing_migration_carries_detail_and_hint() {
     let sql = "do $$ begin raise exception 'no' using errcode = 'HX001', detail = 'so it is', hint = 'do so'; end $$";
     let error = hacs_refinery::migrate(&mut database.client(), &with_ninth(sql)).unwrap_err().to_string();
     assert!(
-        error.starts_with("V10__mine.sql, line 1: no (SQLSTATE HX001)\nDETAIL: so it is\nHINT: do so\n"),
+        error.starts_with("V100__mine.sql, line 1: no (SQLSTATE HX001)\nDETAIL: so it is\nHINT: do so\n"),
         "{error}"
     );
     assert!(error.contains("\nSTATEMENT: do $$ begin raise exception"), "{error}");
@@ -284,7 +299,7 @@ fn an_object_that_stands_in_the_way_makes_the_tool_exit_with_8() {
 fn the_two_calls_of_the_documentation_work_with_a_url() {
     let database = Database::empty();
     let report = hacs_refinery::run_migration(&database.conninfo()).unwrap();
-    assert_eq!(report.applied.len(), 9);
+    assert_eq!(report.applied.len(), EMBEDDED);
     assert!(hacs_refinery::get_migration_status(&database.conninfo()).unwrap().migration_complete);
 }
 

@@ -6,6 +6,7 @@ use hacs_refinery::{Error, HistoryError, Options, OwnedMigration, OwnerStatus, m
 use refinery::Migration;
 
 use crate::database::{Database, ended};
+use crate::newest::{EMBEDDED, NEWEST};
 use crate::server;
 
 /// An owner's migrations: names of files, and their SQL.
@@ -33,12 +34,16 @@ fn recorded(database: &Database, owner: &str) -> String {
 fn each_owner_has_numbers_and_a_history_of_its_own() {
     let database = Database::empty();
     let report = migrate(&mut database.client(), &owners()).unwrap();
-    let applied: Vec<_> = report.applied.iter().skip(9).map(|m| (m.owner.as_deref().unwrap(), m.version)).collect();
+    let applied: Vec<_> =
+        report.applied.iter().skip(EMBEDDED).map(|m| (m.owner.as_deref().unwrap(), m.version)).collect();
     assert_eq!(applied, [("wards", 1), ("wards", 20_261_125_093_000), ("plans", 1)]);
-    assert_eq!(report.version, Some(9));
+    assert_eq!(report.version, Some(NEWEST));
     assert_eq!(recorded(&database, "wards"), "1 wards, 20261125093000 beds");
     assert_eq!(recorded(&database, "plans"), "1 plans");
-    assert_eq!(database.text("select count(*) || ' ' || max(version) from hacs_admin.migrations"), "9 9");
+    assert_eq!(
+        database.text("select count(*) || ' ' || max(version) from hacs_admin.migrations"),
+        format!("{NEWEST} {NEWEST}")
+    );
     assert_eq!(
         database.text("select count(*) from hacs_admin.wards_migrations where duration > '0' and tool_version > ''"),
         "2"
@@ -57,11 +62,11 @@ fn a_later_release_of_hacs_comes_before_what_owners_have_applied() {
     let mut older = Options::default().owner("wards", files(&[("V1000__team_wards.sql", WARDS.1)]));
     older.migrations.pop();
     migrate(&mut database.client(), &older).unwrap();
-    assert_eq!(database.text("select max(version) from hacs_admin.migrations"), "8");
+    assert_eq!(database.text("select max(version) from hacs_admin.migrations"), (NEWEST - 1).to_string());
 
     let newer = Options::default().owner("wards", files(&[("V1000__team_wards.sql", WARDS.1)]));
     let report = migrate(&mut database.client(), &newer).unwrap();
-    assert_eq!(report.applied.iter().map(|m| (m.owner.clone(), m.version)).collect::<Vec<_>>(), [(None, 9)]);
+    assert_eq!(report.applied.iter().map(|m| (m.owner.clone(), m.version)).collect::<Vec<_>>(), [(None, NEWEST)]);
 }
 
 #[test]
@@ -121,8 +126,8 @@ fn a_target_is_about_hacs_and_owners_wait_for_its_newest_version() {
     let mut options = owners();
     options.target = Some(3);
     assert_eq!(migrate(&mut database.client(), &options).unwrap().applied.len(), 3);
-    options.target = Some(9);
-    assert_eq!(migrate(&mut database.client(), &options).unwrap().applied.len(), 6 + 3);
+    options.target = Some(NEWEST);
+    assert_eq!(migrate(&mut database.client(), &options).unwrap().applied.len(), EMBEDDED - 3 + 3);
 }
 
 /// As the linking runner did it before there were owners: in HACS's own line of numbers.
@@ -151,12 +156,12 @@ fn what_stands_in_the_line_of_hacs_is_moved_to_its_owner_once() {
     let seen = both.status(&mut database.client()).unwrap();
     assert!(seen.newer.is_empty() && seen.owners.iter().all(|owner| owner.migration_complete()), "{seen:?}");
     let report = migrate(&mut database.client(), &both).unwrap();
-    assert_eq!((report.applied.len(), report.newer.len(), report.version), (0, 0, Some(9)));
+    assert_eq!((report.applied.len(), report.newer.len(), report.version), (0, 0, Some(NEWEST)));
     let after = database.text(&format!(
         "{text} from (table hacs_admin.wards_migrations union all table hacs_admin.plans_migrations) as m"
     ));
     assert_eq!(after, before);
-    assert_eq!(database.text("select max(version) from hacs_admin.migrations"), "9");
+    assert_eq!(database.text("select max(version) from hacs_admin.migrations"), NEWEST.to_string());
     assert_eq!(database.run(&["migrate"]).code, Some(0));
     assert_eq!(migrate(&mut database.client(), &both).unwrap().applied, []);
     // Read back, as the checksums of the new place.
@@ -166,16 +171,16 @@ fn what_stands_in_the_line_of_hacs_is_moved_to_its_owner_once() {
 #[test]
 fn a_number_that_hacs_has_taken_meanwhile_is_given_back_to_it() {
     let database = Database::empty();
+    let number = format!("V{NEWEST}__wards.sql");
     let mut older = Options::default();
-    older.migrations.pop();
-    older.migrations.extend(files(&[("V9__wards.sql", WARDS.1)]));
+    let given_back = older.migrations.pop().unwrap().name().to_owned();
+    older.migrations.extend(files(&[(&number, WARDS.1)]));
     migrate(&mut database.client(), &older).unwrap();
     assert_eq!(database.run(&["migrate"]).code, Some(6));
 
-    let report =
-        migrate(&mut database.client(), &Options::default().owner("wards", files(&[("V9__wards.sql", WARDS.1)])));
-    assert_eq!(report.unwrap().applied.iter().map(|m| m.name.clone()).collect::<Vec<_>>(), ["documents"]);
-    assert_eq!(recorded(&database, "wards"), "9 wards");
+    let report = migrate(&mut database.client(), &Options::default().owner("wards", files(&[(&number, WARDS.1)])));
+    assert_eq!(report.unwrap().applied.iter().map(|m| m.name.clone()).collect::<Vec<_>>(), [given_back]);
+    assert_eq!(recorded(&database, "wards"), format!("{NEWEST} wards"));
     assert_eq!(database.run(&["verify"]).code, Some(0));
 }
 
@@ -245,7 +250,10 @@ fn each(database: &Database, history: &str) {
         assert_eq!(database.text(&format!("select count(*) from {owner}.t")), "1", "{owner}");
         assert_eq!(recorded(database, owner), history, "{owner}");
     }
-    assert_eq!(database.text("select count(*) || ' ' || max(version) from hacs_admin.migrations"), "9 9");
+    assert_eq!(
+        database.text("select count(*) || ' ' || max(version) from hacs_admin.migrations"),
+        format!("{NEWEST} {NEWEST}")
+    );
     assert_eq!(database.run(&["verify"]).code, Some(0));
 }
 
@@ -260,7 +268,7 @@ fn three_services_in_thirty_two_processes_at_once_all_succeed_and_each_migration
         let ends: Vec<_> = children.into_iter().map(|child| ended(child.wait_with_output().unwrap())).collect();
         assert!(ends.iter().all(|end| end.code == Some(0)), "{ends:#?}");
         let applied = ends.iter().filter_map(|end| end.stdout.split(' ').next()?.parse::<usize>().ok());
-        assert_eq!(applied.sum::<usize>(), 9 + 3 * if with_index { 3 } else { 2 }, "{ends:#?}");
+        assert_eq!(applied.sum::<usize>(), EMBEDDED + 3 * if with_index { 3 } else { 2 }, "{ends:#?}");
         each(&database, history);
     }
 }
@@ -300,7 +308,7 @@ fn the_script_for_psql_does_the_same() {
     let database = Database::empty();
     let pending: Vec<OwnedMigration> = pending(&mut database.client(), &owners()).unwrap();
     assert_eq!(
-        pending.iter().map(ToString::to_string).collect::<Vec<_>>()[9..],
+        pending.iter().map(ToString::to_string).collect::<Vec<_>>()[EMBEDDED..],
         ["wards: V1__wards", "wards: V20261125093000__beds", "plans: V1__plans"]
     );
     let file = tempfile::NamedTempFile::new().unwrap();

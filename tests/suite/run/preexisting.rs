@@ -83,7 +83,7 @@ fn a_run_that_ends_before_the_newest_version_checks_as_much() {
 fn a_program_with_migrations_of_its_own_checks_as_much() {
     let own = "create table hacs_core.wards (id text); create table if not exists hacs_core.beds (id text)";
     let mut options = hacs_refinery::Options::default();
-    options.migrations.push(refinery::Migration::unapplied("V10__wards.sql", own).unwrap());
+    options.migrations.push(refinery::Migration::unapplied("V100__wards.sql", own).unwrap());
 
     let database = Database::empty();
     database.client().batch_execute("create schema hacs_core; create table hacs_core.beds (mine text)").unwrap();

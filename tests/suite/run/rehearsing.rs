@@ -6,10 +6,11 @@ use refinery::Migration;
 use serde_json::Value;
 
 use crate::database::{Database, ended};
+use crate::newest::{EMBEDDED, NEWEST};
 
-fn with_ninth(sql: &str) -> Options {
+fn with_one_more(sql: &str) -> Options {
     let mut options = Options::default();
-    options.migrations.push(Migration::unapplied("V10__mine.sql", sql).unwrap());
+    options.migrations.push(Migration::unapplied("V100__mine.sql", sql).unwrap());
     options
 }
 
@@ -19,9 +20,9 @@ fn a_dry_run_reports_every_migration_and_leaves_nothing_behind() {
     let end = database.run(&["migrate", "--dry-run"]);
     assert_eq!((end.code, end.stderr.as_str()), (Some(0), ""), "{end:?}");
     let lines: Vec<&str> = end.stdout.lines().collect();
-    assert_eq!(lines.len(), 10, "{end:?}");
+    assert_eq!(lines.len(), EMBEDDED + 1, "{end:?}");
     assert!(lines[0].starts_with("V1   hacs_core ") && lines[0].ends_with(" ms  0 rows changed"), "{end:?}");
-    assert_eq!(lines[9], "Rolled back: nothing was changed.");
+    assert_eq!(lines[EMBEDDED], "Rolled back: nothing was changed.");
     assert_eq!(database.text("select count(*) from pg_namespace where nspname like 'hacs%'"), "0");
 
     database.run(&["migrate"]);
@@ -32,27 +33,27 @@ fn a_dry_run_reports_every_migration_and_leaves_nothing_behind() {
 fn a_dry_run_counts_rows_and_names_the_locks_on_tables_that_were_there() {
     let database = Database::migrated();
     database.client().batch_execute("insert into hacs_core.patients (family) values ('A'), ('B'), ('C')").unwrap();
-    let options = with_ninth(
+    let options = with_one_more(
         "create table hacs_core.wards (id int primary key);
          alter table hacs_core.patients add column ward int;
          do $$ begin update hacs_core.patients set language = 'en' where family < 'C'; end $$;",
     );
     let found = rehearse(&mut database.client(), &options).unwrap();
-    let ninth = &found.migrations[0];
+    let mine = &found.migrations[0];
     // Each update of a patient leaves a row in the audit as well.
-    assert!(ninth.rows >= 2 && ninth.rows <= 6, "{ninth:?}");
-    let locks: Vec<String> = ninth.locks.iter().map(|lock| format!("{}: {}", lock.table, lock.mode)).collect();
+    assert!(mine.rows >= 2 && mine.rows <= 6, "{mine:?}");
+    let locks: Vec<String> = mine.locks.iter().map(|lock| format!("{}: {}", lock.table, lock.mode)).collect();
     assert!(locks.contains(&"hacs_core.patients: access exclusive".to_owned()), "{locks:?}");
     assert!(!locks.iter().any(|lock| lock.contains("wards")), "{locks:?}");
-    assert_eq!(database.text("select count(*) from hacs_admin.migrations"), "9");
+    assert_eq!(database.text("select count(*) from hacs_admin.migrations"), NEWEST.to_string());
     assert_eq!(database.text("select count(*) from hacs_core.patients where language = 'en'"), "0");
 }
 
 #[test]
 fn a_dry_run_fails_as_the_run_would() {
     let database = Database::migrated();
-    let error = rehearse(&mut database.client(), &with_ninth("select 1;\nselect wrong;")).unwrap_err().to_string();
-    assert!(error.starts_with("V10__mine.sql, line 2: column \"wrong\" does not exist (SQLSTATE 42703)"), "{error}");
+    let error = rehearse(&mut database.client(), &with_one_more("select 1;\nselect wrong;")).unwrap_err().to_string();
+    assert!(error.starts_with("V100__mine.sql, line 2: column \"wrong\" does not exist (SQLSTATE 42703)"), "{error}");
 }
 
 /// Every kind of statement of which the text tells the lock: what is told before the run is what PostgreSQL takes.
@@ -78,7 +79,7 @@ fn a_rehearsal_and_a_run_tell_the_same_locks_whatever_the_text_looks_like() {
         ),
     ] {
         let database = Database::migrated();
-        let options = with_ninth(sql);
+        let options = with_one_more(sql);
         let rehearsal = rehearse(&mut database.client(), &options).unwrap_or_else(|error| panic!("{sql}: {error}"));
         let report = hacs_refinery::migrate(&mut database.client(), &options).unwrap();
         let told = |locks: &mut dyn Iterator<Item = &hacs_refinery::Lock>| -> BTreeSet<String> {
@@ -95,19 +96,19 @@ fn a_rehearsal_and_a_run_tell_the_same_locks_whatever_the_text_looks_like() {
 #[test]
 fn a_migration_whose_columns_are_named_as_ours_changes_no_report() {
     for sql in [
-        "select 10 as version, 12345 as seconds, 'x' as name, 'access exclusive' as mode, 'hacs_core.patients' as relation",
-        "select true as locked, true as stood_before, 'a' as what, 16384 as oid; select 10, 12345",
-        "create table hacs_core.mine (version int, seconds int); insert into hacs_core.mine values (10, 12345) returning *",
+        "select 100 as version, 12345 as seconds, 'x' as name, 'access exclusive' as mode, 'hacs_core.patients' as relation",
+        "select true as locked, true as stood_before, 'a' as what, 16384 as oid; select 100, 12345",
+        "create table hacs_core.mine (version int, seconds int); insert into hacs_core.mine values (100, 12345) returning *",
     ] {
         let database = Database::migrated();
-        let options = with_ninth(sql);
+        let options = with_one_more(sql);
         let rehearsal = rehearse(&mut database.client(), &options).unwrap();
         assert_eq!(rehearsal.migrations.len(), 1, "{sql}");
         assert!(rehearsal.migrations[0].rows <= 1 && rehearsal.migrations[0].locks.is_empty(), "{sql}: {rehearsal:?}");
         let report = hacs_refinery::migrate(&mut database.client(), &options).unwrap();
         let [applied] = report.applied.as_slice() else { panic!("{sql}: {report:?}") };
-        assert!(applied.version == 10 && applied.duration < std::time::Duration::from_secs(600), "{sql}: {report:?}");
-        assert!(report.locks.is_empty() && report.version == Some(10), "{sql}: {report:?}");
+        assert!(applied.version == 100 && applied.duration < std::time::Duration::from_secs(600), "{sql}: {report:?}");
+        assert!(report.locks.is_empty() && report.version == Some(100), "{sql}: {report:?}");
     }
 }
 
@@ -115,12 +116,12 @@ fn a_migration_whose_columns_are_named_as_ours_changes_no_report() {
 fn plan_shows_what_is_pending_and_touches_nothing() {
     let database = Database::empty();
     let end = database.run(&["plan"]);
-    assert_eq!((end.code, end.stdout.lines().count()), (Some(0), 9), "{end:?}");
+    assert_eq!((end.code, end.stdout.lines().count()), (Some(0), EMBEDDED), "{end:?}");
     assert_eq!(database.text("select count(*) from pg_namespace where nspname like 'hacs%'"), "0");
     database.run(&["migrate", "--target", "6"]);
     let pending: Value = serde_json::from_str(&database.run(&["plan", "--json"]).stdout).unwrap();
     let versions: Vec<_> = pending["pending"].as_array().unwrap().iter().map(|m| m["version"].clone()).collect();
-    assert_eq!((pending["version"].clone(), versions), (1.into(), vec![7.into(), 8.into(), 9.into()]));
+    assert_eq!((pending["version"].clone(), versions), (1.into(), (7..=NEWEST).map(Value::from).collect()));
     assert_eq!(pending["database_version"], 6);
     let applied = pending["applied"].as_array().unwrap();
     assert_eq!((applied.len(), &applied[5]["name"]), (6, &"hacs_admin".into()));
@@ -143,7 +144,7 @@ fn the_script_of_plan_makes_the_same_database_in_psql() {
     std::io::Write::write_all(&mut psql.stdin.take().unwrap(), script.as_bytes()).unwrap();
     let end = ended(psql.wait_with_output().unwrap());
     assert_eq!(end.code, Some(0), "{end:?}");
-    assert_eq!(database.run(&["migrate"]).stdout, "Nothing to do: the database is at V9.\n");
+    assert_eq!(database.run(&["migrate"]).stdout, format!("Nothing to do: the database is at V{NEWEST}.\n"));
     assert_eq!(database.run(&["verify"]).code, Some(0));
     assert_eq!(database.run(&["plan", "--sql"]).stdout, "-- Nothing is pending.\n");
 }
@@ -151,7 +152,7 @@ fn the_script_of_plan_makes_the_same_database_in_psql() {
 #[test]
 fn list_and_show_print_what_is_embedded_without_a_database() {
     let list = ended(crate::database::tool(&["list"]).output().unwrap());
-    assert_eq!((list.code, list.stdout.lines().count()), (Some(0), 9), "{list:?}");
+    assert_eq!((list.code, list.stdout.lines().count()), (Some(0), EMBEDDED), "{list:?}");
     for version in ["V3", "3", "v3"] {
         let show = ended(crate::database::tool(&["show", version]).output().unwrap());
         assert_eq!(show.stdout, include_str!("../../../migrations/V3__clinical_workflow.sql"));
@@ -160,5 +161,6 @@ fn list_and_show_print_what_is_embedded_without_a_database() {
     let listed: Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(listed["migrations"][2]["file"], "V3__clinical_workflow.sql");
     let none = ended(crate::database::tool(&["show", "V99"]).output().unwrap());
-    assert_eq!((none.code, none.stderr.as_str()), (Some(2), "error: there is no migration V99; the newest is V9\n"));
+    let refused = format!("error: there is no migration V99; the newest is V{NEWEST}\n");
+    assert_eq!((none.code, none.stderr), (Some(2), refused));
 }

@@ -161,7 +161,7 @@ fn a_client_and_a_link_of_this_crate_can_be_cancelled_from_another_thread() {
     let mut link = settings.link(Duration::ZERO).unwrap();
     let canceller = settings.link_canceller(&link);
     let mut options = Options::default();
-    options.migrations.push(Migration::unapplied("V10__sleep", "select pg_sleep(600);").unwrap());
+    options.migrations.push(Migration::unapplied("V100__sleep", "select pg_sleep(600);").unwrap());
     let error = std::thread::scope(|scope| {
         scope.spawn(|| {
             database.until(asleep);
@@ -227,7 +227,7 @@ fn a_history_table_that_another_session_holds_keeps_nobody_for_ever() {
 
 fn with_ninth(sql: &str) -> Options {
     let mut options = Options::default();
-    options.migrations.push(Migration::unapplied("V10__mine.sql", sql).unwrap());
+    options.migrations.push(Migration::unapplied("V100__mine.sql", sql).unwrap());
     options
 }
 

@@ -14,10 +14,10 @@ use crate::server;
 
 /// The files in order.
 const FILES: [(&str, &str); 4] = [
-    ("V10__devices.sql", include_str!("../../data/evolving/V10__devices.sql")),
-    ("V11__observation_device.sql", include_str!("../../data/evolving/V11__observation_device.sql")),
-    ("V12__observation_device_checked.sql", include_str!("../../data/evolving/V12__observation_device_checked.sql")),
-    ("V13__observation_source.sql", include_str!("../../data/evolving/V13__observation_source.sql")),
+    ("V100__devices.sql", include_str!("../../data/evolving/V100__devices.sql")),
+    ("V101__observation_device.sql", include_str!("../../data/evolving/V101__observation_device.sql")),
+    ("V102__observation_device_checked.sql", include_str!("../../data/evolving/V102__observation_device_checked.sql")),
+    ("V103__observation_source.sql", include_str!("../../data/evolving/V103__observation_source.sql")),
 ];
 
 fn options(target: i64) -> Options {
@@ -55,11 +55,11 @@ fn the_four_files_go_through_in_one_run_while_others_write() {
             }
             rows
         });
-        let report = migrate(&mut database.client(), &options(13));
+        let report = migrate(&mut database.client(), &options(103));
         over.store(true, Ordering::Relaxed);
         (writer.join().unwrap(), report.unwrap())
     });
-    assert_eq!(report.applied.iter().map(|applied| applied.version).collect::<Vec<_>>(), [10, 11, 12, 13]);
+    assert_eq!(report.applied.iter().map(|applied| applied.version).collect::<Vec<_>>(), [100, 101, 102, 103]);
     assert!(written > 20, "{written}");
     assert_eq!(database.text("select count(*) from hacs_core.observations"), (20_000 + written).to_string());
     let unmet = "select string_agg(name, ' ') from (
@@ -87,13 +87,13 @@ fn list(modes: &[&str]) -> BTreeSet<String> {
 #[test]
 fn each_file_takes_the_locks_of_the_guide() {
     let database = with_observations(10);
-    assert_eq!(locks(&database, 10), list(&[]));
-    migrate(&mut database.client(), &options(10)).unwrap();
+    assert_eq!(locks(&database, 100), list(&[]));
+    migrate(&mut database.client(), &options(100)).unwrap();
     let all = list(&["access exclusive", "share row exclusive", "share update exclusive"]);
-    let mut new_table = locks(&database, 11);
+    let mut new_table = locks(&database, 101);
     new_table.retain(|lock| !lock.starts_with("hacs_core.devices "));
     assert_eq!(new_table, all);
-    migrate(&mut database.client(), &options(11)).unwrap();
+    migrate(&mut database.client(), &options(101)).unwrap();
 
     // Outside a transaction nothing can be rehearsed: another session holds the table, so that the run stops at each
     // statement that would lock it out, and nobody is stopped by one that does not.
@@ -101,7 +101,7 @@ fn each_file_takes_the_locks_of_the_guide() {
     writer.batch_execute("begin; lock table hacs_core.observations in row exclusive mode").unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
     thread::scope(|scope| {
-        let run = scope.spawn(|| migrate(&mut database.client(), &options(12)).unwrap());
+        let run = scope.spawn(|| migrate(&mut database.client(), &options(102)).unwrap());
         // The constraints are validated beside the writer; the first index waits for him.
         let waits = "select coalesce(string_agg(distinct mode, ' '), '') from pg_locks as l
             join pg_stat_activity as a using (pid)
@@ -119,18 +119,18 @@ fn each_file_takes_the_locks_of_the_guide() {
         writer.batch_execute("commit").unwrap();
         assert_eq!(run.join().unwrap().applied.len(), 1);
     });
-    assert_eq!(locks(&database, 13), list(&["access exclusive"]));
+    assert_eq!(locks(&database, 103), list(&["access exclusive"]));
 }
 
 #[test]
 fn while_another_session_holds_the_table_the_run_keeps_nobody_waiting_for_long() {
     let database = with_observations(10);
-    migrate(&mut database.client(), &options(10)).unwrap();
+    migrate(&mut database.client(), &options(100)).unwrap();
     let mut long = database.client();
     long.batch_execute(&format!("begin; {INSERT} values ('Patient/p1', 'Pulse', 'm', 'x')")).unwrap();
     let (over, rounds) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
-        let run = scope.spawn(|| migrate(&mut database.client(), &options(11)).unwrap());
+        let run = scope.spawn(|| migrate(&mut database.client(), &options(101)).unwrap());
         let reader = scope.spawn(|| {
             let mut client = database.client();
             while !over.load(Ordering::Relaxed) {
@@ -156,7 +156,7 @@ fn while_another_session_holds_the_table_the_run_keeps_nobody_waiting_for_long()
 fn what_the_files_make_keeps_every_convention_and_does_its_work() {
     let database = with_observations(10);
     let mut client = database.client();
-    migrate(&mut client, &options(13)).unwrap();
+    migrate(&mut client, &options(103)).unwrap();
     catalogue::keeps_the_conventions(&database);
 
     client
@@ -186,7 +186,7 @@ fn what_the_files_make_keeps_every_convention_and_does_its_work() {
 #[test]
 fn the_files_can_be_run_again_by_hand_without_changing_anything() {
     let database = with_observations(10);
-    migrate(&mut database.client(), &options(13)).unwrap();
+    migrate(&mut database.client(), &options(103)).unwrap();
     let before = database.dump();
     for (name, _) in FILES {
         let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/evolving").join(name);
@@ -204,7 +204,7 @@ fn the_guide_links_every_file_and_the_third_alone_has_the_mark() {
     for (name, sql) in FILES {
         assert!(guide.contains(&format!("../tests/data/evolving/{name}")), "{name} is not in the guide");
         let migration = Migration::unapplied(name, sql).unwrap();
-        assert_eq!(outside_transaction(&migration), name.starts_with("V12"), "{name}");
+        assert_eq!(outside_transaction(&migration), name.starts_with("V102"), "{name}");
     }
 }
 
@@ -270,7 +270,7 @@ fn documents_of_new_tables_and_columns_go_in_and_out_and_what_is_generated_for_t
 #[test]
 fn after_each_step_of_the_guide_a_dump_with_its_rows_can_be_restored() {
     let database = with_observations(20);
-    for step in [10, 11, 12, 13] {
+    for step in [100, 101, 102, 103] {
         migrate(&mut database.client(), &options(step)).unwrap();
         let file = tempfile::NamedTempFile::new().unwrap();
         let program = |name: &str| {

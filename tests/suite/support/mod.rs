@@ -4,6 +4,7 @@ pub mod contract;
 pub mod database;
 pub mod documents;
 pub mod example;
+pub mod newest;
 pub mod pgbouncer;
 pub mod proxy;
 pub mod server;

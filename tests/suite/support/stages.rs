@@ -7,11 +7,11 @@ use crate::database::Database;
 
 pub const MARK: &str = "-- hacs-refinery: no transaction\n";
 
-/// The embedded migrations, and these from V10 on.
+/// The embedded migrations, and these from V100 on, far from HACS's own.
 pub fn with(files: &[&str]) -> Options {
     let mut options = Options::default();
     for (index, sql) in files.iter().enumerate() {
-        let name = format!("V{}__mine.sql", index + 10);
+        let name = format!("V{}__mine.sql", index + 100);
         options.migrations.push(Migration::unapplied(&name, sql).unwrap());
     }
     options
@@ -58,7 +58,8 @@ pub fn filled(database: Database, rows: u32) -> Database {
 
 /// The versions beyond the embedded ones.
 pub fn versions(database: &Database) -> String {
-    database.text("select string_agg(version::text, ' ' order by version) from hacs_admin.migrations where version > 9")
+    database
+        .text("select string_agg(version::text, ' ' order by version) from hacs_admin.migrations where version >= 100")
 }
 
 /// The indexes that the migrations make, and whether they can be used.

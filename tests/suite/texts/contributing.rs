@@ -23,9 +23,9 @@ fn guide() -> &'static str {
 fn with_wards() -> Database {
     let database = Database::migrated();
     let mut options = Options::default();
-    options.migrations.push(Migration::unapplied("V10__wards.sql", guide()).unwrap());
+    options.migrations.push(Migration::unapplied("V100__wards.sql", guide()).unwrap());
     let report = hacs_refinery::migrate(&mut database.client(), &options).unwrap();
-    assert_eq!(report.applied.iter().map(|applied| applied.version).collect::<Vec<_>>(), [10]);
+    assert_eq!(report.applied.iter().map(|applied| applied.version).collect::<Vec<_>>(), [100]);
     database
 }
 

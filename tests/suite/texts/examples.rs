@@ -1,6 +1,7 @@
 //! The programs of `examples/`, run as their first lines say.
 
 use crate::database::{Database, ended};
+use crate::newest::NEWEST;
 
 fn run(name: &str, database: &Database) -> String {
     let end = ended(crate::example(name).env("DATABASE_URL", database.conninfo()).output().unwrap());
@@ -24,10 +25,10 @@ fn every_example_migrates_an_empty_database_and_finds_nothing_to_do_in_a_complet
     for name in all {
         let database = Database::empty();
         let first = run(&name, &database);
-        assert!(first.starts_with("9 applied, now at V9\n"), "{name}: {first}");
+        assert!(first.starts_with(&format!("{NEWEST} applied, now at V{NEWEST}\n")), "{name}: {first}");
         assert_eq!(database.run(&["status", "--check"]).code, Some(0), "{name}");
         let second = run(&name, &database);
-        assert!(second.starts_with("0 applied, now at V9\n"), "{name}: {second}");
+        assert!(second.starts_with(&format!("0 applied, now at V{NEWEST}\n")), "{name}: {second}");
         match name.as_str() {
             "embed" => {}
             "carry" => assert!(second.contains("Patient: 0 stored, 1 were there\n1 exported\n{"), "{second}"),

@@ -108,7 +108,7 @@ fn refused(shop: &mut Workshop) {
 
     let (database, mut client) = shop.database(true);
     let newer = "insert into hacs_admin.migrations (version, name, applied_on, checksum)
-        values (10, 'wards', '2026-01-01T00:00:00Z', '1')";
+        values (100, 'wards', '2026-01-01T00:00:00Z', '1')";
     client.batch_execute(newer).unwrap();
     shop.saw("The database is newer", database.run(&["migrate"]));
 

@@ -31,7 +31,7 @@ create or replace trigger observations_set_device
     before insert or update on hacs_core.observations
     for each row execute function hacs_core.set_observation_device();
 
--- Not valid: they hold for what is written from now on. V12 looks at the rows that are there.
+-- Not valid: they hold for what is written from now on. V102 looks at the rows that are there.
 do $$
 begin
     if not exists (
