@@ -1284,13 +1284,12 @@ return case when strpos(written, '|') = 0 then jsonb_build_object(key, written)
 comment on function hacs_core.search_token(text, text) is
     'A part of a Coding or an Identifier, from system|code or the code alone';
 
-create or replace function hacs_core.search_statement(resource_type text, criteria jsonb)
+create or replace function hacs_core.search_condition(resource_type text, target regclass, criteria jsonb)
 returns text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    target constant regclass := (select d.target from hacs_core.document_tables() as d where d.resource_type = search_statement.resource_type);
     f record;
     holds boolean;
     term text;
@@ -1300,18 +1299,6 @@ declare
     offered text := '';
     missing text;
 begin
-    if jsonb_typeof(criteria) is distinct from 'object' or criteria = '{}' then
-        raise exception 'criteria are a JSON object with at least one field' using errcode = 'invalid_parameter_value';
-    end if;
-    if target is null then
-        if criteria - 'id' <> '{}' or jsonb_typeof(criteria -> 'id') <> 'string' then
-            raise exception '% has no table of its own, and is found by its id alone', resource_type
-                using errcode = 'invalid_parameter_value';
-        end if;
-        return format(
-            'select t.data from hacs_core.resources as t where t.resource_type = %L and t.id = %L', resource_type, criteria ->> 'id'
-        );
-    end if;
     for f in select * from hacs_core.search_fields(target) loop
         offered := concat_ws(', ', nullif(offered, ''), f.field || coalesce(' (together with ' || array_to_string(f.companions, ', ') || ')', ''));
         continue when not criteria ? f.field or f.field = any (asked);
@@ -1344,10 +1331,35 @@ begin
         raise exception '% cannot be searched by %: no index serves it', resource_type, missing
             using errcode = 'invalid_parameter_value', column = missing, hint = format('What can be asked for: %s.', offered);
     end if;
+    return array_to_string(terms, ' and ');
+end
+$$;
+comment on function hacs_core.search_condition(text, regclass, jsonb) is
+    'The condition of a search on the rows t of a table; an error that tells what can be asked where no index serves it';
+
+create or replace function hacs_core.search_statement(resource_type text, criteria jsonb)
+returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    target constant regclass := (select d.target from hacs_core.document_tables() as d where d.resource_type = search_statement.resource_type);
+begin
+    if jsonb_typeof(criteria) is distinct from 'object' or criteria = '{}' then
+        raise exception 'criteria are a JSON object with at least one field' using errcode = 'invalid_parameter_value';
+    end if;
+    if target is null then
+        if criteria - 'id' <> '{}' or jsonb_typeof(criteria -> 'id') <> 'string' then
+            raise exception '% has no table of its own, and is found by its id alone', resource_type
+                using errcode = 'invalid_parameter_value';
+        end if;
+        return format(
+            'select t.data from hacs_core.resources as t where t.resource_type = %L and t.id = %L', resource_type, criteria ->> 'id'
+        );
+    end if;
     return format(
         'select %s from %s as t%s where %s', hacs_core.document_expression(target), target,
-        hacs_core.document_whole(target),
-        array_to_string(terms, ' and ')
+        hacs_core.document_whole(target), hacs_core.search_condition(resource_type, target, criteria)
     );
 end
 $$;
@@ -1367,6 +1379,96 @@ $$;
 comment on function hacs_core.search(text, jsonb, integer) is
     'Documents whose fields, references and codes are the given ones, as far as an index serves the question; in '
     'no order';
+
+-------------------------------------------------------------------------------------------------------------------
+-- Scan: what the adapters of the original system ask for. It reads the whole table where no index serves the question.
+-------------------------------------------------------------------------------------------------------------------
+
+create or replace function hacs_core.scan_term(filter text, value jsonb)
+returns text
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    suffix constant text := substring(filter from '.(_gte|_lte|_gt|_lt|_like|_in)$');
+    field constant text := left(filter, length(filter) - coalesce(length(suffix), 0));
+    written constant text := format('(d.document ->> %L)', field);
+    sign constant text := case suffix when '_gt' then '>' when '_gte' then '>=' when '_lt' then '<' when '_lte' then '<=' end;
+begin
+    return case
+        when sign is not null and jsonb_typeof(value) = 'number'
+            then format('case when jsonb_typeof(d.document -> %L) = ''number'' then %s::numeric %s %L end', field, written, sign, value)
+        when sign is not null and jsonb_typeof(value) = 'string'
+            then format('%s collate "C" %s %L', written, sign, value #>> '{}')
+        when suffix = '_like' and jsonb_typeof(value) = 'string' then format('%s ilike %L', written, '%' || (value #>> '{}') || '%')
+        when suffix = '_in' and jsonb_typeof(value) = 'array'
+            then format('%s = any (%L)', written, array(select jsonb_array_elements_text(value)))
+        when suffix is not null then null
+        when value = 'null' then written || ' is null'
+        else format('%s = %L', written, value #>> '{}')
+    end;
+end
+$$;
+comment on function hacs_core.scan_term(text, jsonb) is
+    'The SQL for one filter of a scan on documents d; null where the filter and its value do not go together';
+
+create or replace function hacs_core.scan(resource_type text, filters jsonb default '{}', most integer default 100, skip integer default 0)
+returns setof jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set extra_float_digits = 1
+as $$
+declare
+    target regclass := (select d.target from hacs_core.document_tables() as d where d.resource_type = scan.resource_type);
+    served jsonb := '{}';
+    condition text;
+    document text := 't.data';
+    f record;
+    term text;
+    terms text[] := '{}';
+begin
+    if jsonb_typeof(filters) is distinct from 'object' then
+        raise exception 'filters are a JSON object' using errcode = 'invalid_parameter_value';
+    end if;
+    if target is not null then
+        select coalesce(jsonb_object_agg(s.field, filters -> s.field), '{}') into served
+        from hacs_core.search_fields(target) as s
+        where s.condition is null and jsonb_typeof(filters -> s.field) = 'string' and hacs_core.search_term(
+            s.field, s.kind, s.expression, s.base, s.points_to, filters -> s.field
+        ) is not null;
+    end if;
+    for f in select * from jsonb_each(filters - array(select jsonb_object_keys(served))) loop
+        term := hacs_core.scan_term(f.key, f.value);
+        if term is null then
+            raise exception '% cannot be filtered by this value of %', resource_type, f.key
+                using errcode = 'invalid_parameter_value', column = f.key,
+                    hint = 'field, field_like: a text; field_in: a list; field_gt, _gte, _lt, _lte: a number or a text.';
+        end if;
+        terms := terms || term;
+    end loop;
+    if target is null then
+        target := 'hacs_core.resources';
+        condition := format('t.resource_type = %L', resource_type);
+    else
+        condition := coalesce(nullif(hacs_core.search_condition(resource_type, target, served), ''), 'true');
+        document := hacs_core.document_expression(target);
+    end if;
+    -- Where nothing else is to be looked at, only the documents that are asked for are made.
+    return query execute case when terms = '{}' then format(
+        'select d.document from (select * from %1$s as t where %2$s order by t.created_at desc, t.id limit $1 offset $2) as t%3$s '
+        'cross join lateral (select %4$s as document) as d order by t.created_at desc, t.id',
+        target, condition, hacs_core.document_whole(target), document
+    ) else format(
+        'select d.document from %1$s as t%3$s cross join lateral (select %4$s as document) as d '
+        'where %2$s and %5$s order by t.created_at desc, t.id limit $1 offset $2',
+        target, condition, hacs_core.document_whole(target), document, array_to_string(terms, ' and ')
+    ) end using most, skip;
+end
+$$;
+comment on function hacs_core.scan(text, jsonb, integer, integer) is
+    'Documents of a type, newest first, filtered as the original system''s adapters do: field, field_like, field_in, '
+    'field_gt, field_gte, field_lt, field_lte. It reads the whole table where no index serves the filters';
 
 -------------------------------------------------------------------------------------------------------------------
 -- Many at once: documents are staged by COPY, one temporary table for each type, and then put in one statement for each

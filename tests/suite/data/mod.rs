@@ -9,5 +9,6 @@ mod questions;
 pub mod references;
 pub mod rules;
 mod samples;
+mod scanning;
 mod several;
 mod versions;
