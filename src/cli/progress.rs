@@ -25,7 +25,8 @@ pub fn start(quiet: bool, beat: Duration, line: impl Fn(Duration) -> String + Se
         while ended.recv_timeout(beat) == Err(RecvTimeoutError::Timeout) {
             let mut drawn = drawn.lock().unwrap_or_else(PoisonError::into_inner);
             *drawn = true;
-            show(&format!("\r{}\x1b[K", line(started.elapsed())));
+            // Cut at the edge of the terminal: a second line could not be taken away again.
+            show(&format!("\r\x1b[?7l{}\x1b[K\x1b[?7h", line(started.elapsed())));
         }
     });
     Progress { thread: Some((end, thread)), shown }

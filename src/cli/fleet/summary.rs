@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Instant;
 
+use hacs_refinery::{safe_json, safe_line};
 use serde_json::json;
 
 use super::work::End;
@@ -66,10 +67,10 @@ impl Summary {
         let full = WIDTH * ended / self.all.max(1);
         let mut line = format!("[{}{}] {ended} of {}", "#".repeat(full), " ".repeat(WIDTH - full), self.all);
         if let Some((name, since)) = self.under_way.iter().min_by_key(|(_, since)| **since) {
-            let _ = write!(line, ", {name} for {} s", since.elapsed().as_secs());
+            let _ = write!(line, ", {} for {} s", safe_line(name), since.elapsed().as_secs());
         }
         if !self.failed.is_empty() {
-            let last: Vec<&str> = self.failed.iter().rev().take(NAMES).map(String::as_str).collect();
+            let last: Vec<_> = self.failed.iter().rev().take(NAMES).map(|name| safe_line(name)).collect();
             let _ = write!(line, ", {} failed: {}", self.failed.len(), last.join(", "));
         }
         line
@@ -109,6 +110,6 @@ impl Summary {
             "by_exit_code": codes,
             "exit_code": self.worst(),
         });
-        format!("{{\"version\":1,\"summary\":{summary}}}\n")
+        format!("{{\"version\":1,\"summary\":{}}}\n", safe_json(&summary.to_string()))
     }
 }

@@ -3,14 +3,14 @@
 use std::cell::RefCell;
 use std::time::Instant;
 
-use hacs_refinery::{Error, Outcome, safe_json, safe_lines};
+use hacs_refinery::{Error, Outcome, safe_json, safe_line, safe_lines};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Work;
 use super::list::Listed;
 use crate::cli::args::Args;
-use crate::cli::{ExitCode, connect_to, signals};
+use crate::cli::{ExitCode, connect_to_one, signals};
 
 /// What a command has to say about one database.
 pub struct One {
@@ -58,7 +58,7 @@ pub fn on<'a>(listed: &'a Listed, args: &Args, what: &Work<'_>) -> End<'a> {
     let run = signals::begin(Some(listed.name.clone()));
     let database = listed.database.clone().or_else(|text| text.parse().map_err(Error::Connect));
     let result = database
-        .and_then(|database| connect_to(database, args, &run))
+        .and_then(|database| connect_to_one(database, args, &run))
         .and_then(|mut link| what(&mut link, run.standing()));
     signals::end_of(&run);
     CURRENT.set(None);
@@ -104,7 +104,8 @@ impl End<'_> {
 
     /// For people; with `quiet` only where something is wrong.
     pub fn text(&self, quiet: bool) -> String {
-        let Self { name, exit_code, seconds, error, text, .. } = self;
+        let Self { exit_code, seconds, error, text, .. } = self;
+        let name = safe_line(self.name);
         match error {
             None if quiet && *exit_code == 0 => String::new(),
             None => format!("{name}: {text} ({seconds:.2} s)\n"),

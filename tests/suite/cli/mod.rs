@@ -4,4 +4,4 @@ mod command_line;
 mod escapes;
 mod snapshots;
 mod stopping;
-mod terminal;
+pub mod terminal;

@@ -18,7 +18,7 @@ fn colours_are_for_terminals_alone_and_no_color_takes_them_away() {
 }
 
 /// Runs a command line on a terminal; what stands there afterwards.
-fn on_a_terminal(database: &Database, line: &str) -> Command {
+pub fn on_a_terminal(database: &Database, line: &str) -> Command {
     let line = format!("{} {line}", env!("CARGO_BIN_EXE_hacs-refinery"));
     let mut script = Command::new("script");
     script.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
@@ -41,8 +41,8 @@ fn a_terminal_shows_progress_from_the_first_second_on_and_colours() {
     let key = i64::from_be_bytes(*b"hacsmigr");
     transaction.execute("select pg_advisory_xact_lock($1)", &[&key]).unwrap();
     let mut run = on_a_terminal(&database, "migrate").stdout(Stdio::piped()).spawn().expect("script of util-linux");
-    let first = until_it_says(run.stdout.as_mut().unwrap(), "\rmigrating: 1 s ");
-    let second = until_it_says(run.stdout.as_mut().unwrap(), "\rmigrating: 2 s ");
+    let first = until_it_says(run.stdout.as_mut().unwrap(), "migrating: 1 s ");
+    let second = until_it_says(run.stdout.as_mut().unwrap(), "migrating: 2 s ");
     transaction.rollback().unwrap();
     let shown = first + &second + &shown(run.wait_with_output().unwrap());
     assert!(shown.contains("\u{1b}[K"), "the line is taken away again: {shown:?}");

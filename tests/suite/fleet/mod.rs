@@ -2,6 +2,8 @@
 
 mod broken;
 mod limits;
+mod logins;
+mod shown;
 mod stopping;
 
 use std::path::PathBuf;

@@ -63,6 +63,11 @@ impl Database {
         Self::create(name, template, server::config())
     }
 
+    /// The same on a server that is not the shared one.
+    pub fn named_on(server: &Server, name: &str) -> Self {
+        Self::create(name, "template0", server.config())
+    }
+
     fn create(name: &str, template: &str, mut config: Config) -> Self {
         let _guard = CREATING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let sql = format!("create database {} template {template}", quoted(name));
