@@ -11,7 +11,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(code) => return code.into(),
     };
-    cli::start_log(&args.global);
+    cli::start_log(&args);
     if let Err(error) = caught {
         log::warn!("signals end this program without waiting for the server: {error}");
     }

@@ -4,7 +4,7 @@ use hacs_refinery::{Options, Result, baseline};
 
 use super::args::{Args, Baseline};
 use super::json::versioned;
-use super::{Done, connect, signals};
+use super::{Done, connect_to, signals};
 
 /// Carries it out.
 pub fn run(args: &Args, of: &Baseline) -> Result<Done> {
@@ -13,7 +13,7 @@ pub fn run(args: &Args, of: &Baseline) -> Result<Done> {
     options.lock_timeout = of.lock_timeout;
     options.stop = signals::stop();
     options.standing = run.standing();
-    let report = baseline(&mut connect(args)?, &options)?;
+    let report = baseline(&mut connect_to(args, &run)?, &options)?;
     let version = report.version.unwrap_or(0);
     let text = match report.applied.len() {
         _ if of.json => versioned(&report),

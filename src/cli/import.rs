@@ -6,11 +6,11 @@ use std::io::{BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use hacs_refinery::{Error, ImportOptions, Imported, OnConflict, Result, import};
+use hacs_refinery::{Error, ImportOptions, Imported, OnConflict, Result, import, safe_line};
 
 use super::args::Args as All;
 use super::json::versioned;
-use super::{Done, ExitCode, connect};
+use super::{Done, ExitCode, connect_to, signals};
 
 /// What `import` is told.
 #[derive(Args, Debug)]
@@ -54,11 +54,14 @@ enum Conflict {
 /// Opens the files before the database is asked, and imports them.
 pub fn run(args: &All, of: &Import) -> Result<Done> {
     let quiet = args.global.quiet;
-    let readers = of.files.iter().map(|path| open(path)).collect::<Result<Vec<_>>>()?;
+    let readers = of.files.iter().enumerate().map(|(at, path)| open(at + 1, path)).collect::<Result<Vec<_>>>()?;
     let readers = if readers.is_empty() { vec![Box::new(std::io::stdin()) as Box<dyn Read>] } else { readers };
-    let create = |path: &PathBuf| File::create(path).map(BufWriter::new).map_err(|error| io("writing", path, error));
+    let create = |path: &PathBuf| {
+        File::create(path).map(BufWriter::new).map_err(|error| io("writing", "--rejects", path, &error))
+    };
     let mut rejects = of.rejects.as_ref().map(create).transpose()?;
     let mut show = progress(quiet);
+    let run = signals::begin(None);
     let mut options = ImportOptions {
         on_conflict: match of.on_conflict {
             Conflict::Fail => OnConflict::Fail,
@@ -69,8 +72,9 @@ pub fn run(args: &All, of: &Import) -> Result<Done> {
         dry_run: of.dry_run,
         actor: of.actor.as_deref(),
         progress: show.as_mut().map(|show| show as &mut dyn FnMut(u64)),
+        standing: run.standing(),
     };
-    let result = import(&mut connect(args)?, readers, &mut options);
+    let result = import(&mut connect_to(args, &run)?, readers, &mut options);
     if show.is_some() {
         // to the start of the line, and blank to its end
         let _ = write!(std::io::stderr(), "\r\x1b[K");
@@ -81,15 +85,21 @@ pub fn run(args: &All, of: &Import) -> Result<Done> {
     Ok(Done { text: if of.json || !quiet { text } else { String::new() }, code })
 }
 
-fn open(path: &PathBuf) -> Result<Box<dyn Read>> {
+fn open(number: usize, path: &PathBuf) -> Result<Box<dyn Read>> {
     if path.as_os_str() == "-" {
         return Ok(Box::new(std::io::stdin()));
     }
-    Ok(Box::new(File::open(path).map_err(|error| io("reading", path, error))?))
+    Ok(Box::new(File::open(path).map_err(|error| io("reading", &format!("file {number}"), path, &error))?))
 }
 
-fn io(doing: &'static str, path: &Path, error: std::io::Error) -> Error {
-    Error::Io { doing, error: std::io::Error::new(error.kind(), format!("{}: {error}", path.display())) }
+/// A file that is there is named; what is no file may be a URL with a password.
+fn io(doing: &'static str, place: &str, path: &Path, error: &std::io::Error) -> Error {
+    let name = if path.symlink_metadata().is_ok() {
+        safe_line(&path.to_string_lossy()).into_owned()
+    } else {
+        place.to_owned()
+    };
+    Error::Io { doing, error: std::io::Error::new(error.kind(), format!("{name}: {error}")) }
 }
 
 /// On a terminal, a line that says how far it is.

@@ -3,13 +3,24 @@
 use std::io::Write;
 
 use hacs_refinery::{safe_json, safe_lines};
-use log::LevelFilter;
+use log::{LevelFilter, Record};
 
-use super::args::{Global, LogFormat};
-use super::fleet::current;
+use super::args::{Args, Command, LogFormat};
+use super::fleet::{Fleet, current};
 
 /// Sends the log to standard error.
-pub fn start(global: &Global) {
+pub fn start(args: &Args) {
+    let global = &args.global;
+    // The statements of these hold ids and values of patients, or what was given as a pattern, and the client's own log
+    // would show them.
+    let of_many = |fleet: &Fleet| fleet.all_databases.is_some();
+    let hidden = match &args.command {
+        Command::Import(_) | Command::Export(_) => true,
+        Command::Migrate(of) => of_many(&of.fleet),
+        Command::Status { fleet, .. } | Command::Verify { fleet, .. } => of_many(fleet),
+        _ => false,
+    };
+    let is_hidden = move |record: &Record<'_>| hidden && record.target().starts_with("tokio_postgres");
     super::signals::speak_json(global.log_format == LogFormat::Json);
     let level = match (global.quiet, global.verbose) {
         (true, _) => "error",
@@ -24,7 +35,10 @@ pub fn start(global: &Global) {
     builder.parse_filters(filter.unwrap_or(level));
     builder.parse_write_style(&std::env::var("RUST_LOG_STYLE").unwrap_or_default());
     match global.log_format {
-        LogFormat::Json => builder.format(|out, record| {
+        LogFormat::Json => builder.format(move |out, record| {
+            if is_hidden(record) {
+                return Ok(());
+            }
             let mut line = serde_json::json!({
                 "time": out.timestamp_millis().to_string(),
                 "level": record.level().as_str(),
@@ -36,7 +50,10 @@ pub fn start(global: &Global) {
             }
             writeln!(out, "{}", safe_json(&line.to_string()))
         }),
-        LogFormat::Text => builder.format(|out, record| {
+        LogFormat::Text => builder.format(move |out, record| {
+            if is_hidden(record) {
+                return Ok(());
+            }
             let style = out.default_level_style(record.level());
             let (time, level, target) = (out.timestamp(), record.level(), record.target());
             let of = current().map(|name| format!("{name}: ")).unwrap_or_default();

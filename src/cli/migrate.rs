@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use hacs_refinery::{Database, Link, Options, Rehearsal, Report, Result, Standing, migrate, rehearse};
+use hacs_refinery::{Link, Options, Rehearsal, Report, Result, Standing, migrate, rehearse};
 
 use super::args::{Args, Migrate};
 use super::fleet::One;
@@ -14,7 +14,7 @@ use super::{Done, ExitCode, connect_to, progress, signals};
 pub fn run(args: &Args, of: &Migrate) -> Result<Done> {
     let run = signals::begin(None);
     let options = options(of, run.standing());
-    let mut link = connect_to(Database::find(args.global.database_url.as_deref())?, args, &run)?;
+    let mut link = connect_to(args, &run)?;
     let progress = progress::start(args.global.quiet, Duration::from_secs(1), |elapsed| {
         format!("migrating: {} s ", elapsed.as_secs())
     });

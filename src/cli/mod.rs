@@ -91,11 +91,16 @@ pub fn run(args: &Args) -> Result<u8> {
 
 /// A connection whose statements a signal cancels.
 fn connect(args: &Args) -> Result<Link> {
-    connect_to(Database::find(args.global.database_url.as_deref())?, args, &signals::begin(None))
+    connect_to(args, &signals::begin(None))
+}
+
+/// The same for a run that says how far it is.
+fn connect_to(args: &Args, run: &Arc<signals::Run>) -> Result<Link> {
+    connect_to_one(Database::find(args.global.database_url.as_deref())?, args, run)
 }
 
 /// The same for one of many.
-fn connect_to(mut database: Database, args: &Args, run: &Arc<signals::Run>) -> Result<Link> {
+fn connect_to_one(mut database: Database, args: &Args, run: &Arc<signals::Run>) -> Result<Link> {
     if let Some(timeout) = args.global.connect_timeout {
         database.set_connect_timeout(timeout);
     }

@@ -7,11 +7,12 @@ use hacs_refinery::{Result, safe_line};
 
 use super::args::Args;
 use super::json::versioned;
-use super::{Done, connect};
+use super::{Done, connect_to, signals};
 
 /// Carries it out.
 pub fn run(args: &Args, json: bool) -> Result<Done> {
-    let sealed = seal(&mut connect(args)?)?;
+    let run = signals::begin(None);
+    let sealed = seal(&mut connect_to(args, &run)?, &run.standing())?;
     Ok(Done::success(if json { versioned(&sealed) } else { lines(&sealed) }))
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hacs_refinery::{Canceller, Outcome, Standing};
+use hacs_refinery::{Canceller, Outcome, Standing, safe_line};
 
 /// The first signal that came; 0 before.
 static RECEIVED: AtomicI32 = AtomicI32::new(0);
@@ -153,7 +153,7 @@ fn watch(mut signals: signal_hook::iterator::Signals) {
 fn outcome() -> String {
     let runs = runs();
     let told = runs.iter().map(|run| match (&run.name, left(run.standing.reached())) {
-        (Some(name), left) => format!("{name}: {left}"),
+        (Some(name), left) => format!("{}: {left}", safe_line(name)),
         (None, left) => left.to_owned(),
     });
     let told: Vec<String> = told.collect();

@@ -6,6 +6,7 @@ use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 use super::args::{Args, NO_DURATION, NO_NUMBER, NO_VERSION, NOT_COUNTED};
+use super::export::{NO_MOMENT, NO_TYPE};
 
 /// Help and version as they are; an error without whatever was typed.
 pub fn told(error: &Error, given: &[OsString]) -> String {
@@ -61,7 +62,7 @@ fn conflict(argument: &str, with: Option<String>) -> String {
 /// Our own reason, if it was our own look at the value that failed.
 fn why(error: &Error) -> String {
     use std::error::Error as _;
-    let reasons = [NO_DURATION, NO_NUMBER, NO_VERSION, NOT_COUNTED];
+    let reasons = [NO_DURATION, NO_NUMBER, NO_VERSION, NOT_COUNTED, NO_TYPE, NO_MOMENT];
     let source = error.source().map(ToString::to_string).unwrap_or_default();
     reasons.into_iter().find(|reason| *reason == source).map(|reason| format!(": {reason}")).unwrap_or_default()
 }
@@ -145,6 +146,8 @@ mod tests {
             ("status --wait hunter2x", "the value of '--wait <DURATION>' cannot be used: a time is written as"),
             ("migrate --target hunter2x", "'--target <N>' cannot be used: a version is written as 3"),
             ("show hunter2x", "a version is written as V3"),
+            ("export --type hunter2x", "'--type <TYPE>' cannot be used: a type is written as Patient"),
+            ("export --since 'hunter2x", "a moment is written as 2026-01-31T12:00:00Z"),
             ("status --log-format hunter2x", "possible values: text, json"),
             ("status --quiet=hunter2x", "'--quiet' has not the number of values"),
             ("status -d hunter2x -d hunter2x", "'--database-url <URL>' is given twice"),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::error::standing::Standing;
 use crate::error::{Error, Result};
 use crate::server::copy::Copy;
 use crate::server::sql::literal;
@@ -49,6 +50,8 @@ pub struct ImportOptions<'a> {
     pub actor: Option<&'a str>,
     /// Told now and then how many documents were read; 0 when they are stored.
     pub progress: Option<&'a mut dyn FnMut(u64)>,
+    /// Tells other threads how far the import is.
+    pub standing: Standing,
 }
 
 /// What an import did.
@@ -105,14 +108,19 @@ pub fn import(
 fn run<S: Copy>(session: &mut S, readers: Vec<Box<dyn Read>>, options: &mut ImportOptions<'_>) -> Result<Imported> {
     let started = Instant::now();
     let result = begin(session, options).and_then(|()| store(session, readers, options));
-    let end = if result.is_ok() && !options.dry_run { "commit" } else { "rollback" };
-    let ended = Message::bare(end).send(session).map(drop);
-    let mut imported = result?;
-    if options.dry_run {
-        ended.map_err(Error::during("rolling back"))?
-    } else {
-        ended.map_err(Error::CommitUnknown)?
-    }
+    let mut end = |word| Message::bare(word).send(session).map(drop);
+    let mut imported = match result {
+        Ok(imported) if !options.dry_run => {
+            options.standing.commit("storing the documents", || end("commit"))?;
+            imported
+        }
+        result => {
+            let ended = end("rollback");
+            let imported = result?;
+            ended.map_err(Error::during("rolling back"))?;
+            imported
+        }
+    };
     imported.duration = started.elapsed();
     Ok(imported)
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::error::Result;
-use crate::server::{Connection, Limit, Message, Row};
+use crate::error::standing::Standing;
+use crate::error::{Error, Outcome, Result};
+use crate::server::{Connection, Failure, Limit, Message, Row};
 
 use super::ask;
 
@@ -59,20 +60,24 @@ const REACH: &str = "select s.seal_id, encode(s.digest, 'hex'), r.sealed_at, nul
 /// # Errors
 ///
 /// [`Error::Untrusted`](crate::Error::Untrusted), and [`Error::Database`](crate::Error::Database). What was sealed before
-/// the error stays sealed.
-pub fn seal(client: &mut impl Connection) -> Result<Sealed> {
+/// the error stays sealed, and [`Error::Partly`] says so; where the connection broke, [`Error::CommitUnknown`].
+pub fn seal(client: &mut impl Connection, standing: &Standing) -> Result<Sealed> {
     client.limit(Limit::Statement(Duration::ZERO));
     let mut seals = 0;
     loop {
-        let (answers, at) =
-            ask(client, Message::new(), "sealing the audit trail", &format!("select hacs_audit.seal({MOST})"))?;
+        standing.replace(if seals == 0 { Outcome::Unknown } else { Outcome::Parts });
+        let query = format!("select hacs_audit.seal({MOST})");
+        let asked = ask(client, Message::new(), "sealing the audit trail", &query);
+        let (answers, at) = asked.map_err(|error| after(seals, broken(error)))?;
         let made = answers.value(at).and_then(|text| text.parse().ok()).unwrap_or(0);
         seals += made;
         if made < MOST {
             break;
         }
     }
-    let (answers, at) = ask(client, Message::new(), "asking how far the audit trail is sealed", REACH)?;
+    standing.replace(Outcome::Complete);
+    let asked = ask(client, Message::new(), "asking how far the audit trail is sealed", REACH);
+    let (answers, at) = asked.map_err(|error| after(seals, error))?;
     let Some(row) = answers.rows(at).next() else { return Ok(Sealed { seals, ..Sealed::default() }) };
     let text = |column| row.text(column).map(str::to_owned);
     let number = |column| row.text(column).and_then(|text| text.parse().ok());
@@ -86,6 +91,25 @@ pub fn seal(client: &mut impl Connection) -> Result<Sealed> {
         waits_for: number(5).unwrap_or(0),
         waits_since: text(6),
     })
+}
+
+/// Each call commits what it made: where the connection broke, nobody knows whether it did.
+fn broken(error: Error) -> Error {
+    match error {
+        Error::Database { failure: failure @ Failure::Broken(_), .. } => Error::CommitUnknown(failure),
+        error => error,
+    }
+}
+
+/// The same error, after so many seals that stay.
+fn after(seals: u64, error: Error) -> Error {
+    let mut numbers: Vec<u64> = [1, seals].into_iter().filter(|number| *number <= seals).collect();
+    numbers.dedup();
+    if numbers.is_empty() {
+        return error;
+    }
+    let applied = numbers.iter().map(|number| format!("seal {number} of this run")).collect();
+    Error::Partly { applied, unfinished: None, cause: Box::new(error) }
 }
 
 /// Every problem of the chain of seals and of the changes that it covers; none where all are intact.

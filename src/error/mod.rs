@@ -1,5 +1,6 @@
 //! Everything that can go wrong, each with what to do next.
 
+pub(crate) mod standing;
 mod text;
 
 use std::time::Duration;

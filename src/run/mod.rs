@@ -11,7 +11,6 @@ pub(crate) mod psql;
 pub(crate) mod rehearsal;
 pub(crate) mod report;
 mod stage;
-pub(crate) mod standing;
 pub(crate) mod tables;
 
 use crate::error::Result;

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use refinery::Migration;
 
+use crate::error::standing::Standing;
 use crate::error::{Error, Result};
 use crate::history::Line;
-use crate::run::standing::Standing;
 use crate::schema::embedded;
 use crate::schema::manifest::Manifest;
 use crate::schema::owner::Owner;

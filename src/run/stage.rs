@@ -6,7 +6,7 @@ use super::options::Options;
 use super::patience::Patience;
 use super::pending;
 use super::tables::Tables;
-use crate::error::{Error, Outcome, Result};
+use crate::error::{Error, Result};
 use crate::history::ledger::{self, Ledger, LedgerError};
 use crate::history::rules::{self, Replaced, Rules};
 use crate::history::{self, Purpose, Record};
@@ -14,7 +14,7 @@ use crate::schema::embedded::HISTORY_TABLE;
 use crate::schema::legacy;
 use crate::schema::location::Location;
 use crate::schema::owned::OwnedMigration;
-use crate::server::{Connection, Failure, Message, START, Transaction};
+use crate::server::{Connection, Message, START, Transaction};
 
 /// Starts the transaction of a run, with its settings and under its lock.
 pub(super) fn begin<'a>(client: &'a mut dyn Connection, options: &Options, patience: &Patience) -> Result<Ledger<'a>> {
@@ -100,18 +100,7 @@ pub(super) fn give_back(ledger: &mut Ledger<'_>, moved: &[OwnedMigration]) -> Re
 }
 
 pub(super) fn commit(ledger: Ledger<'_>, options: &Options) -> Result<()> {
-    let before = options.standing.replace(Outcome::Unknown);
-    match ledger.commit() {
-        Ok(()) => {
-            options.standing.replace(Outcome::Complete);
-            Ok(())
-        }
-        Err(failure @ Failure::Broken(_)) => Err(Error::CommitUnknown(failure)),
-        Err(failure @ Failure::Refused(_)) => {
-            options.standing.replace(before);
-            Err(Error::Database { doing: "committing the run", failure })
-        }
-    }
+    options.standing.commit("committing the run", || ledger.commit())
 }
 
 /// Leads an error back to the file and the line.

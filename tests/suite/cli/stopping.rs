@@ -44,29 +44,90 @@ fn catches_signals(process: u32) -> bool {
 
 /// Whether the last line says what became of the database.
 fn says_the_outcome(end: &Ended, what: &str) {
-    let known = ["Nothing was changed", "either as before or complete", "A part of the run is done", "is complete"];
+    let known = [
+        "Nothing was changed",
+        "either as before or complete",
+        "A part of the run is done",
+        "is complete",
+        "Nothing else was under way",
+    ];
     assert!(known.iter().any(|words| end.stderr.contains(words)), "{what}: {end:?}");
     assert!(end.stderr.contains("error: ") && !end.stderr.contains("panicked"), "{what}: {end:?}");
 }
 
-const COMMANDS: [&[&str]; 6] =
-    [&["migrate"], &["migrate", "--dry-run"], &["status"], &["verify"], &["verify", "--deep"], &["plan"]];
+const COMMANDS: [&[&str]; 12] = [
+    &["migrate"],
+    &["migrate", "--dry-run"],
+    &["status"],
+    &["verify"],
+    &["verify", "--deep"],
+    &["verify", "--seals"],
+    &["plan"],
+    &["baseline"],
+    &["seal"],
+    &["import"],
+    &["export"],
+    &["status", "--databases"],
+];
+
+/// What a command finds in its database.
+fn prepared(server: &Server, command: &[&str]) -> Database {
+    if command[0] == "migrate" {
+        return Database::on(server);
+    }
+    let database = Database::migrated_on(server);
+    database
+        .client()
+        .batch_execute(match command[0] {
+            "baseline" => "delete from hacs_admin.migrations",
+            "seal" | "export" => "insert into hacs_core.patients (id, family) values ('old', 'x')",
+            _ => "",
+        })
+        .unwrap();
+    database
+}
+
+/// What a command would do once, and whether it is done.
+fn is_done(database: &Database, command: &[&str]) -> bool {
+    let query = match command[0] {
+        "baseline" => "select exists (select from hacs_admin.migrations)",
+        "seal" => "select exists (select from hacs_audit.seals)",
+        "import" => "select exists (select from hacs_core.patients)",
+        _ => "select false",
+    };
+    database.text(query) == "t"
+}
+
+/// A file to read from: a document, or a list of the one database.
+struct Input(tempfile::TempDir);
+
+impl Input {
+    fn new(text: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("input"), text).unwrap();
+        Self(dir)
+    }
+
+    fn path(&self) -> String {
+        self.0.path().join("input").display().to_string()
+    }
+}
 
 #[test]
 fn silence_after_any_message_is_ended_by_a_signal() {
     let server = Server::start(&[]);
     let mut cases = Vec::new();
     for command in COMMANDS {
-        let database = Database::migrated_on(&server);
-        let database = if command[0] == "migrate" { Database::on(&server) } else { database };
+        let database = prepared(&server, command);
         let proxy = Proxy::start(&server, None);
-        let end = ended(through(&proxy, &database, command).output().unwrap());
+        let (mut tool, _input) = through(&proxy, &database, command);
+        let end = ended(tool.output().unwrap());
         assert_eq!(end.code, Some(0), "{end:?}");
         let total = proxy.count(Sender::Server);
         assert!(total > 10, "{command:?}: {total} messages");
         // The first are those of the log-in, the last ones those of a commit.
         let some = [0, 1, 14, total / 3, total / 2, total - 2, total - 1];
-        let numbers = if command == ["migrate"] { &some[..] } else { &some[2..] };
+        let numbers = if ["migrate", "import"].contains(command.last().unwrap()) { &some[..] } else { &some[2..] };
         cases.extend(numbers.iter().map(|number| (command, *number)));
     }
     let cases = Mutex::new(cases);
@@ -81,22 +142,36 @@ fn silence_after_any_message_is_ended_by_a_signal() {
     });
 }
 
-fn through(proxy: &Proxy, database: &Database, command: &[&str]) -> Command {
+fn through(proxy: &Proxy, database: &Database, command: &[&str]) -> (Command, Input) {
     let url = format!("postgresql://postgres@127.0.0.1:{}/{}?sslmode=disable", proxy.port, database.name);
-    tool(&[command, &["-d", &url]].concat())
+    let input = match command.last() {
+        Some(&"--databases") => Input::new(&format!("one {url}\n")),
+        _ => Input::new("{\"resource_type\": \"Patient\", \"id\": \"new\", \"family\": \"x\"}\n"),
+    };
+    let takes_one = ["import", "--databases"].contains(command.last().unwrap());
+    let (path, at) = (input.path(), ["-d", url.as_str()]);
+    let more: &[&str] = if takes_one { &[&path] } else { &[] };
+    (tool(&[command, more, &at].concat()), input)
 }
 
 fn silence(server: &Server, command: &[&str], number: usize) {
     let what = format!("{command:?}, silence after {number} messages");
-    let writes = command == ["migrate"];
-    let database = if command[0] == "migrate" { Database::on(server) } else { Database::migrated_on(server) };
+    let database = prepared(server, command);
     let proxy = Proxy::silent_after(server, number);
-    let child = start(&mut through(&proxy, &database, command));
+    let (mut tool, _input) = through(&proxy, &database, command);
+    let child = start(&mut tool);
     until(&what, || proxy.count(Sender::Client) > 0 && proxy.count(Sender::Server) >= number);
     let end = told(child, if number.is_multiple_of(2) { "TERM" } else { "INT" }, &what);
     says_the_outcome(&end, &what);
-    let complete = holds(&database, &what);
-    if writes && complete {
+    let done = if command[0] == "migrate" {
+        holds(&database, &what)
+    } else {
+        database.until(
+            "select not exists (select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid())",
+        );
+        is_done(&database, command)
+    };
+    if done {
         assert!(!end.stderr.contains("Nothing was changed"), "{what}: {end:?}");
     }
 }
@@ -134,7 +209,7 @@ fn a_second_signal_ends_at_once() {
     let server = Server::start(&[]);
     let database = Database::migrated_on(&server);
     let proxy = Proxy::silent_after(&server, 20);
-    let child = start(&mut through(&proxy, &database, &["status"]));
+    let child = start(&mut through(&proxy, &database, &["status"]).0);
     until("status does not begin", || proxy.count(Sender::Server) >= 20);
     let first = Instant::now();
     server::signal(child.id(), "INT");
@@ -274,9 +349,90 @@ fn a_statement_timeout_bounds_the_waiting_for_a_silent_server_as_well() {
     let server = Server::start(&[]);
     let database = Database::on(&server);
     let proxy = Proxy::silent_after(&server, 20);
-    let end = ended(through(&proxy, &database, &["migrate", "--statement-timeout", "100ms"]).output().unwrap());
+    let end = ended(through(&proxy, &database, &["migrate", "--statement-timeout", "100ms"]).0.output().unwrap());
     assert_eq!(end.code, Some(3), "{end:?}");
     assert!(end.stderr.contains("the server did not answer within 1"), "{end:?}");
     assert!(end.stderr.contains("Nothing was changed."), "{end:?}");
     assert_eq!(database.text("select to_regnamespace('hacs_core')"), "null");
+}
+
+#[test]
+fn what_an_import_or_a_run_of_seals_has_stored_is_told_where_its_report_is_not_taken() {
+    let database = Database::migrated();
+    let input = Input::new("{\"resource_type\": \"Patient\", \"id\": \"new\", \"family\": \"x\"}\n");
+    for args in [&["import", &input.path(), "--json"][..], &["seal", "--json"]] {
+        // A pipe that is full from the start.
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let filler = thread::spawn({
+            let mut writer = writer.try_clone().unwrap();
+            move || drop(std::io::Write::write_all(&mut writer, &[b'x'; 1 << 16]))
+        });
+        filler.join().unwrap();
+        let mut command = database.tool(args);
+        command.stdin(Stdio::null()).stdout(writer.try_clone().unwrap()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        until("the report is written", || waits_in(child.id(), &["pipe_write"]));
+        let end = told(child, "TERM", args[0]);
+        assert!(end.stderr.contains("The run is complete; it was its report that could not be written"), "{end:?}");
+        let _ = std::io::Write::flush(&mut writer);
+        drop(reader);
+    }
+    assert_eq!(database.text("select count(*) from hacs_core.patients"), "1");
+    assert_ne!(database.text("select count(*) from hacs_audit.seals"), "0");
+}
+
+#[test]
+fn a_server_that_hangs_up_in_the_midst_of_sealing_leaves_nobody_told_that_nothing_was_changed() {
+    let server = Server::start(&[]);
+    let database = prepared(&server, &["seal"]);
+    let proxy = Proxy::start(&server, None);
+    assert_eq!(ended(through(&proxy, &database, &["seal"]).0.output().unwrap()).code, Some(0));
+    let total = proxy.count(Sender::Server);
+    let seals = || database.text("select count(*) from hacs_audit.seals");
+    for number in 0..total {
+        let change = format!("insert into hacs_core.patients (id, family) values ('new{number}', 'x')");
+        database.client().batch_execute(&change).unwrap();
+        let before = seals();
+        let proxy = Proxy::start(&server, Some((Sender::Server, number)));
+        let end = ended(through(&proxy, &database, &["seal"]).0.output().unwrap());
+        database.until(
+            "select not exists (select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid())",
+        );
+        let done = seals() != before;
+        assert!(!done || !end.stderr.contains("Nothing was changed."), "cut after {number} of {total}: {end:?}");
+        assert!(end.code == Some(3) || done, "cut after {number} of {total}: {end:?}");
+    }
+}
+
+#[test]
+fn seals_that_were_made_before_one_fails_stay_and_are_told() {
+    let database = Database::migrated();
+    let tired = "create sequence public.calls;
+        create or replace function hacs_audit.seal(most integer default 10) returns integer language plpgsql
+            set search_path = pg_catalog, pg_temp as $$
+        begin
+            if nextval('public.calls') > 2 then raise exception 'tired'; end if;
+            return most;
+        end $$";
+    database.client().batch_execute(tired).unwrap();
+    let end = database.run(&["seal"]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(end.stderr.contains("sealing the audit trail failed: tired"), "{end:?}");
+    assert!(end.stderr.contains("seal 1 of this run to seal 20 of this run were applied and stay."), "{end:?}");
+}
+
+#[test]
+fn a_commit_of_an_import_that_the_server_refuses_is_no_broken_connection() {
+    let database = Database::migrated();
+    let late = "create function public.late() returns trigger language plpgsql as
+            'begin raise check_violation using message = ''too late''; end';
+        create constraint trigger late after insert on hacs_core.patients deferrable initially deferred
+            for each row execute function public.late()";
+    database.client().batch_execute(late).unwrap();
+    let input = Input::new("{\"resource_type\": \"Patient\", \"id\": \"new\", \"family\": \"x\"}\n");
+    let end = database.run(&["import", &input.path()]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(end.stderr.contains("storing the documents failed: too late"), "{end:?}");
+    assert!(end.stderr.contains("Nothing was changed."), "{end:?}");
+    assert_eq!(database.text("select count(*) from hacs_core.patients"), "0");
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::database::tool;
+use crate::database::{Database, ended, tool};
 
 /// Words that are in no output of the program by themselves, and parts of at least four characters of which are not.
 const MARKERS: [&str; 4] = ["Qx7#vK9?wZ3@jY5", "qxvkwzjyqh", "Zq/8xK:4vW&jP", "wqZ0xJ4kVpQ"];
@@ -148,26 +148,75 @@ fn mistaken(dice: &mut Dice, text: String, marker: &str) -> String {
 enum Door {
     Argument,
     Command,
-    Value(&'static str),
+    Value(&'static str, &'static str),
     Variable(&'static str),
     UrlFile,
     PasswordFile,
     ServiceFile,
+    /// A list of databases in which it is the connection string, and one in which it is a whole line.
+    List,
+    Line,
 }
 
+/// Those that ask a database; and all.
+const COMMANDS: [&str; 13] = [
+    "migrate",
+    "status",
+    "verify",
+    "plan",
+    "seal",
+    "baseline",
+    "import",
+    "export",
+    "list",
+    "show",
+    "completions",
+    "man",
+    "help",
+];
+
+/// Options that take a value, each of a command that has it; and some that are wrong.
+const OPTIONS: [(&str, &str); 28] = [
+    ("status", "--wait"),
+    ("verify", "--connect-timeout"),
+    ("seal", "--log-format"),
+    ("migrate", "--target"),
+    ("migrate", "--lock-timeout"),
+    ("migrate", "--statement-timeout"),
+    ("baseline", "--lock-timeout"),
+    ("plan", "--nonsense"),
+    ("status", "--json"),
+    ("import", "--on-conflict"),
+    ("import", "--rejects"),
+    ("import", "--actor"),
+    ("import", "--"),
+    ("import", "-"),
+    ("export", "--type"),
+    ("export", "--patient"),
+    ("export", "--since"),
+    ("export", "--json"),
+    ("migrate", "--databases"),
+    ("status", "--databases"),
+    ("verify", "--databases"),
+    ("status", "--all-databases"),
+    ("migrate", "--parallel"),
+    ("migrate", "--per-host"),
+    ("migrate", "--canary"),
+    ("migrate", "--stop-after"),
+    ("seal", "--databases"),
+    ("export", "--all-databases"),
+];
+
 fn door(dice: &mut Dice) -> Door {
-    match dice.below(12) {
+    match dice.below(16) {
         0..=2 => Door::Argument,
         3 => Door::Command,
-        4 => Door::Value(dice.one_of(&[
-            "--wait",
-            "--connect-timeout",
-            "--log-format",
-            "--target",
-            "--lock-timeout",
-            "--nonsense",
-            "--json",
-        ])),
+        4 | 12 | 13 => {
+            let (command, option) = OPTIONS[dice.below(OPTIONS.len())];
+            Door::Value(command, option)
+        }
+        14 => Door::List,
+        15 => Door::Line,
         5 => Door::Variable(dice.one_of(&["DATABASE_URL", "DATABASE_URL_FILE", "RUST_LOG"])),
         6..=8 => Door::Variable(dice.one_of(&VARIABLES)),
         9 => Door::UrlFile,
@@ -179,8 +228,10 @@ fn door(dice: &mut Dice) -> Door {
 /// What the program says when a text comes in by that door.
 fn said(dice: &mut Dice, door: &Door, text: &str, home: &Path) -> String {
     let text = text.replace('\0', "");
-    let command = dice.one_of(&["migrate", "status", "verify", "plan"]);
+    let command = dice.one_of(&COMMANDS[..8]);
     let mut tool = tool(&[]);
+    // Where --rejects makes its file.
+    tool.current_dir(home);
     tool.env("HOME", home).env_remove("DATABASE_URL_FILE").env("PGSYSCONFDIR", home).env("PGCONNECT_TIMEOUT", "2");
     if dice.below(2) == 0 {
         tool.env("RUST_LOG", "trace");
@@ -191,9 +242,18 @@ fn said(dice: &mut Dice, door: &Door, text: &str, home: &Path) -> String {
     match door {
         Door::Argument => tool.args([command, "-d", &text]),
         Door::Command if dice.below(2) == 0 => tool.arg(&text),
-        Door::Command => tool.args([command, &text]),
-        Door::Value(option) if dice.below(2) == 0 => tool.args([command, "-d", plain]).arg(format!("{option}={text}")),
-        Door::Value(option) => tool.args([command, "-d", plain, option, &text]),
+        Door::Command => tool.args([dice.one_of(&COMMANDS), &text]),
+        Door::Value(command, option) if dice.below(2) == 0 => {
+            tool.args([command, "-d", plain]).arg(format!("{option}={text}"))
+        }
+        Door::Value(command, option) => tool.args([command, "-d", plain, option, &text]),
+        Door::List | Door::Line => {
+            let name = if matches!(door, Door::List) { "a " } else { "" };
+            fs::write(&file, format!("b {plain}\n{name}{text}\n")).unwrap();
+            let command = dice.one_of(&["migrate", "status", "verify"]);
+            tool.arg(command).arg("--databases").arg(&file);
+            if dice.below(2) == 0 { tool.arg("--json") } else { &mut tool }
+        }
         Door::Variable("DATABASE_URL") => tool.arg(command).env("DATABASE_URL", &text),
         Door::Variable(variable) => {
             tool.args([command]).env("PGHOST", "127.0.0.1").env("PGPORT", "1").env(variable, &text)
@@ -234,7 +294,7 @@ fn held(output: &str, marker: &str) -> Option<String> {
 #[test]
 fn no_mistake_around_a_password_shows_it() {
     const THREADS: u64 = 8;
-    const EACH: usize = 300;
+    const EACH: usize = 400;
     let found: Vec<String> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS).map(|seed| scope.spawn(move || shown_by(seed, EACH))).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
@@ -265,4 +325,36 @@ fn shown_by(seed: u64, tries: usize) -> Vec<String> {
         }
     }
     found
+}
+
+#[test]
+fn no_value_of_a_command_comes_back_from_the_server_or_stands_in_the_log() {
+    let database = Database::migrated();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("documents");
+    let documents = "{\"resource_type\": \"Patient\", \"id\": \"p\", \"family\": \"MARK\"}\n MARK is no JSON\n";
+    for marker in MARKERS {
+        let url = format!("postgresql://u:{marker}@h/d");
+        fs::write(&file, documents.replace("MARK", "qxvkwzjyqh")).unwrap();
+        for args in [
+            &["export", "--type", &url][..],
+            &["export", "--since", &url],
+            &["export", "--since", &format!("2026-01-01{url}")],
+            &["export", "--patient", &url],
+            &["import", "--actor", &url, "/dev/null"],
+            &["import", "--rejects", &url, "/dev/null"],
+            &["import", &url],
+            &["import", "--rejects", "rejects", file.to_str().unwrap()],
+            &["status", "--all-databases", &url],
+            &["status", "--databases", &url],
+        ] {
+            for more in [&[][..], &["-vvv"], &["-vvv", "--log-format=json"]] {
+                let mut tool = database.tool(&[args, more].concat());
+                let end = ended(tool.current_dir(dir.path()).env("RUST_LOG", "trace").output().unwrap());
+                let said = format!("{}{}", end.stdout, end.stderr);
+                assert_eq!(held(&said, marker), None, "{args:?}: {said}");
+                assert_eq!(held(&said, "qxvkwzjyqh"), None, "{args:?}: {said}");
+            }
+        }
+    }
 }
