@@ -100,7 +100,7 @@ command_of() {
     local tool=$1 at=$2
     local url="postgresql://hacs@127.0.0.1:$at/bench_$tool"
     case $tool in
-    psql) echo "$bin/psql -X -q -v ON_ERROR_STOP=1 -1$(printf ' -f %s' migrations/V*.sql) $url" ;;
+    psql) echo "$bin/psql -X -q -v ON_ERROR_STOP=1 -1$(printf '%s\n' migrations/V*.sql | sort -V | sed 's/^/ -f /' | tr -d '\n') $url" ;;
     hacs-refinery) echo "$program migrate -q -d $url" ;;
     refinery_cli) echo "$cache/refinery_cli-0.10.0/bin/refinery migrate -e REFINERY_URL -p migrations" ;;
     sqlx-cli) echo "$cache/sqlx-cli-0.9.0/bin/sqlx migrate run --no-dotenv --source $home/sqlx -D $url" ;;

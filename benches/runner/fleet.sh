@@ -41,7 +41,7 @@ loop() { each "$program" "$@" -q -d <"$home/full.urls"; }
 psql_loop() { each "$bin/psql" -X -q -c 'select 1' -d <"$home/full.urls"; }
 psql_fresh() {
     local files
-    mapfile -t files < <(printf -- '-f\n%s\n' migrations/V*.sql)
+    mapfile -t files < <(printf '%s\n' migrations/V*.sql | sort -V | sed 'i -f')
     each "$bin/psql" -X -q -v ON_ERROR_STOP=1 -1 "${files[@]}" -d <"$home/fresh.urls"
 }
 empty() {

@@ -58,15 +58,15 @@ const TABLES: [&str; 14] = [
     "seals",
 ];
 
-struct Attacker {
-    database: Database,
-    app: String,
+pub struct Attacker {
+    pub database: Database,
+    pub app: String,
     reader: String,
 }
 
 impl Attacker {
     /// The owner is a superuser, as in many a container: what runs as him has everything.
-    fn new() -> Self {
+    pub fn new() -> Self {
         let database = Database::migrated();
         let [app, reader] = ["app", "reader"].map(|role| format!("{role}_{}", database.name));
         let mut client = database.client();
@@ -74,7 +74,8 @@ impl Attacker {
         client
             .batch_execute(&format!(
                 "create role {app} login; create role {reader} login;
-                 grant temporary on database {} to {app}, {reader}; grant create, usage on schema public to {app}, {reader}",
+                 grant temporary on database {} to {app}, {reader}; grant create, usage on schema public to {app}, {reader};
+                 create sequence public.caught; grant all on sequence public.caught to public",
                 quoted(&database.name)
             ))
             .unwrap();
@@ -92,8 +93,13 @@ impl Attacker {
         Self { database, app, reader }
     }
 
+    /// Neither its code in somebody else's name, nor an error of it that was caught.
+    pub fn nothing_foreign_ran(&self, what: &str) {
+        assert_eq!(self.database.text("select is_called from public.caught"), "f", "foreign code ran: {what}");
+    }
+
     /// A session in which everything that can be shadowed is.
-    fn session(&self, role: &str, path: &str) -> Client {
+    pub fn session(&self, role: &str, path: &str) -> Client {
         let mut client = self.database.client_as(role);
         client.batch_execute(&Self::traps()).unwrap();
         client.batch_execute(&format!("set search_path = {path}")).unwrap();
@@ -102,7 +108,8 @@ impl Attacker {
 
     /// Whoever's name the code runs in is told by an error that nothing of ours catches.
     fn traps() -> String {
-        let body = "begin if current_user <> session_user then raise exception 'code of % runs as %', session_user, current_user
+        // A sequence remembers it, too, whatever is rolled back.
+        let body = "begin if current_user <> session_user then perform pg_catalog.nextval('public.caught'::pg_catalog.regclass); raise exception 'code of % runs as %', session_user, current_user
                 using errcode = 'XX999'; end if; return true; end";
         let mut sql = String::new();
         for schema in ["pg_temp", "public"] {
@@ -226,6 +233,7 @@ fn no_statement_of_an_application_runs_as_anybody_else() {
             }
         }
     }
+    attacker.nothing_foreign_ran("plain statements");
     // All of it is written down.
     let count = "select count(*) from hacs_audit.resource_changes where session_role like 'app_%'";
     assert_eq!(attacker.database.text(count), (all.len() * 3 * 5).to_string());
@@ -260,6 +268,7 @@ fn no_function_that_an_application_may_call_runs_as_anybody_else() {
                 }
             }
         }
+        attacker.nothing_foreign_ran(name);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The trail: what it records, who may touch it, and what shows that somebody did.
 
-mod attacks;
+pub mod attacks;
 mod carry;
 mod feed;
 mod guards;

@@ -1,6 +1,7 @@
 //! What the tables take and refuse, and how they are asked.
 
 mod embeddings;
+mod foreign;
 mod importing;
 mod locales;
 mod properties;
