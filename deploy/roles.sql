@@ -19,6 +19,21 @@
 \set auditor `if [ -n "$AUDITOR_PASSWORD_FILE" ]; then cat "$AUDITOR_PASSWORD_FILE"; else printf %s "$AUDITOR_PASSWORD"; fi`
 \set sealer `if [ -n "$SEALER_PASSWORD_FILE" ]; then cat "$SEALER_PASSWORD_FILE"; else printf %s "$SEALER_PASSWORD"; fi`
 
+-- Only a superuser can keep the passwords out of a log of all statements, and out of what extensions keep of them. For the
+-- session: which transactions are logged as a whole is decided when they begin.
+select usesuper as superuser from pg_catalog.pg_user where usename = current_user \gset
+\if :superuser
+set log_statement = 'none';
+set log_min_duration_statement = -1;
+set log_min_duration_sample = -1;
+set log_transaction_sample_rate = 0;
+set log_min_error_statement = 'panic';
+set pg_stat_statements.track = 'none';
+set pgaudit.log = 'none';
+\endif
+
+begin;
+set local password_encryption = 'scram-sha-256';
 select :'migrator' = '' or :'app' = '' or :'auditor' = '' as missing \gset
 \if :missing
 do $$
@@ -27,16 +42,6 @@ begin
         using hint = 'Set MIGRATOR_PASSWORD, APP_PASSWORD and AUDITOR_PASSWORD, or the same with _FILE and the name of a file.';
 end
 $$;
-\endif
-
-begin;
-set local password_encryption = 'scram-sha-256';
--- Only a superuser can keep the passwords out of a log of all statements.
-select usesuper as superuser from pg_catalog.pg_user where usename = current_user \gset
-\if :superuser
-set local log_statement = 'none';
-set local log_min_duration_statement = -1;
-set local log_min_error_statement = 'panic';
 \endif
 
 select format('create role %I login', name)

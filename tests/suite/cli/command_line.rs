@@ -1,3 +1,5 @@
+use std::process::{Command, Stdio};
+
 use crate::database::{Database, ended, tool};
 
 #[test]
@@ -228,4 +230,84 @@ fn output_that_cannot_be_written_is_exit_code_1_and_never_an_abort() {
     assert_eq!(run(&["nonsense"], false), Some(2));
     let ages = run(&["status", "--wait", "18446744073709551615s", "-d", "mysql://x"], false);
     assert_eq!(ages, Some(2));
+}
+
+/// A database with a document, what makes each command say something, and a list of the database.
+fn speaking() -> (Database, tempfile::TempDir) {
+    let database = Database::migrated();
+    let patients =
+        "insert into hacs_core.patients (id, family) select 'p' || n, 'x' from generate_series(1, 5000) as n";
+    database.client().batch_execute(patients).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("list"), format!("one {0}\ntwo {0}\n", database.conninfo())).unwrap();
+    let document = "{\"resource_type\": \"Patient\", \"id\": \"p1\", \"family\": \"y\"}\n{\"a\": 1}\n";
+    std::fs::write(dir.path().join("documents"), document).unwrap();
+    (database, dir)
+}
+
+const SPEAKING: [&[&str]; 12] = [
+    &["import", "--on-conflict", "replace", "--rejects", "rejects", "documents"],
+    &["import", "--on-conflict", "keep", "--json", "--rejects", "rejects", "documents"],
+    &["export"],
+    &["seal"],
+    &["seal", "--json"],
+    &["baseline"],
+    &["verify", "--seals"],
+    &["plan"],
+    &["status", "--databases", "list"],
+    &["migrate", "--json", "--databases", "list"],
+    &["verify", "--databases", "list", "--json"],
+    &["migrate", "--databases", "list"],
+];
+
+#[test]
+fn commands_that_ask_a_database_end_in_order_whatever_becomes_of_their_output() {
+    let (database, dir) = speaking();
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    // A pipe that nobody reads from any more.
+    let closed = || std::io::pipe().unwrap().1;
+    for args in SPEAKING {
+        let run = |prepare: &dyn Fn(&mut Command)| {
+            let mut command = database.tool(args);
+            command.current_dir(dir.path()).env("RUST_LOG", "info").stdin(Stdio::null());
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            prepare(&mut command);
+            command.status().unwrap().code()
+        };
+        let usual = run(&|_| ());
+        let expected = if args[0] == "import" { Some(9) } else { Some(0) };
+        assert_eq!(usual, expected, "{args:?}");
+        // What is refused stays the reason.
+        let unwritten = if args[0] == "import" { Some(9) } else { Some(1) };
+        assert_eq!(run(&|command| _ = command.stdout(full())), unwritten, "{args:?}");
+        for stderr in [false, true] {
+            let broken = |command: &mut Command| {
+                if stderr {
+                    command.stderr(closed())
+                } else {
+                    command.stdout(closed())
+                };
+            };
+            assert_eq!(run(&broken), usual, "{args:?} {stderr}");
+        }
+        assert_eq!(run(&|command| _ = command.stderr(full())), usual, "{args:?}");
+    }
+    // Closed from the start, as by `>&-`: nothing of ours takes the place of the descriptor.
+    for args in SPEAKING {
+        let line = format!("exec {} {} <&- >&- 2>&-", env!("CARGO_BIN_EXE_hacs-refinery"), args.join(" "));
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &line]).current_dir(dir.path()).env("DATABASE_URL", database.conninfo());
+        let code = shell.status().unwrap().code();
+        assert_eq!(code, if args[0] == "import" { Some(9) } else { Some(0) }, "{args:?}");
+    }
+    // Refused documents that cannot be set aside are not dropped.
+    let end = ended(
+        database
+            .tool(&["import", "--rejects", "/dev/full", "--on-conflict", "replace", "documents"])
+            .current_dir(dir.path())
+            .output()
+            .unwrap(),
+    );
+    assert!(end.code == Some(1) && end.stderr.contains("Nothing was changed."), "{end:?}");
+    assert_eq!(database.run(&["verify"]).code, Some(0));
 }

@@ -357,6 +357,34 @@ fn a_statement_timeout_bounds_the_waiting_for_a_silent_server_as_well() {
 }
 
 #[test]
+fn an_input_that_never_comes_is_ended_by_a_signal() {
+    let database = Database::migrated();
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let pipe = pipe.to_str().unwrap();
+    let waits = ["pipe_read", "fifo", "wait_for_partner", "anon_pipe_read"];
+    for args in [
+        &["import"][..],
+        &["import", pipe],
+        &["status", "--databases", "-"],
+        &["migrate", "--json", "--databases", pipe],
+    ] {
+        for name in ["TERM", "INT"] {
+            let mut command = database.tool(args);
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut child = command.spawn().unwrap();
+            let stdin = child.stdin.take();
+            until("nobody reads", || waits_in(child.id(), &waits));
+            let end = told(child, name, args[0]);
+            assert!(end.stderr.contains("Nothing was changed"), "{args:?}: {end:?}");
+            drop(stdin);
+        }
+    }
+    assert_eq!(database.text("select count(*) from hacs_core.patients"), "0");
+}
+
+#[test]
 fn what_an_import_or_a_run_of_seals_has_stored_is_told_where_its_report_is_not_taken() {
     let database = Database::migrated();
     let input = Input::new("{\"resource_type\": \"Patient\", \"id\": \"new\", \"family\": \"x\"}\n");

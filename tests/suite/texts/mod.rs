@@ -8,5 +8,6 @@ mod house;
 mod packaging;
 mod quickstart;
 mod readme;
+mod roles;
 mod scripts;
 mod troubleshooting;
