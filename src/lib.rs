@@ -56,6 +56,7 @@ pub use history::HistoryError;
 pub use inspect::databases::databases;
 pub use inspect::status::{MigrationState, OwnerStatus, Status, status};
 pub use inspect::verify::{IGNORE_KEY, Supported, Verification, manifest, verify};
+pub use run::adopt;
 pub use run::baseline::baseline;
 pub use run::migrate;
 pub use run::no_transaction::outside_transaction;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::adopt::Adopt;
 use super::export::Export;
 use super::fleet::Fleet;
 use super::import::Import;
@@ -23,7 +24,7 @@ Exit codes:
   6  the history does not fit to this binary, the database is newer, or tables of the Python system are in the way
   7  not what the migrations made (verify; migrate where something stood before); broken seals (verify)
   8  a migration failed; nothing was changed, unless the error says so
-  9  documents were refused (import); with --rejects the others are stored, else nothing was changed
+  9  documents were refused (import) or rows set aside (adopt); the others are stored with --rejects, or without --strict
   130, 143  stopped by SIGINT or SIGTERM; nothing was changed, unless the error says so
 
 Environment:
@@ -166,6 +167,8 @@ pub enum Command {
     },
     /// Record all migrations as applied where psql or another tool has made the database of the same files; refused otherwise
     Baseline(Baseline),
+    /// Move a database of the original Python system in: set its tables aside, migrate, and take its rows over
+    Adopt(Adopt),
     /// Show what migrate would apply, without touching the database
     Plan {
         /// Print a JSON object
@@ -207,12 +210,12 @@ pub const NOT_COUNTED: &str = "PostgreSQL counts in milliseconds, from 1ms to 24
 pub const NO_VERSION: &str = "a version is written as V3";
 pub const NO_NUMBER: &str = "a version is written as 3 here";
 
-fn duration(text: &str) -> Result<Duration, &'static str> {
+pub fn duration(text: &str) -> Result<Duration, &'static str> {
     humantime::parse_duration(text).map_err(|_| NO_DURATION)
 }
 
 /// A duration that PostgreSQL counts.
-fn server_side(text: &str) -> Result<Duration, &'static str> {
+pub fn server_side(text: &str) -> Result<Duration, &'static str> {
     let duration = duration(text)?;
     let is_counted = 1..=u128::from(i32::MAX.unsigned_abs());
     if duration.is_zero() || is_counted.contains(&duration.as_millis()) { Ok(duration) } else { Err(NOT_COUNTED) }

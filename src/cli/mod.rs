@@ -1,5 +1,6 @@
 //! The binary's own parts: arguments, output, exit codes.
 
+mod adopt;
 mod args;
 mod baseline;
 mod exit_code;
@@ -78,6 +79,7 @@ pub fn run(args: &Args) -> Result<u8> {
         Command::Verify { json, deep, seals, .. } => verify::run(args, *json, *deep, *seals)?,
         Command::Seal { json } => seal::run(args, *json)?,
         Command::Baseline(of) => baseline::run(args, of)?,
+        Command::Adopt(of) => adopt::run(args, of)?,
         Command::Plan { json, sql } => migrations::plan(args, *json, *sql)?,
         Command::Import(of) => import::run(args, of)?,
         Command::Export(of) => return export::run(args, of).map(|code| code as u8),

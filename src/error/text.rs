@@ -121,7 +121,10 @@ impl Error {
             }
             Self::Locked { .. } => " Wait for it, or raise --lock-timeout.",
             Self::Blocked { .. } => " End that session's transaction, or raise --lock-timeout.",
-            Self::Legacy(_) => " Move them aside; docs/for-python-users.md tells how, and how their documents move in.",
+            Self::Legacy(_) => {
+                " Run hacs-refinery adopt --dry-run: it tells what becomes of each table. Without --dry-run it sets them \
+                 aside, migrates, and takes their rows over; docs/for-python-users.md tells more."
+            }
             Self::Untrusted(_) => {
                 " See who made it. If that role is the one that migrates here, log in as it, as a superuser too; or hand \
                  over what it owns (alter schema ... owner to ...; reassign owned by ... to ...). Else drop it."

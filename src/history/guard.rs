@@ -132,6 +132,27 @@ fn of_histories(owners_matter: &str, owners: &[Owner]) -> String {
     )
 }
 
+/// Asks whether a schema, and tables of it that are written to, belong to somebody who cannot be trusted.
+pub(crate) fn schema_guard(schema: &str, tables: &[&str]) -> String {
+    format!(
+        "{TRUSTED}
+        select format('the schema %I belongs to the role %I', nspname, pg_get_userbyid(nspowner))
+        from pg_namespace
+        where nspname = {schema} and nspowner not in (select oid from trusted)
+        union all
+        select format('%s belongs to the role %I, or is no plain table', c.oid::regclass, pg_get_userbyid(c.relowner))
+        from pg_class as c
+        join pg_namespace as n on n.oid = c.relnamespace
+        where n.nspname = {schema} and c.relname in ({tables}) and (
+            c.relkind <> 'r' or c.relowner not in (select oid from trusted)
+            or exists (select from pg_trigger as t where t.tgrelid = c.oid and not t.tgisinternal)
+            or exists (select from pg_rewrite as r where r.ev_class = c.oid)
+        )",
+        schema = sql::literal(schema),
+        tables = sql::literals(tables.iter().copied())
+    )
+}
+
 /// Before the first run: what others have made where its objects are to be.
 fn stood_before(schemas: &str) -> String {
     format!(

@@ -4,7 +4,7 @@ use super::options::Options;
 use super::stage;
 use crate::error::{Error, Result};
 use crate::history::ledger::Ledger;
-use crate::schema::difference::{Difference, Own, compare};
+use crate::schema::difference::{Own, compare};
 use crate::schema::embedded;
 use crate::schema::manifest::{self, Manifest};
 use crate::schema::owned::OwnedMigration;
@@ -23,9 +23,17 @@ pub(crate) const QUERY: &str = "
     )
     select exists (select from found where id <> pg_current_xact_id()::xid)";
 
+/// What is done about objects that no migration makes, beside those that they make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Strange {
+    Refused,
+    /// They stay, and the log names them.
+    Told,
+}
+
 /// Compares what all embedded migrations would make of this database with what they make of an empty one, before the
 /// first of them is applied for good. So it does not matter how far the run is to go, and what else it applies.
-pub(crate) fn check(ledger: &mut Ledger<'_>, options: &Options) -> Result<()> {
+pub(crate) fn check(ledger: &mut Ledger<'_>, options: &Options, strange: Strange) -> Result<()> {
     let all = embedded::migrations();
     if !options.migrations.iter().any(|migration| all.contains(migration)) {
         return Ok(());
@@ -48,7 +56,7 @@ pub(crate) fn check(ledger: &mut Ledger<'_>, options: &Options) -> Result<()> {
         compare(&Manifest::embedded().with_histories_of(&found), &found, &Own::default())
             .different
             .into_iter()
-            .partition(Difference::is_warning);
+            .partition(|d| d.is_warning() || strange == Strange::Told && d.is_a_stranger());
     for warning in warnings {
         log::warn!("{warning}");
     }

@@ -1,5 +1,6 @@
 //! The run: everything that is pending, in one transaction.
 
+pub mod adopt;
 pub(crate) mod baseline;
 pub(crate) mod before;
 pub(crate) mod lock;
@@ -72,7 +73,7 @@ fn apply(client: &mut dyn Connection, options: &Options, patience: &Patience, mo
         return Ok(report);
     }
     if opened.stood_before {
-        before::check(&mut ledger, options)?;
+        before::check(&mut ledger, options, before::Strange::Refused)?;
     }
     stage::give_back(&mut ledger, &plan.moved)?;
     ledger.apply(&plan.pending).map_err(|error| stage::failed(error, &plan.pending))?;

@@ -71,7 +71,7 @@ fn attempt(client: &mut dyn Connection, options: &Options, patience: &Patience) 
     let opened = stage::open(&mut ledger, options)?;
     let Plan { pending, moved, .. } = pending::plan(&opened.histories, options)?;
     if opened.stood_before {
-        before::check(&mut ledger, options)?;
+        before::check(&mut ledger, options, before::Strange::Refused)?;
     }
     stage::give_back(&mut ledger, &moved)?;
     let mut rehearsal = Rehearsal::default();

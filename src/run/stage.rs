@@ -11,16 +11,45 @@ use crate::history::ledger::{self, Ledger, LedgerError};
 use crate::history::rules::{self, Replaced, Rules};
 use crate::history::{self, Purpose, Record};
 use crate::schema::embedded::HISTORY_TABLE;
-use crate::schema::legacy;
+use crate::schema::legacy::{self, Conflict};
 use crate::schema::location::Location;
 use crate::schema::owned::OwnedMigration;
 use crate::server::{Connection, Message, START, Transaction};
 
 /// Starts the transaction of a run, with its settings and under its lock.
 pub(super) fn begin<'a>(client: &'a mut dyn Connection, options: &Options, patience: &Patience) -> Result<Ledger<'a>> {
+    begin_with(client, options, patience, Conflicts::Refused).map(|(ledger, _)| ledger)
+}
+
+/// The same where tables may be in the way: gives them.
+pub(super) fn begin_beside<'a>(
+    client: &'a mut dyn Connection,
+    options: &Options,
+    patience: &Patience,
+) -> Result<(Ledger<'a>, Vec<Conflict>)> {
+    begin_with(client, options, patience, Conflicts::Given)
+}
+
+/// What is done about tables that are in the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Conflicts {
+    Refused,
+    Given,
+}
+
+fn begin_with<'a>(
+    client: &'a mut dyn Connection,
+    options: &Options,
+    patience: &Patience,
+    conflicts: Conflicts,
+) -> Result<(Ledger<'a>, Vec<Conflict>)> {
     let transaction = Transaction::begin(client).map_err(Error::during("starting the transaction"))?;
     let mut ledger = Ledger::new(transaction);
-    while !prepare(ledger.transaction(), options, patience)? {
+    loop {
+        let (locked, found) = prepare(ledger.transaction(), options, patience, conflicts)?;
+        if locked {
+            return Ok((ledger, found));
+        }
         let doing = "waiting for the migration lock";
         let connection = ledger.transaction();
         Message::bare("rollback").send(connection).map_err(Error::during(doing))?;
@@ -28,12 +57,16 @@ pub(super) fn begin<'a>(client: &'a mut dyn Connection, options: &Options, patie
         Message::start(START).send(connection).map_err(Error::during(doing))?;
         waited?;
     }
-    Ok(ledger)
 }
 
 /// Sets the transaction up, looks in the same message whether something else than this tool has been here, and asks for
-/// the lock: whether it was free.
-fn prepare(connection: &mut dyn Connection, options: &Options, patience: &Patience) -> Result<bool> {
+/// the lock: whether it was free, and what is in the way.
+fn prepare(
+    connection: &mut dyn Connection,
+    options: &Options,
+    patience: &Patience,
+    on_conflicts: Conflicts,
+) -> Result<(bool, Vec<Conflict>)> {
     let mut message = Message::of_run().then(&patience.setting()).then(concat!(
         "set local hacs_refinery.tool_version = '",
         env!("CARGO_PKG_VERSION"),
@@ -49,14 +82,17 @@ fn prepare(connection: &mut dyn Connection, options: &Options, patience: &Patien
         return Err(Error::Untrusted(untrusted));
     }
     let legacy = legacy::read(answers.rows(conflicts));
+    let locked = answers.is_true(locked);
+    if on_conflicts == Conflicts::Given {
+        return Ok((locked, legacy.conflicts));
+    }
     if !legacy.conflicts.is_empty() {
         return Err(Error::Legacy(legacy.conflicts));
     }
-    let locked = answers.is_true(locked);
     for table in legacy.beside.iter().filter(|_| locked) {
-        log::warn!("{table}, is left alone; docs/for-python-users.md tells how its documents move in");
+        log::warn!("{table}, is left alone; hacs-refinery adopt --dry-run tells what would become of its rows");
     }
-    Ok(locked)
+    Ok((locked, Vec::new()))
 }
 
 /// What a run finds under its lock.

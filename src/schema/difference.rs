@@ -90,6 +90,14 @@ impl Difference {
         is_remark(&self.kind) && self.kind != RIGHT
     }
 
+    /// Whether it is a table, or another thing by itself, that no migration made.
+    pub(crate) fn is_a_stranger(&self) -> bool {
+        self.change == Change::Extra
+            && ["table", "view", "materialized view", "sequence", "function", "type", "domain"]
+                .contains(&self.kind.as_str())
+            && !self.opens()
+    }
+
     /// Whether it takes protection away: this is never left out of a report.
     fn opens(&self) -> bool {
         let place = if is_remark(&self.kind) { subject(&self.name).1 } else { &self.name };

@@ -9,6 +9,7 @@
     clippy::unwrap_used
 )]
 
+mod adopt;
 mod audit;
 mod cli;
 mod connect;
@@ -25,5 +26,5 @@ mod texts;
 use support::{
     contract, database, documents,
     example::{example, stock_refinery},
-    newest, pgbouncer, proxy, server, stages, wire,
+    newest, pgbouncer, proxy, python, server, stages, wire,
 };

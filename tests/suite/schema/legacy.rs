@@ -1,70 +1,7 @@
 //! Databases of the original Python system: tests/data/legacy/ says what they hold.
 
-use serde_json::Value;
-
 use crate::database::Database;
-
-/// What a service of the Python system makes at its first connection, with two documents.
-const SERVICE: &str = r#"
-    create table if not exists public.hacs_resources (
-        id text primary key, resource_type text not null, data jsonb not null, created_at timestamptz default now(),
-        updated_at timestamptz default now(), created_by text, updated_by text
-    );
-    create index if not exists idx_hacs_resources_data_gin on public.hacs_resources using gin (data);
-    insert into public.hacs_resources (id, resource_type, data, created_by) values
-        ('p', 'Patient', '{"id": "p", "resource_type": "Patient", "full_name": "Ada"}', 'doctor/1'),
-        ('o', 'Observation', '{"id": "o", "resource_type": "Observation", "subject": "Patient/p", "value_integer": 1, "value_string": null}', 'doctor/1');
-    analyze public.hacs_resources;
-"#;
-
-/// Makes the tables that a file describes. Vectors become text: pgvector is not needed for their names.
-fn python_database(facts: &str) -> Database {
-    let facts: Value = serde_json::from_str(facts).unwrap();
-    let text = |value: &Value| value.as_str().expect("a text").to_owned();
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let mut sql = "create function public.update_updated_at_column() returns trigger language plpgsql
-        as $$ begin new.updated_at = now(); return new; end $$;\n"
-        .to_owned();
-    let mut later = String::new();
-    let mut schemas = Vec::new();
-    for (name, table) in facts.as_object().unwrap() {
-        let (schema, relation) = name.split_once('.').unwrap();
-        if !schemas.contains(&schema) {
-            schemas.push(schema);
-            sql += &format!("create schema if not exists {schema};\n");
-        }
-        let columns: Vec<String> = list(&table["columns"])
-            .iter()
-            .map(|column| {
-                let kind = text(&column["type"]).replace("vector(1536)", "text");
-                let default = column["default"].as_str().map(|d| format!(" default {d}")).unwrap_or_default();
-                let not_null = if column["not_null"] == true { " not null" } else { "" };
-                format!("\"{}\" {kind}{default}{not_null}", text(&column["name"]))
-            })
-            .collect();
-        sql += &format!("create table {name} ({});\n", columns.join(", "));
-        for key in list(&table["keys"]).iter().map(text) {
-            let target = if key.starts_with("FOREIGN") { &mut later } else { &mut sql };
-            *target += &format!("alter table {name} add {key};\n");
-        }
-        for trigger in list(&table["triggers"]).iter().map(text) {
-            sql += &format!(
-                "create trigger {trigger} before update on {schema}.{relation}
-                 for each row execute function public.update_updated_at_column();\n"
-            );
-        }
-        for index in list(&table["indexes"]) {
-            let (index, on) = (text(&index["name"]), text(&index["on"]));
-            // Those of unique keys are there already, those of vectors need pgvector.
-            if !on.contains("vector") && !on.starts_with("ivfflat") && !on.starts_with("hnsw") {
-                later += &format!("create index if not exists {index} on {name} using {on};\n");
-            }
-        }
-    }
-    let database = Database::empty();
-    database.client().batch_execute(&(sql + &later)).unwrap_or_else(|error| panic!("{error:?}"));
-    database
-}
+use crate::python::{self, AUGUST, JULY, SERVICE};
 
 const IN_THE_WAY: &str =
     "tables of another shape, such as the original Python system's, are where the migrations make theirs";
@@ -74,7 +11,7 @@ fn refused(database: &Database, words: &[&str]) {
     let before = database.dump();
     let end = database.run(&["migrate"]);
     assert_eq!(end.code, Some(6), "{end:?}");
-    for words in words.iter().chain(&[IN_THE_WAY, "Nothing was changed", "docs/for-python-users.md"]) {
+    for words in words.iter().chain(&[IN_THE_WAY, "Nothing was changed", "Run hacs-refinery adopt --dry-run"]) {
         assert!(end.stderr.contains(words), "{words}: {end:?}");
     }
     for command in [["status", "--check"], ["verify", "--quiet"]] {
@@ -87,14 +24,11 @@ fn refused(database: &Database, words: &[&str]) {
     assert_eq!(database.dump(), before);
 }
 
-const JULY: &str = include_str!("../../data/legacy/2025-07.json");
-const AUGUST: &str = include_str!("../../data/legacy/2025-08.json");
-
 #[test]
 fn both_forms_of_the_python_database_are_recognised_and_left_alone() {
     let lists = ["\n  hacs_core.patients: columns not ours: ", "\n  hacs_registry.knowledge_items: columns ", " more"];
-    refused(&python_database(JULY), &lists);
-    let later = python_database(AUGUST);
+    refused(&python::database(JULY), &lists);
+    let later = python::database(AUGUST);
     refused(&later, &lists);
     refused(&later, &["\n  hacs_clinical.appointments: "]);
     let said = later.run(&["status"]).stdout;
@@ -149,7 +83,7 @@ fn blocks() -> Vec<(&'static str, &'static str)> {
 
 #[test]
 fn the_documents_of_a_python_database_move_in_as_the_guide_says() {
-    let database = python_database(AUGUST);
+    let database = python::database(AUGUST);
     database.client().batch_execute(SERVICE).unwrap();
     let old = "insert into hacs_core.patients (id, full_name, gender, photo_url) values
             ('p', 'Not Ada', 'female', null), ('q', 'Grace', 'female', 'x.png'), ('bad', 'B', 'unheard of', null);

@@ -7,6 +7,7 @@ pub mod example;
 pub mod newest;
 pub mod pgbouncer;
 pub mod proxy;
+pub mod python;
 pub mod server;
 pub mod stages;
 pub mod wire;

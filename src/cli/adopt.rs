@@ -1,0 +1,120 @@
+//! `hacs-refinery adopt`.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use clap::Args;
+use hacs_refinery::adopt::{AdoptOptions, AdoptedTable, Adoption, adopt};
+use hacs_refinery::{Database, Options, Result};
+
+use super::args::{Args as All, duration, server_side};
+use super::json::versioned;
+use super::{Done, ExitCode, connect_to, progress, signals};
+
+/// What `adopt` is told.
+#[derive(Args, Debug)]
+pub struct Adopt {
+    /// Do everything, report it, and roll it back
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Change nothing where a row would be set aside
+    #[arg(long)]
+    strict: bool,
+
+    /// How long to wait for a migration to finish and for tables that others hold, such as 30s or 5m
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    lock_timeout: Duration,
+
+    /// How long one statement may take; 0s sets no limit
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = server_side)]
+    statement_timeout: Duration,
+
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Carries it out.
+pub fn run(args: &All, of: &Adopt) -> Result<Done> {
+    let run = signals::begin(None);
+    let mut options = Options::default();
+    options.lock_timeout = of.lock_timeout;
+    options.statement_timeout = of.statement_timeout;
+    options.stop = signals::stop();
+    options.standing = run.standing();
+    let mut how = AdoptOptions::default();
+    how.dry_run = of.dry_run;
+    how.strict = of.strict;
+    let mut link = connect_to(Database::find(args.global.database_url.as_deref())?, args, &run)?;
+    let progress = progress::start(args.global.quiet, Duration::from_secs(1), |elapsed| {
+        format!("adopting: {} s ", elapsed.as_secs())
+    });
+    let adoption = adopt(&mut link, &options, &how)?;
+    drop(progress);
+    let text = if of.json { versioned(&adoption) } else { report(&adoption, of) };
+    let code = if adoption.set_aside() > 0 { ExitCode::Refused } else { ExitCode::Success };
+    Ok(Done { text: if of.json || !args.global.quiet { text } else { String::new() }, code })
+}
+
+fn report(adoption: &Adoption, of: &Adopt) -> String {
+    let mut text = String::new();
+    for table in &adoption.tables {
+        tell(&mut text, table);
+    }
+    for applied in &adoption.applied {
+        let _ = writeln!(text, "Applied V{} {}", applied.version, applied.name);
+    }
+    let sum = |of: fn(&AdoptedTable) -> u64| adoption.tables.iter().map(of).sum::<u64>();
+    let (taken, aside) = (sum(|table| table.taken_over), adoption.set_aside());
+    let _ = writeln!(
+        text,
+        "{} rows in {:.1} s: {taken} taken over, {} read before, {} older than another, {aside} set aside, {} left alone.",
+        sum(|table| table.rows),
+        adoption.duration.as_secs_f64(),
+        sum(|table| table.read_before),
+        sum(|table| table.older),
+        sum(|table| table.left_alone)
+    );
+    text + &end(adoption, of, aside)
+}
+
+/// What is so now, and what comes next.
+fn end(adoption: &Adoption, of: &Adopt, aside: u64) -> String {
+    if of.dry_run {
+        return "Rolled back: nothing was changed.\n".to_owned();
+    }
+    if of.strict && aside > 0 {
+        return "Nothing was changed, since --strict was given and rows would be set aside.\n".to_owned();
+    }
+    if !adoption.changed {
+        return "Nothing to do.\n".to_owned();
+    }
+    if aside == 0 {
+        return String::new();
+    }
+    "What was set aside stands in hacs_legacy.rejects, each row with its reason.\n".to_owned()
+}
+
+/// A table, and below it why rows were set aside.
+fn tell(text: &mut String, table: &AdoptedTable) {
+    let moved = table.moved_to.as_ref().map(|to| format!(", now {to}")).unwrap_or_default();
+    if let Some(note) = &table.note {
+        let _ = writeln!(text, "{}{moved}: {} rows left alone: {note}", table.table, table.left_alone);
+        return;
+    }
+    let _ = write!(text, "{}{moved}: {} rows", table.table, table.rows);
+    let parts = [
+        (table.taken_over, "taken over"),
+        (table.read_before, "read before"),
+        (table.older, "older than another"),
+        (table.set_aside, "set aside"),
+    ];
+    for (count, what) in parts.iter().filter(|(count, _)| *count > 0) {
+        let _ = write!(text, ", {count} {what}");
+    }
+    text.push('\n');
+    for reason in &table.reasons {
+        let _ = writeln!(text, "     {} set aside: {}", reason.rows, reason.reason);
+    }
+}
