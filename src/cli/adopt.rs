@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use hacs_refinery::adopt::{AdoptOptions, AdoptedTable, Adoption, adopt};
-use hacs_refinery::{Database, Options, Result};
+use hacs_refinery::{Options, Result};
 
 use super::args::{Args as All, duration, server_side};
 use super::json::versioned;
@@ -46,7 +46,7 @@ pub fn run(args: &All, of: &Adopt) -> Result<Done> {
     let mut how = AdoptOptions::default();
     how.dry_run = of.dry_run;
     how.strict = of.strict;
-    let mut link = connect_to(Database::find(args.global.database_url.as_deref())?, args, &run)?;
+    let mut link = connect_to(args, &run)?;
     let progress = progress::start(args.global.quiet, Duration::from_secs(1), |elapsed| {
         format!("adopting: {} s ", elapsed.as_secs())
     });
