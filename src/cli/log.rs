@@ -6,20 +6,12 @@ use hacs_refinery::{safe_json, safe_lines};
 use log::{LevelFilter, Record};
 
 use super::args::{Args, Command, LogFormat};
-use super::fleet::{Fleet, current};
+use super::fleet::current;
 
 /// Sends the log to standard error.
 pub fn start(args: &Args) {
     let global = &args.global;
-    // The statements of these hold ids and values of patients, or what was given as a pattern, and the client's own log
-    // would show them.
-    let of_many = |fleet: &Fleet| fleet.all_databases.is_some();
-    let hidden = match &args.command {
-        Command::Import(_) | Command::Export(_) => true,
-        Command::Migrate(of) => of_many(&of.fleet),
-        Command::Status { fleet, .. } | Command::Verify { fleet, .. } => of_many(fleet),
-        _ => false,
-    };
+    let hidden = hides_statements(&args.command);
     let is_hidden = move |record: &Record<'_>| hidden && record.target().starts_with("tokio_postgres");
     super::signals::speak_json(global.log_format == LogFormat::Json);
     let level = match (global.quiet, global.verbose) {
@@ -65,6 +57,18 @@ pub fn start(args: &Args) {
     if asked.is_some() && filter.is_none() {
         log::warn!("RUST_LOG is not used: it is no list of levels, such as debug or hacs_refinery=trace");
     }
+}
+
+/// Whether the statements of a command hold ids and values of patients, or what was given as a pattern: the client's own log
+/// would show them.
+fn hides_statements(command: &Command) -> bool {
+    let fleet = match command {
+        Command::Import(_) | Command::Export(_) => return true,
+        Command::Migrate(of) => &of.fleet,
+        Command::Status { fleet, .. } | Command::Verify { fleet, .. } => fleet,
+        _ => return false,
+    };
+    fleet.all_databases.is_some()
 }
 
 /// Whether a filter can be read. The logger itself would show what it cannot read.
