@@ -59,8 +59,13 @@ pub fn run(args: &All, of: &Adopt) -> Result<Done> {
 
 fn report(adoption: &Adoption, of: &Adopt) -> String {
     let mut text = String::new();
-    for table in &adoption.tables {
+    let (empty, filled): (Vec<_>, Vec<_>) =
+        adoption.tables.iter().partition(|table| table.rows == 0 && table.moved_to.is_some());
+    for table in filled {
         tell(&mut text, table);
+    }
+    if !empty.is_empty() {
+        let _ = writeln!(text, "{} tables without rows, now in hacs_legacy", empty.len());
     }
     for applied in &adoption.applied {
         let _ = writeln!(text, "Applied V{} {}", applied.version, applied.name);

@@ -129,17 +129,11 @@ begin
             'else jsonb_build_array(%1$s) end) as e) as v (text) where v.text is not null)', c
         );
         original := format('%s::jsonb @? ''strict $[*] ? (@.type() != "string")''', c);
+    elsif target = 'double precision[]' and base = 'text' then
+        value := format('case when %1$s ~ ''^\[[-+0-9.eE, ]*\]$'' then %1$s::jsonb else to_jsonb(%1$s) end', c);
     elsif target = 'text' and base = 'text[]' then
         value := format('to_jsonb((%s)[1])', c);
         original := format('cardinality(%s) > 1', c);
-    elsif target = 'timestamp with time zone' and base in ('date', 'timestamp without time zone') then
-        return;
-    elsif target = 'double precision[]' and base = 'vector' then
-        return;
-    elsif target in ('integer', 'double precision') and base in ('smallint', 'integer', 'bigint', 'numeric', 'real') then
-        return;
-    elsif is_json and target = 'jsonb' then
-        return;
     end if;
 end
 $$;

@@ -1,6 +1,8 @@
 //! Databases of the original Python system move in.
 
 mod generic;
+mod mixed;
+mod tables;
 
 use serde_json::Value;
 

@@ -20,21 +20,28 @@ pub const SERVICE: &str = r#"
     analyze public.hacs_resources;
 "#;
 
-/// Makes the tables that a file describes. Vectors become text: pgvector is not needed for their names.
+/// Makes the tables that a file describes.
 pub fn database(facts: &str) -> Database {
+    let database = Database::empty();
+    database.client().batch_execute(&statements(facts).join(";\n")).unwrap_or_else(|error| panic!("{error:?}"));
+    database
+}
+
+/// The statements that make them. Vectors become text: pgvector is not needed for their names.
+pub fn statements(facts: &str) -> Vec<String> {
     let facts: Value = serde_json::from_str(facts).unwrap();
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let mut sql = "create function public.update_updated_at_column() returns trigger language plpgsql
-        as $$ begin new.updated_at = now(); return new; end $$;\n"
-        .to_owned();
-    let mut later = String::new();
+    let function = "create function public.update_updated_at_column() returns trigger language plpgsql
+        as $$ begin new.updated_at = now(); return new; end $$";
+    let mut sql = vec![function.to_owned()];
+    let mut later = Vec::new();
     let mut schemas = Vec::new();
     for (name, table) in facts.as_object().unwrap() {
         let (schema, relation) = name.split_once('.').unwrap();
         if !schemas.contains(&schema) {
             schemas.push(schema);
-            sql += &format!("create schema if not exists {schema};\n");
+            sql.push(format!("create schema if not exists {schema}"));
         }
         let columns: Vec<String> = list(&table["columns"])
             .iter()
@@ -45,26 +52,25 @@ pub fn database(facts: &str) -> Database {
                 format!("\"{}\" {kind}{default}{not_null}", text(&column["name"]))
             })
             .collect();
-        sql += &format!("create table {name} ({});\n", columns.join(", "));
+        sql.push(format!("create table {name} ({})", columns.join(", ")));
         for key in list(&table["keys"]).iter().map(text) {
             let target = if key.starts_with("FOREIGN") { &mut later } else { &mut sql };
-            *target += &format!("alter table {name} add {key};\n");
+            target.push(format!("alter table {name} add {key}"));
         }
         for trigger in list(&table["triggers"]).iter().map(text) {
-            sql += &format!(
+            sql.push(format!(
                 "create trigger {trigger} before update on {schema}.{relation}
-                 for each row execute function public.update_updated_at_column();\n"
-            );
+                 for each row execute function public.update_updated_at_column()"
+            ));
         }
         for index in list(&table["indexes"]) {
             let (index, on) = (text(&index["name"]), text(&index["on"]));
             // Those of unique keys are there already, those of vectors need pgvector.
             if !on.contains("vector") && !on.starts_with("ivfflat") && !on.starts_with("hnsw") {
-                later += &format!("create index if not exists {index} on {name} using {on};\n");
+                later.push(format!("create index if not exists {index} on {name} using {on}"));
             }
         }
     }
-    let database = Database::empty();
-    database.client().batch_execute(&(sql + &later)).unwrap_or_else(|error| panic!("{error:?}"));
-    database
+    sql.append(&mut later);
+    sql
 }
