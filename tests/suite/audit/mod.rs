@@ -9,5 +9,6 @@ pub mod recording;
 mod sealing;
 mod seals;
 mod tampering;
+mod told;
 mod truth;
 mod waiting;

@@ -358,3 +358,20 @@ fn no_value_of_a_command_comes_back_from_the_server_or_stands_in_the_log() {
         }
     }
 }
+
+#[test]
+fn no_debug_output_of_the_library_shows_a_password() {
+    for text in ["postgresql://u:hunter2@127.0.0.1:1/d", "host=127.0.0.1 port=1 user=u dbname=d password=hunter2"] {
+        let database: hacs_refinery::Database = text.parse().unwrap();
+        let other = database.with_database("other").unwrap();
+        let error = database.link(std::time::Duration::ZERO).err().unwrap();
+        let shown = format!("{database:?} {database:#?} {other:?} {error:?} {error:#?} {error} {}", database.server());
+        assert!(shown.contains("127.0.0.1") && !shown.contains("hunter2"), "{shown}");
+    }
+    for text in ["postgresql://u:hunter2@h:port/d", "hunter2", "postgresql//u:hunter2@h/d"] {
+        let parsed = text.parse::<hacs_refinery::Database>();
+        let error = parsed.as_ref().map(|database| database.link(std::time::Duration::ZERO).err());
+        let shown = format!("{parsed:?} {parsed:#?} {error:?} {error:#?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}

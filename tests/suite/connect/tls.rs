@@ -234,3 +234,12 @@ fn client_certificates_and_passwords_let_in_who_has_them() {
     assert_eq!(end.code, Some(130), "{end:?}");
     assert!(end.stderr.contains("canceling statement due to user request"), "{end:?}");
 }
+
+#[test]
+fn on_a_unix_socket_there_is_no_tls_whatever_sslmode_says() {
+    let database = crate::database::Database::empty();
+    for mode in ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] {
+        let end = ended(tool(&["status", "-d", &format!("{} sslmode={mode}", database.conninfo())]).output().unwrap());
+        assert_eq!(end.code, Some(0), "{mode}: {end:?}");
+    }
+}

@@ -107,3 +107,53 @@ fn the_picture_of_a_terminal_shows_what_the_program_prints() {
     let compared = |lines: &[String]| lines.iter().map(|line| without_times(line)).collect::<Vec<_>>();
     assert_eq!(compared(&picture), compared(&printed), "scripts/update-picture.sh makes it anew");
 }
+
+#[test]
+fn every_test_that_a_document_names_is_there() {
+    let mut sources = Vec::new();
+    for dir in ["tests/suite", "src"] {
+        files(&Path::new(ROOT).join(dir), &mut sources);
+    }
+    let sources: Vec<(PathBuf, String)> =
+        sources.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect();
+    let is_there = |module: &str, name: &str| {
+        let of_module = |path: &Path| {
+            path.file_stem().unwrap() == module
+                || path.parent().unwrap().file_name().unwrap() == module
+                || module == "tests"
+        };
+        let mut all = sources.iter().filter(|(path, _)| of_module(path));
+        all.any(|(_, text)| name == "*" && text.contains("#[test]") || text.contains(&format!("fn {name}(")))
+    };
+    let (mut named, mut missing) = (0, Vec::new());
+    for document in documents() {
+        let text = fs::read_to_string(&document).unwrap();
+        for code in text.split('`').skip(1).step_by(2) {
+            let Some((path, name)) = code.rsplit_once("::") else { continue };
+            let module = path.rsplit("::").next().unwrap();
+            // A sentence, and no item of the library.
+            if name != "*" && name.matches('_').count() < 4
+                || module.contains(|c: char| !c.is_ascii_lowercase() && c != '_')
+            {
+                continue;
+            }
+            named += 1;
+            if !is_there(module, name) {
+                missing.push(format!("{}: {code}", document.file_name().unwrap().display()));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+    assert!(named > 120, "{named}");
+}
+
+fn files(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        match path.extension() {
+            _ if path.is_dir() => files(&path, found),
+            Some(extension) if extension == "rs" => found.push(path),
+            _ => {}
+        }
+    }
+}
