@@ -2,6 +2,7 @@
 
 pub(crate) mod databases;
 mod deep;
+mod followed;
 mod owners;
 mod recorders;
 pub(crate) mod status;

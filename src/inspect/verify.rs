@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::deep;
+use super::followed::{self, Followed};
 use super::recorders;
 use super::status::{self, Status};
 use crate::error::{Error, Result};
@@ -130,7 +131,7 @@ pub(crate) fn with(
         return Ok(found);
     }
     let registered = !found.status.missing_tables.contains(&"hacs_admin.system_config");
-    let (manifest, own) = read(client, manifest::QUERY, registered)?;
+    let (manifest, own, followed) = read(client, manifest::QUERY, registered)?;
     found.ignore_unreadable = own.is_none();
     let own = Own { patterns: own.unwrap_or_default(), recorders: recorders::as_attached(client, &manifest) };
     let compared = compare(&Manifest::embedded().with_histories_of(&manifest), &manifest, &own);
@@ -142,12 +143,15 @@ pub(crate) fn with(
         found.ignored = 0;
         return Ok(found);
     }
+    let (differences, warnings) = followed.compared(client, deep)?;
+    found.differences.extend(differences);
+    found.warnings.extend(warnings);
     for (owner, expected) in manifests {
         if !found.is_complete(owner) {
             continue;
         }
         let schemas: Vec<&str> = expected.names("schema").collect();
-        let (manifest, _) = read(client, &manifest::query(&schemas), false)?;
+        let (manifest, ..) = read(client, &manifest::query(&schemas), false)?;
         found.add(compare(expected, &manifest, &own), &manifest);
     }
     let mut faults = if deep { deep::try_all(client)? } else { Default::default() };
@@ -169,7 +173,11 @@ fn without_column(found: &Manifest, table: &str) -> Option<String> {
 }
 
 /// The catalogue and, where it can be asked for, what the operator has registered; all in one message.
-fn read(client: &mut dyn Connection, query: &str, registered: bool) -> Result<(Manifest, Option<Vec<String>>)> {
+fn read(
+    client: &mut dyn Connection,
+    query: &str,
+    registered: bool,
+) -> Result<(Manifest, Option<Vec<String>>, Followed)> {
     let mut message = Message::start(status::START);
     let objects = message.ask(query);
     let own = registered.then(|| {
@@ -183,21 +191,23 @@ fn read(client: &mut dyn Connection, query: &str, registered: bool) -> Result<(M
                  and c.relkind = 'r' and not c.relrowsecurity",
         );
         // The row as a whole, so that a table with other columns is a difference and no error.
-        message.ask(&format!(
+        let own = message.ask(&format!(
             "select to_jsonb(c) -> 'value' from only hacs_admin.system_config as c where to_jsonb(c) ->> 'key' = {}",
             literal(IGNORE_KEY)
-        ))
+        ));
+        (own, message.ask(followed::QUERY))
     });
     match message.then("commit").send(client) {
         Ok(answers) => {
-            let written = own.and_then(|own| answers.value(own)).unwrap_or("[]");
-            Ok((Manifest::from_rows(answers.rows(objects)), Some(patterns(written))))
+            let written = own.and_then(|(own, _)| answers.value(own)).unwrap_or("[]");
+            let followed = own.map(|(_, followed)| Followed::of(answers.rows(followed))).unwrap_or_default();
+            Ok((Manifest::from_rows(answers.rows(objects)), Some(patterns(written)), followed))
         }
         Err(error) => {
             let _ = Message::bare("rollback").send(client);
             let unreadable = [sqlstate::INSUFFICIENT_PRIVILEGE, sqlstate::DIVISION_BY_ZERO];
             if registered && error.sqlstate().is_some_and(|code| unreadable.contains(&code)) {
-                return Ok((read(client, query, false)?.0, None));
+                return Ok((read(client, query, false)?.0, None, Followed::default()));
             }
             Err(Error::during("reading the catalogue")(error))
         }

@@ -1,6 +1,7 @@
 //! What the tables take and refuse, and how they are asked.
 
 mod embeddings;
+mod following;
 mod foreign;
 mod importing;
 mod locales;
