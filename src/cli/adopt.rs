@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use clap::Args;
-use hacs_refinery::adopt::{AdoptOptions, AdoptedTable, Adoption, adopt};
+use hacs_refinery::adopt::{AdoptOptions, AdoptedTable, Adoption, Finished, adopt, finish};
 use hacs_refinery::{Options, Result};
 
 use super::args::{Args as All, duration, server_side};
@@ -21,6 +21,18 @@ pub struct Adopt {
     /// Change nothing where a row would be set aside
     #[arg(long)]
     strict: bool,
+
+    /// Take in what was set aside, once its rows in hacs_legacy.rejects were mended
+    #[arg(long, conflicts_with = "finish")]
+    retry: bool,
+
+    /// Drop hacs_legacy, if every row of it was taken over
+    #[arg(long, conflicts_with = "strict")]
+    finish: bool,
+
+    /// With --finish: drop rows as well that were not taken over
+    #[arg(long, requires = "finish")]
+    discard: bool,
 
     /// How long to wait for a migration to finish and for tables that others hold, such as 30s or 5m
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
@@ -46,7 +58,15 @@ pub fn run(args: &All, of: &Adopt) -> Result<Done> {
     let mut how = AdoptOptions::default();
     how.dry_run = of.dry_run;
     how.strict = of.strict;
+    how.retry = of.retry;
     let mut link = connect_to(args, &run)?;
+    if of.finish {
+        let finished = finish(&mut link, &options, of.discard, of.dry_run)?;
+        let kept = finished.only_here() > 0 && !of.discard;
+        let text = if of.json { versioned(&finished) } else { what_goes(&finished, of) };
+        let code = if kept { ExitCode::Refused } else { ExitCode::Success };
+        return Ok(Done { text: if of.json || !args.global.quiet { text } else { String::new() }, code });
+    }
     let progress = progress::start(args.global.quiet, Duration::from_secs(1), |elapsed| {
         format!("adopting: {} s ", elapsed.as_secs())
     });
@@ -121,5 +141,27 @@ fn tell(text: &mut String, table: &AdoptedTable) {
     text.push('\n');
     for reason in &table.reasons {
         let _ = writeln!(text, "     {} set aside: {}", reason.rows, reason.reason);
+    }
+}
+
+/// What stood in `hacs_legacy`, and whether it is gone.
+fn what_goes(finished: &Finished, of: &Adopt) -> String {
+    let mut text = String::new();
+    for table in &finished.tables {
+        let _ = write!(text, "{}: {} rows", table.table, table.rows);
+        if let Some(note) = &table.note {
+            let _ = write!(text, ", {} of them nowhere else: {note}", table.only_here);
+        }
+        text.push('\n');
+    }
+    let lost = finished.only_here();
+    text + &if finished.dropped {
+        format!("hacs_legacy is dropped, with {lost} rows that were not taken over.\n")
+    } else if finished.tables.is_empty() {
+        "Nothing to do: there is no hacs_legacy.\n".to_owned()
+    } else if of.dry_run {
+        "Nothing was changed.\n".to_owned()
+    } else {
+        format!("Nothing was changed: {lost} rows were not taken over. With --discard they go as well.\n")
     }
 }

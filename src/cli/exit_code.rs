@@ -41,6 +41,7 @@ impl From<&Error> for ExitCode {
             Error::Drift(_) | Error::Unlike(_) | Error::NameTaken { .. } => Self::Drift,
             Error::Migration { .. } | Error::Replaced { .. } | Error::NotRepeatable { .. } => Self::Failed,
             Error::Refused(_) => Self::Refused,
+            Error::NotAdopted => Self::Pending,
             Error::Io { error, .. } if error.kind() == std::io::ErrorKind::InvalidInput => Self::Usage,
             Error::Partly { cause, .. } => Self::from(&**cause),
             _ => Self::Unexpected,

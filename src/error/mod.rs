@@ -54,6 +54,8 @@ pub enum Error {
     Stopped,
     /// Tables of the same names, but with other columns, are there already.
     Legacy(Vec<Conflict>),
+    /// The database is not at the newest version, so that nothing of it was adopted.
+    NotAdopted,
     /// Somebody else's code could run here as the role that migrates.
     Untrusted(Vec<String>),
     /// The history of the database does not fit to the migrations at hand.

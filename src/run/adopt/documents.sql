@@ -82,6 +82,20 @@ begin
 end
 $$;
 
+-- A list of numbers that was written as text; what is none stays one, for the rules to refuse.
+create function pg_temp.hacs_numbers(written text)
+returns jsonb
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return written::jsonb;
+exception
+    when data_exception then
+        return to_jsonb(written);
+end
+$$;
+
 -- The fields of our table for a column of the old one: its name and the SQL of its value; where the value is not all that
 -- the column says, original is true for the rows where that is so.
 create function pg_temp.hacs_field(
@@ -130,7 +144,7 @@ begin
         );
         original := format('%s::jsonb @? ''strict $[*] ? (@.type() != "string")''', c);
     elsif target = 'double precision[]' and base = 'text' then
-        value := format('case when %1$s ~ ''^\[[-+0-9.eE, ]*\]$'' then %1$s::jsonb else to_jsonb(%1$s) end', c);
+        value := format('pg_temp.hacs_numbers(%s)', c);
     elsif target = 'text' and base = 'text[]' then
         value := format('to_jsonb((%s)[1])', c);
         original := format('cardinality(%s) > 1', c);

@@ -4,6 +4,7 @@
 //! import. A table that services write to, such as `public.hacs_resources`, stays in its place, and is read twice: first
 //! without a lock, for as long as it takes; then, under a lock that lets nobody write, what was written meanwhile.
 
+mod finish;
 mod report;
 
 use std::time::{Duration, Instant};
@@ -18,6 +19,7 @@ use crate::history::schema_guard;
 use crate::schema::legacy::Conflict;
 use crate::schema::names::TABLES;
 use crate::server::{Connection, Limit, Message, sql, sqlstate};
+pub use finish::{Finished, Leftover, finish};
 pub use report::{AdoptedTable, Adoption, SetAside};
 
 /// How a database is adopted.
@@ -28,12 +30,18 @@ pub struct AdoptOptions {
     pub dry_run: bool,
     /// Change nothing where a row would be set aside.
     pub strict: bool,
+    /// Take in what stands in `hacs_legacy.rejects`, as it is now, and nothing else.
+    pub retry: bool,
 }
 
 /// The functions of a run, made in the schema of temporary objects: those that look at what is there, and those that need
 /// our tables.
 const FIND: &str = include_str!("find.sql");
-const TAKE: [&str; 3] = [include_str!("documents.sql"), include_str!("take.sql"), include_str!("tell.sql")];
+const TAKE: [&str; 4] =
+    [include_str!("documents.sql"), include_str!("take.sql"), include_str!("tell.sql"), include_str!("again.sql")];
+
+/// Nothing of the functions is left in the session.
+const CLEAR: &str = "select pg_temp.hacs_clear(); drop function pg_temp.hacs_clear()";
 
 /// Brings a database of the original Python system to the newest version, and takes its rows over.
 ///
@@ -65,11 +73,14 @@ fn attempt(
 ) -> Result<Adoption> {
     let (mut ledger, in_the_way) = stage::begin_beside(client, options, patience)?;
     find(&mut ledger, &in_the_way)?;
+    if how.retry {
+        return retry(ledger, options, how);
+    }
     ask(&mut ledger, "setting old tables aside", "select pg_temp.hacs_set_aside()")?;
     let mut adoption = Adoption { dry_run: how.dry_run, ..Adoption::default() };
     adoption.applied = migrate(&mut ledger, options)?;
     options.check_stop()?;
-    take_over(&mut ledger)?;
+    take(&mut ledger, "select pg_temp.hacs_take_over()")?;
     options.check_stop()?;
     let mut locked = None;
     if !how.dry_run && lock(&mut ledger, options, patience)? {
@@ -78,16 +89,49 @@ fn attempt(
     }
     ask(&mut ledger, "writing down what was done", "select pg_temp.hacs_write_down()")?;
     adoption.tables = tables(&mut ledger)?;
-    let refused = how.strict && adoption.set_aside() > 0;
-    let moved = adoption.tables.iter().any(|table| table.moved_to.is_some() || table.taken_over + table.set_aside > 0);
-    if how.dry_run || refused {
-        return Ok(adoption);
-    }
-    adoption.changed = moved || !adoption.applied.is_empty();
-    ask(&mut ledger, "ending", "select pg_temp.hacs_clear(); drop function pg_temp.hacs_clear()")?;
-    stage::commit(ledger, options)?;
+    let read = |table: &AdoptedTable| table.moved_to.is_some() || table.rows > table.read_before + table.left_alone;
+    let changed = !adoption.applied.is_empty() || adoption.tables.iter().any(read);
+    end(ledger, options, how, &mut adoption, changed)?;
     adoption.writers_waited = locked.map(|at| at.elapsed()).unwrap_or_default();
     Ok(adoption)
+}
+
+/// Takes in what was set aside.
+fn retry(mut ledger: Ledger<'_>, options: &Options, how: &AdoptOptions) -> Result<Adoption> {
+    let mut adoption = Adoption { dry_run: how.dry_run, ..Adoption::default() };
+    migrated(&mut ledger, options)?;
+    take(&mut ledger, "select pg_temp.hacs_retry()")?;
+    adoption.tables = tables(&mut ledger)?;
+    let changed = adoption.tables.iter().any(|table| table.rows > 0);
+    end(ledger, options, how, &mut adoption, changed)?;
+    Ok(adoption)
+}
+
+/// Commits, unless it was a rehearsal or strictness forbids it.
+fn end(
+    mut ledger: Ledger<'_>,
+    options: &Options,
+    how: &AdoptOptions,
+    adoption: &mut Adoption,
+    changed: bool,
+) -> Result<()> {
+    if how.dry_run || how.strict && adoption.set_aside() > 0 {
+        return Ok(());
+    }
+    ask(&mut ledger, "ending", CLEAR)?;
+    stage::commit(ledger, options)?;
+    adoption.changed = changed;
+    Ok(())
+}
+
+/// What comes after [`adopt`] needs a database that is migrated.
+fn migrated(ledger: &mut Ledger<'_>, options: &Options) -> Result<()> {
+    let opened = stage::open(ledger, options)?;
+    let pending = pending::plan(&opened.histories, options)?.pending;
+    match pending.iter().find(|migration| migration.of().name().is_none()) {
+        Some(_) => Err(Error::NotAdopted),
+        None => Ok(()),
+    }
 }
 
 /// Looks what is there, once it is known that nobody else has his hands on what is written.
@@ -128,10 +172,9 @@ fn migrate(ledger: &mut Ledger<'_>, options: &Options) -> Result<Vec<Applied>> {
 }
 
 /// Everything that is there, while nobody waits but for the tables that were set aside.
-fn take_over(ledger: &mut Ledger<'_>) -> Result<()> {
+fn take(ledger: &mut Ledger<'_>, query: &str) -> Result<()> {
     let message = TAKE.iter().fold(Message::of_run(), |message, functions| message.then(functions));
-    let message = message.then("select pg_temp.hacs_take_over()");
-    message.send(ledger.transaction()).map(drop).map_err(Error::during("taking old rows over"))
+    message.then(query).send(ledger.transaction()).map(drop).map_err(Error::during("taking old rows over"))
 }
 
 /// Lets nobody write to the tables that stay in their place, until the end: whether there are any. Who waits for a lock has

@@ -75,6 +75,34 @@ as $$
     end
 $$;
 
+-- Counts what was refused and what is older, table by table.
+create function pg_temp.hacs_count()
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update pg_temp.hacs_sources as h
+    set set_aside = coalesce(f.rows, 0), reasons = coalesce(f.reasons, '[]'), older = coalesce(w.rows, 0)
+    from pg_temp.hacs_sources as o
+    left join (
+        select r.number, sum(r.rows) as rows,
+            jsonb_agg(jsonb_build_object('reason', r.reason, 'rows', r.rows) order by r.rows desc, r.reason) as reasons
+        from (
+            select f.line >> 48 as number, pg_temp.hacs_reason(f.code, f.resource_type, f.field, f.rule, f.message) as reason,
+                count(*) as rows
+            from pg_temp.hacs_refused as f
+            group by 1, 2
+        ) as r
+        group by r.number
+    ) as f on f.number = o.number
+    left join (
+        select w.line >> 48 as number, count(*) as rows from pg_temp.hacs_older as w group by 1
+    ) as w on w.number = o.number
+    where o.number = h.number;
+end
+$$;
+
 create function pg_temp.hacs_write_down()
 returns void
 language plpgsql
@@ -97,9 +125,9 @@ begin
         -- a row that was written anew or removed since is what it was no more
         if to_regclass('hacs_legacy.rejects') is not null and (s).since is not null and pg_temp.hacs_has((s).relation, 'id') then
             execute format(
-                'delete from hacs_legacy.rejects as r where r.table_name = %L and r.id is not null '
+                'delete from hacs_legacy.rejects as r where r.stands_as = %L and r.id is not null '
                 'and not exists (select from only %s as t where t.id::text = r.id and (%s) is not true)',
-                (s).found_as, (s).stands_as, pg_temp.hacs_changed_sql((s).since)
+                (s).stands_as, (s).stands_as, pg_temp.hacs_changed_sql((s).since)
             );
         end if;
     end loop;
@@ -115,24 +143,7 @@ begin
         from pg_temp.hacs_older as w
         join pg_temp.hacs_sources as h on h.number = w.line >> 48;
     end if;
-    update pg_temp.hacs_sources as h
-    set set_aside = coalesce(f.rows, 0), reasons = coalesce(f.reasons, '[]'), older = coalesce(w.rows, 0)
-    from pg_temp.hacs_sources as o
-    left join (
-        select r.number, sum(r.rows) as rows,
-            jsonb_agg(jsonb_build_object('reason', r.reason, 'rows', r.rows) order by r.rows desc, r.reason) as reasons
-        from (
-            select f.line >> 48 as number, pg_temp.hacs_reason(f.code, f.resource_type, f.field, f.rule, f.message) as reason,
-                count(*) as rows
-            from pg_temp.hacs_refused as f
-            group by 1, 2
-        ) as r
-        group by r.number
-    ) as f on f.number = o.number
-    left join (
-        select w.line >> 48 as number, count(*) as rows from pg_temp.hacs_older as w group by 1
-    ) as w on w.number = o.number
-    where o.number = h.number;
+    perform pg_temp.hacs_count();
     select jsonb_object_agg(h.relation::text, jsonb_build_object(
         'table', h.found_as, 'stands_as', h.stands_as, 'cluster', pg_temp.hacs_cluster(), 'snapshot', h.snapshot::text
     ))

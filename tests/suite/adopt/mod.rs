@@ -1,5 +1,6 @@
 //! Databases of the original Python system move in.
 
+mod after;
 mod generic;
 mod mixed;
 mod tables;
