@@ -14,7 +14,7 @@ return case when jsonb_typeof(data) = 'object' then
     case when data ? 'resource_type' or data ? 'resourceType' then data
         else data || jsonb_build_object('resource_type', resource_type) end
     || case when data ->> 'id' is null then jsonb_build_object('id', id) else '{}' end
-end;
+else data end;
 comment on function hacs_core.followed_document(text, text, jsonb) is
     'The document of a row of a generic table, with the type and the id of the row where it does not say them itself';
 
@@ -86,13 +86,17 @@ declare
     gone boolean;
 begin
     if document is not null then
+        if jsonb_typeof(document) <> 'object' then
+            raise exception 'the data of this row is no JSON object'
+                using errcode = 'invalid_parameter_value', column = 'data';
+        end if;
         if document ->> 'id' <> row_id then
             raise exception 'the document of this row has another id than the row'
                 using errcode = 'invalid_parameter_value', column = 'id';
         end if;
         stored := hacs_core.put(document);
     end if;
-    if was is not null and (document is null or was ->> 'id' <> row_id
+    if jsonb_typeof(was) = 'object' and (document is null or was ->> 'id' <> row_id
         or hacs_core.followed_type(was) is distinct from hacs_core.followed_type(document))
     then
         gone := hacs_core.remove(hacs_core.followed_type(was), was ->> 'id');
@@ -124,10 +128,6 @@ begin
         document := hacs_core.followed_document(new.id, new.resource_type, new.data);
         row_id := new.id;
         written_by := case when tg_op = 'UPDATE' then new.updated_by else coalesce(new.updated_by, new.created_by) end;
-        if document is null then
-            raise exception 'data of %.% is no JSON object', tg_table_schema, tg_table_name
-                using errcode = 'invalid_parameter_value', column = 'data';
-        end if;
         if old.id <> new.id then
             fine := hacs_core.follow_change(old.id, null, was, written_by, tg_argv[2]);
             was := null;
@@ -329,9 +329,10 @@ $$;
 comment on function hacs_core.unfollow(regclass) is
     'Lets go of a table that was followed: its documents stay there and here, and the list of refusals goes';
 
--- In the order of the ids, so that a caller can go on after the last one in a transaction of its own.
+-- In the order of the ids, so that a caller can go on after the last one in a transaction of its own. It never waits for a
+-- writer of a row, who could be waiting for it: it fails, to be called again.
 create or replace function hacs_core.follow_again(
-    target regclass, after text default '', most integer default null,
+    target regclass, after text default '', most integer default null, only_refused boolean default false,
     out read bigint, out refused bigint, out last text
 )
 language plpgsql
@@ -344,10 +345,10 @@ begin
     perform hacs_core.refuse_other_than_plain(target);
     read := 0;
     refused := 0;
-    -- A document that another one refers to may come later: it is noted until the next call.
     for r in execute format(
         'select t.id, t.created_by, t.updated_by, hacs_core.followed_document(t.id, t.resource_type, t.data) as document '
-        'from %s as t where t.id > $1 order by t.id limit $2 for share', target
+        'from %s as t where t.id > $1 %s order by t.id limit $2 for share nowait', target,
+        case when only_refused then format('and exists (select from %s as f where f.row_id = t.id)', refusals) end
     ) using after, most
     loop
         read := read + 1;
@@ -369,11 +370,16 @@ begin
             end if;
         end loop;
     end if;
+exception
+    when lock_not_available then
+        raise exception 'somebody is writing to a row of %', target
+            using errcode = 'lock_not_available', hint = 'Nothing was stored by this call: call it again in a moment.';
 end
 $$;
-comment on function hacs_core.follow_again(regclass, text, integer) is
-    'Stores the documents of a followed table that stand there, in the order of their ids, after one of them and at most so '
-    'many; what is refused is listed. The last id that was read, null where none was left; then removals are tried again';
+comment on function hacs_core.follow_again(regclass, text, integer, boolean) is
+    'Stores the documents of a followed table that stand there, or those alone that were refused, in the order of their ids, '
+    'after one of them and at most so many; what is refused is listed. Gives the last id that was read, null where none was '
+    'left; then removals are tried again';
 
 -------------------------------------------------------------------------------------------------------------------
 -- Comparing both

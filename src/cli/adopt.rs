@@ -8,6 +8,7 @@ use hacs_refinery::adopt::{AdoptOptions, AdoptedTable, Adoption, Finished, adopt
 use hacs_refinery::{Options, Result};
 
 use super::args::{Args as All, duration, server_side};
+use super::follow::{Following, told};
 use super::json::versioned;
 use super::{Done, ExitCode, connect_to, progress, signals};
 
@@ -42,6 +43,9 @@ pub struct Adopt {
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = server_side)]
     statement_timeout: Duration,
 
+    #[command(flatten)]
+    following: Following,
+
     /// Print a JSON object
     #[arg(long)]
     json: bool,
@@ -67,13 +71,18 @@ pub fn run(args: &All, of: &Adopt) -> Result<Done> {
         let code = if kept { ExitCode::Refused } else { ExitCode::Success };
         return Ok(Done { text: if of.json || !args.global.quiet { text } else { String::new() }, code });
     }
+    if let Some(text) = of.following.end(&mut link, &options)? {
+        return Ok(Done::success(if args.global.quiet { String::new() } else { text }));
+    }
     let progress = progress::start(args.global.quiet, Duration::from_secs(1), |elapsed| {
         format!("adopting: {} s ", elapsed.as_secs())
     });
-    let adoption = adopt(&mut link, &options, &how)?;
+    let mut adoption = adopt(&mut link, &options, &how)?;
+    adoption.followed = of.following.begin(&mut link, &options)?;
     drop(progress);
     let text = if of.json { versioned(&adoption) } else { report(&adoption, of) };
-    let code = if adoption.set_aside() > 0 { ExitCode::Refused } else { ExitCode::Success };
+    let refused = adoption.followed.as_ref().map_or(0, |followed| followed.refused);
+    let code = if adoption.set_aside() + refused > 0 { ExitCode::Refused } else { ExitCode::Success };
     Ok(Done { text: if of.json || !args.global.quiet { text } else { String::new() }, code })
 }
 
@@ -101,7 +110,8 @@ fn report(adoption: &Adoption, of: &Adopt) -> String {
         sum(|table| table.older),
         sum(|table| table.left_alone)
     );
-    text + &end(adoption, of, aside)
+    text += &end(adoption, of, aside);
+    text + &adoption.followed.as_ref().map(told).unwrap_or_default()
 }
 
 /// What is so now, and what comes next.

@@ -6,6 +6,7 @@ mod baseline;
 mod exit_code;
 mod export;
 mod fleet;
+mod follow;
 mod import;
 mod json;
 mod log;

@@ -5,6 +5,7 @@
 //! without a lock, for as long as it takes; then, under a lock that lets nobody write, what was written meanwhile.
 
 mod finish;
+mod follow;
 mod report;
 
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ use crate::schema::legacy::Conflict;
 use crate::schema::names::TABLES;
 use crate::server::{Connection, Limit, Message, sql, sqlstate};
 pub use finish::{Finished, Leftover, finish};
+pub use follow::{Follow, Followed, GENERIC_TABLE, Mode, follow, unfollow};
 pub use report::{AdoptedTable, Adoption, SetAside};
 
 /// How a database is adopted.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::follow::Followed;
 use crate::run::report::{Applied, seconds};
 use crate::server::Row;
 
@@ -19,6 +20,9 @@ pub struct Adoption {
     pub applied: Vec<Applied>,
     /// Each table that has something to do with the Python system, and others that stand near.
     pub tables: Vec<AdoptedTable>,
+    /// The table that is followed from now on, if one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub followed: Option<Followed>,
     /// How long writers to tables that stay in their place had to wait: from the moment those were locked.
     #[serde(rename = "writers_waited_seconds", serialize_with = "seconds")]
     pub writers_waited: Duration,

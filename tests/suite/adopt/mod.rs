@@ -1,6 +1,7 @@
 //! Databases of the original Python system move in.
 
 mod after;
+mod following;
 mod generic;
 mod mixed;
 mod tables;

@@ -218,6 +218,13 @@ fn in_the_mode_note_the_document_stays_and_is_listed_with_its_reason() {
     assert_eq!(refused(&database), "o1 observations_patient_id_fkey");
     assert_eq!(database.text("select refused from hacs_core.follow_again('public.hacs_resources')"), "0");
     assert_eq!((refused(&database), differences(&database)), (String::new(), String::new()));
+    // What is no document at all.
+    service.execute(SAVE, &[&"list", &"Patient", &"[1]", &"doctor/1"]).unwrap();
+    assert_eq!((refused(&database), differences(&database)), ("list data".into(), "list is not stored".into()));
+    database.text("select refused from hacs_core.follow_again('public.hacs_resources')");
+    assert_eq!(refused(&database), "list data");
+    service.delete("Patient", "list").unwrap();
+    assert_eq!((refused(&database), differences(&database)), (String::new(), String::new()));
     // A removal that is refused is listed as well.
     service.delete("Patient", "p1").unwrap();
     assert_eq!(differences(&database), "p1 is still stored");
