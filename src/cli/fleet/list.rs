@@ -65,6 +65,8 @@ fn text(file: &Path) -> Result<String> {
 fn lines(text: &str) -> Result<Vec<Listed>> {
     let mut names = std::collections::BTreeSet::new();
     let mut listed = Vec::new();
+    // Some editors put this mark before a text.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (at, line) in text.lines().enumerate().map(|(at, line)| (at + 1, line.trim())) {
         if line.is_empty() || line.starts_with('#') {
             continue;
@@ -97,7 +99,8 @@ mod tests {
 
     #[test]
     fn a_line_is_a_name_and_a_connection_string() {
-        let listed = lines("# all\n\n a postgresql://u@h1/a\nb-2.x\thost=h1 dbname=b user=u\nc nonsense\n").unwrap();
+        let listed =
+            lines("\u{feff}# all\r\n\n a postgresql://u@h1/a\nb-2.x\thost=h1 dbname=b user=u\nc nonsense\n").unwrap();
         let names: Vec<&str> = listed.iter().map(|one| one.name.as_str()).collect();
         assert_eq!(names, ["a", "b-2.x", "c"]);
         assert_eq!(&*listed[0].server, "h1 port 5432");

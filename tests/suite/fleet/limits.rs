@@ -88,3 +88,29 @@ fn ten_thousand_take_little_memory() {
     assert_eq!(said.lines().count(), 10_001, "{told}");
     assert!(said.lines().last().unwrap().contains("\"by_exit_code\":{\"0\":100,\"3\":9900}"), "{told}");
 }
+
+#[test]
+fn many_such_commands_get_by_with_the_few_connections_that_a_server_has_where_they_may_wait() {
+    let server = Server::start(&["max_connections = 20"]);
+    let databases: Vec<Database> = (0..4).map(|_| Database::on(&server)).collect();
+    let list = List::of_databases(&databases);
+    let waiting = ["migrate", "--parallel", "4", "--wait", "5m"];
+    let children: Vec<_> = (0..16).map(|_| list.start(&waiting)).collect();
+    let mut applied = 0;
+    for child in children {
+        let report = Report::of(ended(child.wait_with_output().unwrap()));
+        assert_eq!((report.end.code, &report.summary["by_exit_code"]), (Some(0), &json!({"0": 4})), "{report:?}");
+        applied += report.lines.iter().filter(|line| line["report"]["applied"] != json!([])).count();
+    }
+    assert_eq!(applied, 4);
+}
+
+#[test]
+fn a_list_may_come_from_standard_input() {
+    let databases = [Database::migrated(), Database::empty()];
+    let list = List::of_databases(&databases);
+    let file = std::fs::File::open(list.path()).unwrap();
+    let end = ended(tool(&["status", "--json", "--databases", "-"]).stdin(file).output().unwrap());
+    let report = Report::of(end);
+    assert_eq!((report.names(), report.end.code), (vec!["db0", "db1"], Some(0)), "{report:?}");
+}
