@@ -554,3 +554,34 @@ $$;
 
 -- What default privileges gave away: the audit, and every function that runs with the rights of its owner.
 select hacs_admin.revoke_default_privileges('hacs_audit');
+-- And of the resources what no role needs. With a trigger of its own, or a function that a call could mean, a role would
+-- have its code run as whoever writes.
+do $$
+declare
+    taken text;
+begin
+    for taken in
+        select distinct format(
+            'revoke create on schema %s from %s', n.oid::regnamespace,
+            case given.grantee when 0 then 'public' else quote_ident(pg_catalog.pg_get_userbyid(given.grantee)) end
+        )
+        from pg_catalog.pg_namespace as n
+        cross join lateral pg_catalog.aclexplode(n.nspacl) as given
+        where n.nspname = any ('{hacs_core, hacs_clinical, hacs_registry, hacs_agents}')
+            and given.grantee <> n.nspowner and given.privilege_type = 'CREATE'
+        union all
+        select distinct format(
+            'revoke trigger, references, truncate on table %s from %s', c.oid::regclass,
+            case given.grantee when 0 then 'public' else quote_ident(pg_catalog.pg_get_userbyid(given.grantee)) end
+        )
+        from pg_catalog.pg_class as c
+        join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+        cross join lateral pg_catalog.aclexplode(c.relacl) as given
+        where n.nspname = any ('{hacs_core, hacs_clinical, hacs_registry, hacs_agents}')
+            and c.relkind in ('r', 'p') and given.grantee <> c.relowner
+            and given.privilege_type = any ('{TRIGGER, REFERENCES, TRUNCATE}')
+    loop
+        execute taken;
+    end loop;
+end
+$$;

@@ -103,11 +103,11 @@ fn broken(error: Error) -> Error {
 
 /// The same error, after so many seals that stay.
 fn after(seals: u64, error: Error) -> Error {
-    let mut numbers: Vec<u64> = [1, seals].into_iter().filter(|number| *number <= seals).collect();
-    numbers.dedup();
-    if numbers.is_empty() {
+    if seals == 0 {
         return error;
     }
+    let mut numbers = vec![1, seals];
+    numbers.dedup();
     let applied = numbers.iter().map(|number| format!("seal {number} of this run")).collect();
     Error::Partly { applied, unfinished: None, cause: Box::new(error) }
 }

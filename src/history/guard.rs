@@ -83,12 +83,14 @@ pub(crate) fn query(purpose: Purpose, owners: &[Owner]) -> String {
         }
     };
     let stood_before = if purpose == Purpose::Run { stood_before(&schemas) } else { String::new() };
+    let code = if purpose == Purpose::Tell { String::new() } else { code(&schemas, owners_matter) };
     format!(
         "{TRUSTED}
         select format('the schema %I belongs to the role %I', nspname, pg_get_userbyid(nspowner))
         from pg_namespace
         where nspname in ({schemas}) and {owners_matter} and nspowner not in (select oid from trusted)
         {stood_before}
+        {code}
         {}",
         of_histories(owners_matter, owners)
     )
@@ -166,6 +168,29 @@ fn stood_before(schemas: &str) -> String {
         where not exists {} and namespace in (select oid from pg_namespace where nspname in ({schemas}))
             and owner not in (select oid from trusted)",
         histories(&[Owner::HACS])
+    )
+}
+
+/// What would run as this role: functions of others in the schemas, which a call could mean, and those that a trigger of
+/// a table calls. A right to create or to make triggers is all that it takes to put them there.
+fn code(schemas: &str, owners_matter: &str) -> String {
+    format!(
+        "union
+        select format('%s belongs to the role %I', pg_describe_object(p.tableoid, p.oid, 0), pg_get_userbyid(p.proowner))
+        from pg_proc as p
+        join pg_namespace as n on n.oid = p.pronamespace
+        where n.nspname in ({schemas}) and {owners_matter} and p.proowner not in (select oid from trusted)
+        union
+        select format(
+            '%s runs %s of the role %I', pg_describe_object(t.tableoid, t.oid, 0), p.oid::regprocedure,
+            pg_get_userbyid(p.proowner)
+        )
+        from pg_trigger as t
+        join pg_class as c on c.oid = t.tgrelid
+        join pg_namespace as n on n.oid = c.relnamespace
+        join pg_proc as p on p.oid = t.tgfoid
+        where n.nspname in ({schemas}) and not t.tgisinternal and {owners_matter}
+            and p.proowner not in (select oid from trusted)"
     )
 }
 

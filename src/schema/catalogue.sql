@@ -243,6 +243,9 @@ grants (kind, object, grantee, given, usual, opens) as (
         -- to write the trail, the seals, the history or the settings, or to act as the owner
         coalesce(bool_or(e.given and e.grantee <> o.owner and (
             o.name ~ '^hacs_(audit|admin)([.]|$)' and e.privilege ~ '^(insert|update|delete|truncate|trigger|create|usage with)'
+            -- or to put code of its own where others write
+            or o.name ~ '^hacs_(core|clinical|registry|agents)([.]|$)' and o.kind in ('schema', 'table')
+                and e.privilege ~ '^(trigger|create)'
             or o.name ~ '^hacs_(audit|admin)[.]' and o.kind = 'sequence' and e.privilege ~ '^(usage|update)'
             -- but what a role may be there for: to seal, to look at the seals, to tell of a read
             or o.definition ~ ' security definer' and not (e.grantee <> 0 and o.name in (

@@ -26,10 +26,17 @@ pub(super) fn grant(difference: &Difference) -> Option<String> {
     })
 }
 
-/// Takes back what nobody but the owner should have.
+/// Takes back what nobody but the owner should have: of resources, what puts code there alone.
 pub(super) fn revoke(difference: &Difference) -> Option<String> {
     let (object, grantee) = difference.name.rsplit_once(" to ")?;
     let (kind, name) = subject(object);
+    if !name.starts_with("hacs_a") || name.starts_with("hacs_agents") {
+        match kind {
+            "schema" => return Some(format!("revoke create on schema {name} from {grantee}")),
+            "table" => return Some(format!("revoke trigger on table {name} from {grantee}")),
+            _ => {}
+        }
+    }
     if kind == "column" {
         let (table, column) = split(name);
         return Some(format!("revoke all ({column}) on table {table} from {grantee}"));

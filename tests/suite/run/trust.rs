@@ -354,3 +354,64 @@ fn settings_that_strike_or_write_otherwise_reach_no_command() {
     let only = |one: &str, other: &str| one.lines().filter(|line| !other.contains(line)).collect::<Vec<_>>().join("\n");
     assert!(here == usual, "only here:\n{}\nonly without:\n{}", only(&here, &usual), only(&usual, &here));
 }
+
+#[test]
+fn a_trigger_or_a_function_that_a_right_on_the_schemas_lets_a_stranger_make_runs_as_nobody_else() {
+    let place = Place::new();
+    let (stranger, migrator) = (&place.stranger, &place.migrator);
+    place.by_superuser(&format!(
+        "alter default privileges for role {migrator} grant all on tables to {stranger};
+         alter default privileges for role {migrator} grant all on functions to {stranger};
+         alter default privileges for role {migrator} grant all on schemas to {stranger};
+         alter database {} owner to {migrator}",
+        place.database.name
+    ));
+    assert_eq!(place.run_as(migrator, &["migrate"]).code, Some(0));
+    let trigger = "create trigger t before insert on hacs_core.patients for each row execute function evil.t()";
+    let better = "create function hacs_core.put_patients(document jsonb, kept text, if_version bigint, owner text, place integer,
+            out stored_id text, out stored_version bigint, out is_new boolean, out is_changed boolean)
+            language plpgsql as $$ begin perform evil.f(); end $$;
+        grant execute on function hacs_core.put_patients(jsonb, text, bigint, text, integer) to public";
+    let refused = |sql: &str| {
+        let error = place.database.client_as(stranger).batch_execute(sql).unwrap_err();
+        assert_eq!(error.code(), Some(&postgres::error::SqlState::INSUFFICIENT_PRIVILEGE), "{sql}: {error:?}");
+    };
+    // What default privileges gave was taken back.
+    for sql in [trigger, better, "truncate hacs_core.patients cascade"] {
+        refused(sql);
+    }
+    let end = place.run_as(migrator, &["verify"]);
+    assert_eq!(end.code, Some(0), "{end:?}");
+    let document = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(document.path(), "{\"resource_type\": \"Patient\", \"family\": \"x\"}\n").unwrap();
+    let import = ["import", document.path().to_str().unwrap()];
+    for (grant, sql, gone) in [
+        ("trigger on hacs_core.patients", trigger, "drop trigger t on hacs_core.patients".to_owned()),
+        ("create on schema hacs_core", better, format!("drop owned by {stranger}")),
+    ] {
+        place.by_superuser(&format!("grant {grant} to {stranger}"));
+        // The right alone is a difference, with what mends it.
+        let end = place.run_as(migrator, &["verify", "--json"]);
+        let found: serde_json::Value = serde_json::from_str(&end.stdout).unwrap();
+        assert_eq!((end.code, &found["differences"][0]["kind"]), (Some(7), &"right".into()), "{end:?}");
+        let mend = found["differences"][0]["mend"].as_str().unwrap().to_owned();
+        place.by_stranger(sql);
+        for role in [migrator.as_str(), "postgres"] {
+            for args in
+                [&import[..], &["verify", "--deep"], &["export"], &["seal"], &["migrate", "--dry-run"], &["migrate"]]
+            {
+                let end = place.run_as(role, args);
+                place.nothing_foreign_ran(&format!("{args:?} as {role}: {sql}"));
+                let expected = if args[0] == "migrate" { Some(0) } else { Some(6) };
+                assert_eq!(end.code, expected, "{args:?} as {role}: {sql}: {end:?}");
+            }
+        }
+        place.by_superuser(&gone);
+        if gone.starts_with("drop trigger") {
+            place.by_superuser(&mend);
+        }
+        if place.run_as(migrator, &["verify"]).code != Some(0) {
+            panic!("{mend}: {:?}", place.run_as(migrator, &["verify"]));
+        }
+    }
+}
