@@ -283,7 +283,7 @@ fn changed_comments_and_privileges_are_warnings() {
             "alter function hacs_core.is_blank(text) owner to pg_monitor",
             &["?extra owner function hacs_core.is_blank(text)"],
         ),
-        ("grant create on schema hacs_core to public", &["?changed grant schema hacs_core to public"]),
+        ("grant usage on schema hacs_core to public", &["?changed grant schema hacs_core to public"]),
     ]);
 }
 
