@@ -129,7 +129,26 @@ $$;
 comment on function hacs_core.document_columns(regclass) is
     'The fields of the documents of a table, in their order, and how each is read';
 
-create or replace function hacs_core.document_expression(target regclass, nested boolean default false)
+-- A document of a later generation (V10) says so in extra, and is given back in the form in which it came, unless that of
+-- 0.3 is asked for.
+create or replace function hacs_core.written(columns jsonb, extra jsonb, generation text default null)
+returns jsonb
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return case when not extra ? 'hacs:generation' then columns || extra
+        when generation = '0.3' then hacs_core.to_former(columns, extra)
+        else hacs_core.to_later(columns, extra) end;
+end
+$$;
+comment on function hacs_core.written(jsonb, jsonb, text) is
+    'The document of a row, from its fields and from what it has beside them';
+
+-- generation: SQL that says which one is asked for.
+create or replace function hacs_core.document_expression(
+    target regclass, nested boolean default false, generation text default null
+)
 returns text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -138,7 +157,7 @@ as $$
 begin
     return (
         select format(
-            '%s%s || t.extra%s',
+            'hacs_core.written(%s%s, t.extra%s)%s',
             -- a function has a hundred arguments at most
             (
                 select string_agg('jsonb_build_object(' || c.list || ')', ' || ' order by c.part)
@@ -154,11 +173,17 @@ begin
             (
                 select string_agg(format(
                     ' || jsonb_build_object(%1$L, coalesce((select jsonb_agg(%2$s order by t.position, t.id) from %3$s as t '
-                    'where t.%4$I = whole.id), ''[]'') || whole.%1$I)',
-                    p.field, hacs_core.document_expression(p.part, true), p.part, p.owner_column
+                    'where t.%4$I = whole.id%5$s), ''[]'') || whole.%1$I)',
+                    p.field, hacs_core.document_expression(p.part, true), p.part, p.owner_column,
+                    -- in the later form, a part that came by itself is a document by itself
+                    format(
+                        ' and (not (t.extra ? ''hacs:generation'' and whole.extra ? ''hacs:generation'')%s)',
+                        ' or ' || generation || ' = ''0.3'''
+                    )
                 ), '' order by p.field)
                 from hacs_core.document_parts(target) as p
             ),
+            ', ' || case when nested then '''0.3''' else generation end,
             case when not nested then
                 (select format(' || jsonb_build_object(%L, t.%1$I)', o.owner_column) from hacs_core.document_owner(target) as o)
             end
@@ -166,7 +191,7 @@ begin
     );
 end
 $$;
-comment on function hacs_core.document_expression(regclass, boolean) is
+comment on function hacs_core.document_expression(regclass, boolean, text) is
     'SQL that makes the document of a row t of a table; where it has parts, the row is also known as whole';
 
 create or replace function hacs_core.document_whole(target regclass)
@@ -664,7 +689,8 @@ $text$, o.whole);
             kept_parts := kept_parts || stored_part.stored_id;
             parts_changed := parts_changed or stored_part.is_changed;
         end loop;
-        delete from %2$s as t where t.%5$I = stored_id and t.id <> all (kept_parts);
+        delete from %2$s as t where t.%5$I = stored_id and t.id <> all (kept_parts)
+            and not (kept ? 'hacs:generation' and t.extra ? 'hacs:generation');
         parts_changed := parts_changed or found;
     end if;
 $text$, p.field, p.part, x.resource_type, hacs_core.document_putter(p.part), p.owner_column, hacs_core.document_type(p.part)
@@ -845,35 +871,68 @@ as $$
 declare
     types text[];
     puts text[];
-    puts_kept text[];
     gets text[];
     locks text[];
     removes text[];
+    known jsonb;
 begin
+    -- One row for each type; before V10 nothing is known of later generations.
+    if to_regprocedure('hacs_core.later_conditions()') is not null then
+        execute 'select jsonb_agg(l) from hacs_core.later_conditions() as l' into known;
+    else
+        select jsonb_agg(jsonb_build_object('type', d.resource_type, 'resource_type', d.resource_type, 'condition', 'false'))
+        into known
+        from hacs_core.document_tables() as d;
+    end if;
     select
-        array_agg(d.resource_type order by d.resource_type collate "C"),
-        array_agg(format('stored := %s(document, ''{}'', if_version, null, null);', d.putter) order by d.resource_type collate "C"),
-        array_agg(format('stored := %s(document, kept, if_version, null, null);', d.putter) order by d.resource_type collate "C"),
-        array_agg(format('select %s into document from %s as t%s where t.id = get.id;', d.expression, d.target, d.whole)
-            order by d.resource_type collate "C"),
-        array_agg(format('select t.version_id into version from %s as t where t.id = lock_version.id for update;', d.target)
-            order by d.resource_type collate "C"),
+        array_agg(d.type order by d.type collate "C"),
         array_agg(format(
-            e'delete from %s as t where t.id = remove.id%s;\ngone := found;%s', d.target,
-            ' returning t.' || quote_ident(o.owner_column) || ' into owner',
+            e'if %s and not kept ? ''hacs:generation'' then\n'
+            '    select l.columns, l.kept into document, kept from hacs_core.read_later(document, %L, substitute, kept) as l;\n'
+            'end if;\n', d.condition, d.type
+        ) || case
+            when d.has_table then format('stored := %s(document, kept, if_version, null, null);', d.putter)
+            else format(
+                e'if kept ? ''hacs:generation'' then\n'
+                '    stored := %s(document, kept, if_version, null, null);\n'
+                'else\n'
+                '    stored := hacs_core.put_resources(document, kept, if_version, null, null);\n'
+                'end if;', d.putter
+            )
+        end order by d.type collate "C"),
+        array_agg(format('select %s into document from %s as t%s where t.id = get.id', d.expression, d.target, d.whole)
+            || format(d.otherwise, 'select t.data into document', 'get', '') order by d.type collate "C"),
+        array_agg(format('select t.version_id into version from %s as t where t.id = lock_version.id', d.target)
+            || format(d.otherwise, 'select t.version_id into version', 'lock_version', ' for update') order by d.type collate "C"),
+        array_agg(concat(
+            format('delete from %s as t where t.id = remove.id', d.target),
+            case when o.owner_column is not null then format(e' returning t.%I into owner;\n', o.owner_column)
+                else format(d.otherwise, 'delete', 'remove', '') || e'\n' end,
+            'gone := found;',
             case when o.whole is not null then format(e'\nupdate %s as w set version_id = w.version_id + 1 where w.id = owner;', o.whole) end
-        ) order by d.resource_type collate "C")
-    into types, puts, puts_kept, gets, locks, removes
+        ) order by d.type collate "C")
+    into types, puts, gets, locks, removes
     from (
-        select t.*, hacs_core.document_putter(t.target) as putter, hacs_core.document_expression(t.target) as expression,
-            hacs_core.document_whole(t.target) as whole
+        select t.target, k.type, k.condition, k.type = t.resource_type as has_table,
+            hacs_core.document_putter(t.target) as putter,
+            hacs_core.document_expression(t.target, false, 'get.generation') as expression,
+            hacs_core.document_whole(t.target) as whole,
+            -- without a table of its own, but for documents that are in another form
+            case when k.type = t.resource_type then '%3$s;' else
+                e' and t.extra ? ''hacs:generation''%3$s;\n'
+                'if not found then\n'
+                '    %1$s from hacs_core.resources as t where t.resource_type = %2$s.resource_type and t.id = %2$s.id%3$s;\n'
+                'end if;'
+            end as otherwise
         from hacs_core.document_tables() as t
+        join jsonb_to_recordset(known) as k (type text, resource_type text, condition text) on k.resource_type = t.resource_type
         offset 0
     ) as d
     left join lateral hacs_core.document_owner(d.target) as o on true
     where to_regprocedure(d.putter || '(jsonb, jsonb, bigint, text, integer)') is not null;
     execute format('create or replace function %s as %L',
-        'hacs_core.put_document(resource_type text, document jsonb, kept jsonb, if_version bigint) returns record '
+        'hacs_core.put_document(resource_type text, document jsonb, kept jsonb, if_version bigint, substitute boolean default true) '
+        'returns record '
         'language plpgsql set search_path = pg_catalog, pg_temp',
         hacs_core.generated_body(format($body$
 declare
@@ -885,16 +944,17 @@ begin
     end if;
     return stored;
 end
-$body$, hacs_core.document_choice(types, puts_kept))));
+$body$, hacs_core.document_choice(types, puts))));
     -- put has a choice of its own: one call less for the most frequent of all
     execute format('create or replace function %s as %L',
-        'hacs_core.put(document jsonb, if_version bigint default null) '
+        'hacs_core.put(document jsonb, if_version bigint default null, substitute boolean default true) '
         'returns table (resource_type text, id text, version_id bigint, created boolean) '
         'language plpgsql set search_path = pg_catalog, pg_temp set timezone = ''UTC'' set extra_float_digits = 1',
         hacs_core.generated_body(format($body$
 declare
     stored record;
     known boolean := false;
+    kept jsonb := '{}';
     fault hacs_core.fault;
 begin
     resource_type := document ->> 'resource_type';
@@ -902,7 +962,7 @@ begin
         resource_type := hacs_core.document_resource_type(document);
     end if;
 %s    if not known then
-        stored := hacs_core.put_resources(document, '{}', if_version, null, null);
+        stored := hacs_core.put_resources(document, kept, if_version, null, null);
     end if;
     id := stored.stored_id;
     version_id := stored.stored_version;
@@ -918,13 +978,17 @@ exception
 end
 $body$, hacs_core.document_choice(types, puts))));
     execute format('create or replace function %s as %L',
-        'hacs_core.get(resource_type text, id text) returns jsonb '
+        'hacs_core.get(resource_type text, id text, generation text default null) returns jsonb '
         'language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = ''UTC'' set extra_float_digits = 1',
         hacs_core.generated_body(format($body$
 declare
     document jsonb;
     known boolean := false;
 begin
+    if generation <> '0.3' then
+        raise exception 'a document is given as it came, or in the form of 0.3, not %%', left(generation, 80)
+            using errcode = 'invalid_parameter_value';
+    end if;
 %s    if not known then
         select t.data into document from hacs_core.resources as t
         where t.resource_type = get.resource_type and t.id = get.id;
@@ -1023,7 +1087,7 @@ declare
     fault hacs_core.fault;
 begin
     resource_type := hacs_core.document_resource_type(document);
-    stored := hacs_core.put_document(resource_type, document, kept, if_version);
+    stored := hacs_core.put_document(resource_type, document, kept, if_version, true);
     id := stored.stored_id;
     version_id := stored.stored_version;
     created := stored.is_new;
@@ -1040,7 +1104,7 @@ $$;
 comment on function hacs_core.put_kept(jsonb, jsonb, bigint) is
     'As put; besides, keys that go into extra as they are, also where they have the name of a column';
 
-create or replace function hacs_core.put_all(documents jsonb)
+create or replace function hacs_core.put_all(documents jsonb, substitute boolean default true)
 returns table (ordinal bigint, resource_type text, id text, version_id bigint, created boolean)
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -1071,7 +1135,7 @@ begin
     for document, ordinal in select * from jsonb_array_elements(list) with ordinality loop
         resource_type := null;
         resource_type := hacs_core.document_resource_type(document);
-        stored := hacs_core.put_document(resource_type, document, '{}', null);
+        stored := hacs_core.put_document(resource_type, document, '{}', null, substitute);
         id := stored.stored_id;
         version_id := stored.stored_version;
         created := stored.is_new;
@@ -1092,7 +1156,7 @@ exception
         fault := hacs_core.raise_fault(fault);
 end
 $$;
-comment on function hacs_core.put_all(jsonb) is
+comment on function hacs_core.put_all(jsonb, boolean) is
     'Stores each document of a list or of a FHIR Bundle, all or none, in whatever order they refer to each other';
 
 -- RFC 7396
@@ -1155,7 +1219,8 @@ begin
     end loop;
     select p.version_id into version_id
     from hacs_core.put(
-        hacs_core.merged(document - 'updated_at', merge - array['id', 'resource_type', 'resourceType'])
+        -- null is as good as none, in each generation
+        hacs_core.merged(document || '{"updated_at": null}', merge - array['id', 'resource_type', 'resourceType'])
     ) as p;
 end
 $$;
@@ -1598,7 +1663,7 @@ as $$
 declare
     d record;
 begin
-    create temporary table hacs_staged (line bigint, document jsonb)
+    create temporary table hacs_staged (line bigint, document jsonb, kept jsonb)
         partition by list ((coalesce(document ->> 'resource_type', document ->> 'resourceType'))) on commit drop;
     for d in select t.resource_type from hacs_core.document_tables() as t union all select null loop
         execute format(
@@ -1649,7 +1714,7 @@ begin
     end if;
     s.single := format(
         'select 1 from (select * from %s as s where s.line = $1%s offset 0) as s cross join lateral hacs_core.put_document('
-        '    coalesce(s.document ->> ''resource_type'', s.document ->> ''resourceType''), s.document, ''{}'', %s'
+        '    coalesce(s.document ->> ''resource_type'', s.document ->> ''resourceType''), s.document, coalesce(s.kept, ''{}''), %s'
         ') as p (stored_id text, stored_version bigint, is_new boolean, is_changed boolean) where p.is_changed',
         (s).part,
         case (s).on_conflict when 'keep' then ' and hacs_core.get('
@@ -1664,9 +1729,9 @@ begin
     s.checker := replace(hacs_core.document_putter(target), 'put_', 'check_');
     x := hacs_core.document_reading(target, on_conflict = 'replace');
     s.batch := format(
-        'insert into %1$s as t (%2$s, extra) select %3$s, document - %4$L::text[] '
+        'insert into %1$s as t (%2$s, extra) select %3$s, coalesce(kept, document - %4$L::text[]) '
         -- taken out of its compression once, and not for each field
-        'from (select s.line, s.document || ''{}'' as document from %5$s as s where s.line between $1 and $2 offset 0) as s %6$s '
+        'from (select s.line, s.document || ''{}'' as document, s.kept from %5$s as s where s.line between $1 and $2 offset 0) as s %6$s '
         'cross join lateral jsonb_populate_record(null::%1$s, %7$s) as r '
         -- the cheapest way to say that one needs the slow way
         'where case when (%8$s) is not false then true else 1 / (s.line - s.line) > 0 end %9$s',
@@ -1699,7 +1764,7 @@ begin
     execute format(
         'insert into pg_temp.hacs_refused '
         'select s.line, coalesce($2, s.document ->> ''resource_type'', s.document ->> ''resourceType''), s.document ->> ''id'', '
-        '$3, $4, $5, $6, s.document from %s as s where s.line = $1', (s).part
+        '$3, $4, $5, $6, hacs_core.written(s.document, coalesce(s.kept, ''{}'')) from %s as s where s.line = $1', (s).part
     )
     using line, (s).resource_type, (fault).code, (fault).column_name, (fault).constraint_name, (fault).message;
     execute format('delete from %s as s where s.line = $1', (s).part) using line;
@@ -1776,7 +1841,7 @@ declare
 begin
     execute format(
         'create temporary table hacs_sifted on commit drop as '
-        'select s.line, c.document, s.document as given, c.fault '
+        'select s.line, c.document, s.document as given, s.kept, c.fault '
         'from %s as s cross join lateral %s(s.document) as c where s.line between %s and %s',
         (s).part, (s).checker, first, last
     );
@@ -1840,7 +1905,7 @@ begin
     end if;
     insert into pg_temp.hacs_refused
     select m.line, (s).resource_type, m.document ->> 'id', (m.fault).code, (m.fault).column_name, (m.fault).constraint_name,
-        (m.fault).message, m.given
+        (m.fault).message, hacs_core.written(m.given, coalesce(m.kept, '{}'))
     from pg_temp.hacs_sifted as m
     where (m.fault).code is not null;
     execute format('delete from %s as s using pg_temp.hacs_sifted as m where m.line = s.line and (m.fault).code is not null', (s).part);
@@ -1852,7 +1917,7 @@ comment on function hacs_core.sift_lines(hacs_core.staging, bigint, bigint) is
 
 -- A line of the input has a million numbers, for the entries of a Bundle. Bundles become their entries, lines of a file of refused documents their documents, other names of
 -- types and fields the names of columns.
-create or replace function hacs_core.unfold_staged()
+create or replace function hacs_core.unfold_staged(substitute boolean default true)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -1897,9 +1962,12 @@ begin
             hacs_core.staged(f.resource_type), f.alias, f.name
         );
     end loop;
+    for f in select l.* from hacs_core.later_conditions() as l loop
+        perform hacs_core.turn_staged(f.type, f.resource_type, f.condition, f.unclear, substitute);
+    end loop;
 end
 $$;
-comment on function hacs_core.unfold_staged() is
+comment on function hacs_core.unfold_staged(boolean) is
     'Makes documents of what was copied: the entries of Bundles, and names as the columns have them';
 
 
@@ -1936,10 +2004,11 @@ begin
                 '    ) as r '
                 '    where s.line = r.line and r.id is not null and not exists (select from %3$s as t where t.id = r.id) '
                 '        and not exists (select from %1$s as o where o.document ->> ''id'' = r.id) '
-                '    returning s.line, s.document, r.id '
+                '    returning s.line, s.document, s.kept, r.id '
                 '), said as ('
                 '    insert into pg_temp.hacs_refused '
-                '    select l.line, %5$L, l.document ->> ''id'', ''23503'', %4$L, %6$L, format(%7$L, l.id), l.document from lost as l '
+                '    select l.line, %5$L, l.document ->> ''id'', ''23503'', %4$L, %6$L, format(%7$L, l.id), '
+                '        hacs_core.written(l.document, coalesce(l.kept, ''{}'')) from lost as l '
                 ') select array_agg(l.document ->> ''id'') from lost as l',
                 (s).part, f.reference, (s).target, f.field, (s).resource_type, f.conname,
                 format('%s.%s refers to %s/%%s, which is not here', (s).resource_type, f.field, (s).resource_type)
@@ -1981,7 +2050,9 @@ $$;
 comment on function hacs_core.stop_at_refused() is
     'Raises an error about the first document that put_staged refused, if there is one';
 
-create or replace function hacs_core.put_staged(on_conflict text default 'fail', stop boolean default true, batch integer default 2000)
+create or replace function hacs_core.put_staged(
+    on_conflict text default 'fail', stop boolean default true, batch integer default 2000, substitute boolean default true
+)
 returns table (resource_type text, documents bigint, stored bigint, kept bigint, refused bigint)
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -2003,7 +2074,7 @@ begin
     if on_conflict <> all ('{fail, keep, replace}') then
         raise exception 'on_conflict is fail, keep or replace, not %', on_conflict using errcode = 'invalid_parameter_value';
     end if;
-    perform hacs_core.unfold_staged();
+    perform hacs_core.unfold_staged(substitute);
     if stop then
         perform hacs_core.stop_at_refused();
     end if;
@@ -2083,7 +2154,7 @@ begin
     end if;
 end
 $$;
-comment on function hacs_core.put_staged(text, boolean, integer) is
+comment on function hacs_core.put_staged(text, boolean, integer, boolean) is
     'Puts what was copied into pg_temp.hacs_staged, one row for each type; what is refused stands in '
     'pg_temp.hacs_refused, or stops it';
 
@@ -2155,7 +2226,7 @@ left join pg_catalog.pg_proc as p
 left join pg_catalog.pg_proc as k
     on k.oid = pg_catalog.to_regprocedure(replace(hacs_core.document_putter(d.target), 'put_', 'check_') || '(jsonb)')
 left join pg_catalog.pg_proc as choice
-    on choice.oid = pg_catalog.to_regprocedure('hacs_core.put_document(text, jsonb, jsonb, bigint)');
+    on choice.oid = pg_catalog.to_regprocedure('hacs_core.put_document(text, jsonb, jsonb, bigint, boolean)');
 
 comment on view hacs_core.document_coverage is
     'One row is one table of documents, and whether put and get know it as it is now';
@@ -2233,18 +2304,38 @@ begin
         raise exception '% is no type of a document', left(unknown, 80) using errcode = 'invalid_parameter_value';
     end if;
     return query
-        select o.resource_type, format(
-            'select %s from %s as t%s where true%s%s', hacs_core.document_expression(o.target), o.target,
-            hacs_core.document_whole(o.target),
-            case when patient is not null then format(' and t.id = any (%L::text[])', p.ids) else '' end,
-            case when since is not null then format(' and t.updated_at > %L::timestamptz', since) else '' end
-        )
-        from hacs_core.document_order() as o
-        left join hacs_core.documents_of_patient(patient) as p on p.target = o.target
-        where (types is null or o.resource_type = any (types)) and (patient is null or p.ids is not null)
-            -- parts stand in the documents of their wholes
-            and (not exists (select from hacs_core.document_owner(o.target)) or o.resource_type = any (types))
-        order by o.rank, o.resource_type;
+        select s.resource_type, s.statement
+        from (
+            select o.resource_type, format(
+                'select %s from %s as t%s where true%s%s%s', hacs_core.document_expression(o.target), o.target,
+                hacs_core.document_whole(o.target),
+                case when o.resource_type <> all (types) then ' and t.extra ? ''hacs:generation''' else '' end,
+                case when patient is not null then format(' and t.id = any (%L::text[])', p.ids) else '' end,
+                case when since is not null then format(' and t.updated_at > %L::timestamptz', since) else '' end
+            ) as statement, o.rank
+            from hacs_core.document_order() as o
+            left join hacs_core.documents_of_patient(patient) as p on p.target = o.target
+            where (types is null or o.resource_type = any (types || array(
+                select l.resource_type from hacs_core.later_signs() as l where l.later_type = any (types)
+            ))) and (patient is null or p.ids is not null)
+                -- parts stand in the documents of their wholes
+                and (not exists (select from hacs_core.document_owner(o.target)) or o.resource_type = any (types))
+            union all
+            select o.resource_type, format(
+                'select %s from %s as t where t.extra ? ''hacs:generation'' and exists ('
+                'select from %s as w where w.id = t.%I and w.extra ? ''hacs:generation'')%s%s',
+                hacs_core.document_expression(o.target), o.target, w.whole, w.owner_column,
+                case when patient is not null then format(' and t.%I = any (%L::text[])', w.owner_column, p.ids) else '' end,
+                case when since is not null then format(' and t.updated_at > %L::timestamptz', since) else '' end
+            ), o.rank
+            from hacs_core.document_order() as o
+            -- but for those of the later form that came by themselves
+            cross join lateral hacs_core.document_owner(o.target) as w
+            left join hacs_core.documents_of_patient(patient) as p on p.target = w.whole
+            where (types is null or w.whole in (select d.target from hacs_core.document_tables() as d where d.resource_type = any (types))
+                and o.resource_type <> all (types)) and (patient is null or p.ids is not null)
+        ) as s
+        order by s.rank, s.resource_type;
     if patient is not null then
         if not exists (
             select from pg_attribute as a where a.attrelid = 'hacs_core.resources'::regclass and a.attname = 'patient_id'
@@ -2271,14 +2362,14 @@ begin
 end
 $$;
 
-comment on function hacs_core.put(jsonb, bigint) is
+comment on function hacs_core.put(jsonb, bigint, boolean) is
     'Stores a whole document, in place of the one that was there; refuses it where that has another version than '
-    'if_version, 0 for none';
-comment on function hacs_core.get(text, text) is
-    'The document of a type and id, as it was put; null where there is none';
+    'if_version, 0 for none; substitute: whether something stands for what a later form does not say and a rule asks';
+comment on function hacs_core.get(text, text, text) is
+    'The document of a type and id in the form in which it was put, or with generation 0.3 in that; null where there is none';
 comment on function hacs_core.remove(text, text, bigint) is
     'Deletes a document, and says whether there was one; refuses it where it has another version than if_version';
-comment on function hacs_core.put_document(text, jsonb, jsonb, bigint) is
+comment on function hacs_core.put_document(text, jsonb, jsonb, bigint, boolean) is
     'Stores a document of a type, without words for a caller; called by put_all and others';
 comment on function hacs_core.lock_version(text, text) is
     'Locks a document until the transaction ends, and says its version';

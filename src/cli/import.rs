@@ -27,6 +27,10 @@ pub struct Import {
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
 
+    /// Refuse documents of later models that say less than a rule asks, instead of storing what stands for it
+    #[arg(long)]
+    exact: bool,
+
     /// Do everything, report it, and roll it back
     #[arg(long)]
     dry_run: bool,
@@ -69,6 +73,7 @@ pub fn run(args: &All, of: &Import) -> Result<Done> {
             Conflict::Replace => OnConflict::Replace,
         },
         rejects: rejects.as_mut().map(|file| file as &mut dyn Write),
+        exact: of.exact,
         dry_run: of.dry_run,
         actor: of.actor.as_deref(),
         progress: show.as_mut().map(|show| show as &mut dyn FnMut(u64)),

@@ -44,6 +44,8 @@ pub struct ImportOptions<'a> {
     pub on_conflict: OnConflict,
     /// Where the documents go that are refused, a JSON object a line. Without it the first one ends the import.
     pub rejects: Option<&'a mut dyn Write>,
+    /// Refuse a document of a later generation that says less than a rule asks, where otherwise something stands for it.
+    pub exact: bool,
     /// Roll everything back at the end.
     pub dry_run: bool,
     /// On whose behalf, for the audit.
@@ -160,7 +162,8 @@ fn store<S: Copy>(session: &mut S, readers: Vec<Box<dyn Read>>, options: &mut Im
 
 fn put<S: Copy>(session: &mut S, options: &mut ImportOptions<'_>) -> Result<Imported> {
     let stop = options.rejects.is_none();
-    let query = format!("select * from hacs_core.put_staged('{}', {stop})", options.on_conflict.word());
+    let (conflict, substitute) = (options.on_conflict.word(), !options.exact);
+    let query = format!("select * from hacs_core.put_staged('{conflict}', {stop}, substitute => {substitute})");
     let answer = Message::bare(&query).send(session).map_err(|failure| match failure.sqlstate() {
         Some(code) if stop && (code.starts_with("22") || code.starts_with("23")) => Error::Refused(failure),
         _ => Error::Database { doing: "storing the documents", failure },
@@ -169,9 +172,10 @@ fn put<S: Copy>(session: &mut S, options: &mut ImportOptions<'_>) -> Result<Impo
     for row in answer.rows(0) {
         imported.add(row);
     }
-    let count = "select count(*) from pg_temp.hacs_refused where resource_type is null and code in ('22P02', '22023')";
-    let unread = Message::bare(count).send(session).map_err(Error::during("counting the refused documents"))?;
-    let unread = unread.rows(0).map(|row| number(row, 0)).sum::<u64>();
+    // Some are refused before they are counted as documents of a type.
+    let count = "select count(*) from pg_temp.hacs_refused";
+    let refused = Message::bare(count).send(session).map_err(Error::during("counting the refused documents"))?;
+    let unread = refused.rows(0).map(|row| number(row, 0)).sum::<u64>().saturating_sub(imported.refused);
     imported.documents += unread;
     imported.refused += unread;
     if let Some(rejects) = options.rejects.as_mut() {

@@ -3,7 +3,9 @@
 mod embeddings;
 mod following;
 mod foreign;
+mod generations;
 mod importing;
+mod later_documents;
 mod locales;
 mod properties;
 mod put;

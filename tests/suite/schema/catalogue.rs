@@ -110,6 +110,10 @@ fn every_field_is_a_column_of_its_type_nullability_and_default() {
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }
 
+/// What later models have added to a set.
+const LATER_VALUES: [(&str, &str); 2] =
+    [("memories_memory_type_valid", "executive"), ("memories_memory_type_valid", "working")];
+
 #[test]
 fn every_value_set_is_the_one_of_the_models() {
     let database = Database::migrated();
@@ -128,7 +132,8 @@ fn every_value_set_is_the_one_of_the_models() {
             // = 'one' or = ANY ('{one,another}')
             let quoted = definition.split('\'').nth(1).unwrap_or_else(|| panic!("{name} is {definition}"));
             let listed: BTreeSet<&str> = quoted.trim_matches(['{', '}']).split(',').collect();
-            assert_eq!(listed, values.iter().map(String::as_str).collect(), "{name}");
+            let later = LATER_VALUES.iter().filter(|(rule, _)| *rule == name).map(|(_, value)| *value);
+            assert_eq!(listed, values.iter().map(String::as_str).chain(later).collect(), "{name}");
             checked += 1;
         }
     }

@@ -253,7 +253,7 @@ fn documents_of_new_tables_and_columns_go_in_and_out_and_what_is_generated_for_t
 
     // What was written by hand is drift.
     let tamper = "do $$ begin
-        execute replace(pg_get_functiondef('hacs_core.get(text, text)'::regprocedure), 'return document', 'return null');
+        execute replace(pg_get_functiondef('hacs_core.get(text, text, text)'::regprocedure), 'return document', 'return null');
         execute replace(
             pg_get_functiondef('hacs_core.put_devices(jsonb, jsonb, bigint, text, integer)'::regprocedure),
             'is_new := found', 'is_new := true'
