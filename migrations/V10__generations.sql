@@ -2856,7 +2856,8 @@ $$;
 comment on function hacs_core.read_later(jsonb, text, boolean, jsonb) is
     'As from_later, for a document that may be of a later form; an error where it is of two generations';
 
--- In the staging table of import, all documents of a type at once.
+-- In the staging table of import, all documents of a type at once. Whoever stages documents of 0.3 that have other keys as
+-- well says so with kept, {} or more.
 create or replace function hacs_core.turn_staged(
     type text, resource_type text, condition text, unclear text, substitute boolean
 )
@@ -2869,7 +2870,7 @@ declare
     others constant text := case when type = resource_type then 'true' else format('document ->> ''resource_type'' = %L', type) end;
 begin
     execute format(
-        'with gone as (delete from %s as s where %s and (%s) returning s.line, s.document) '
+        'with gone as (delete from %s as s where %s and s.kept is null and (%s) returning s.line, s.document) '
         'insert into pg_temp.hacs_refused '
         'select g.line, %L, g.document ->> ''id'', (f).code, (f).column_name, null, (f).message, g.document '
         'from gone as g cross join lateral hacs_core.unclear_form(g.document, %4$L) as f', staged, others, unclear, type
@@ -2877,14 +2878,14 @@ begin
     if type = resource_type then
         execute format(
             'update %s as s set (document, kept) = ('
-            '    select l.columns, nullif(l.kept, ''{}'') from hacs_core.read_later(s.document, %L, %L, ''{}'') as l'
-            ') where %s', staged, type, substitute, condition
+            '    select l.columns, l.kept from hacs_core.read_later(s.document, %L, %L, ''{}'') as l'
+            ') where s.kept is null and (%s)', staged, type, substitute, condition
         );
     else
         execute format(
-            'with gone as (delete from %s as s where %s and (%s) returning s.line, s.document) '
+            'with gone as (delete from %s as s where %s and s.kept is null and (%s) returning s.line, s.document) '
             'insert into pg_temp.hacs_staged '
-            'select g.line, l.columns, nullif(l.kept, ''{}'') '
+            'select g.line, l.columns, l.kept '
             'from gone as g cross join lateral hacs_core.read_later(g.document, %L, %L, ''{}'') as l',
             staged, others, condition, type, substitute
         );

@@ -11,7 +11,8 @@ create table if not exists hacs_agents.memories (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     memory_type text not null
-        constraint memories_memory_type_valid check (memory_type = any ('{semantic, episodic, procedural, executive, working}')),
+        constraint memories_memory_type_valid
+            check (memory_type = any ('{semantic, episodic, procedural, executive, working}')),
     content text not null,
     actor_id text,
     importance hacs_core.score not null default 0.5,

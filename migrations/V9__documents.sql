@@ -887,7 +887,7 @@ begin
     select
         array_agg(d.type order by d.type collate "C"),
         array_agg(format(
-            e'if %s and not kept ? ''hacs:generation'' then\n'
+            e'if substitute is not null and (%s) then\n'
             '    select l.columns, l.kept into document, kept from hacs_core.read_later(document, %L, substitute, kept) as l;\n'
             'end if;\n', d.condition, d.type
         ) || case
@@ -1714,7 +1714,7 @@ begin
     end if;
     s.single := format(
         'select 1 from (select * from %s as s where s.line = $1%s offset 0) as s cross join lateral hacs_core.put_document('
-        '    coalesce(s.document ->> ''resource_type'', s.document ->> ''resourceType''), s.document, coalesce(s.kept, ''{}''), %s'
+        '    coalesce(s.document ->> ''resource_type'', s.document ->> ''resourceType''), s.document, coalesce(s.kept, ''{}''), %s, null'
         ') as p (stored_id text, stored_version bigint, is_new boolean, is_changed boolean) where p.is_changed',
         (s).part,
         case (s).on_conflict when 'keep' then ' and hacs_core.get('
@@ -1729,7 +1729,7 @@ begin
     s.checker := replace(hacs_core.document_putter(target), 'put_', 'check_');
     x := hacs_core.document_reading(target, on_conflict = 'replace');
     s.batch := format(
-        'insert into %1$s as t (%2$s, extra) select %3$s, coalesce(kept, document - %4$L::text[]) '
+        'insert into %1$s as t (%2$s, extra) select %3$s, (document - %4$L::text[]) || coalesce(kept, ''{}'') '
         -- taken out of its compression once, and not for each field
         'from (select s.line, s.document || ''{}'' as document, s.kept from %5$s as s where s.line between $1 and $2 offset 0) as s %6$s '
         'cross join lateral jsonb_populate_record(null::%1$s, %7$s) as r '

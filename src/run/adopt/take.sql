@@ -62,9 +62,9 @@ begin
     end if;
     select * into d from pg_temp.hacs_document_sql(s);
     execute format(
-        'insert into pg_temp.hacs_staged (line, document, at) select %s, d.document, %s from %s '
+        'insert into pg_temp.hacs_staged (line, document, at, kept) select %s, d.document, %s, %L::jsonb from %s '
         'cross join lateral (select %s as document offset 0) as d where %s and (%s) is null and (%s) is not true',
-        line, pg_temp.hacs_time_sql((s).relation, 'updated_at'), origin, d.document, changed, d.problem, several
+        line, pg_temp.hacs_time_sql((s).relation, 'updated_at'), case when (s).kind = 'columns' then '{}' end, origin, d.document, changed, d.problem, several
     );
     get diagnostics rows = row_count;
     execute format(
@@ -336,8 +336,10 @@ begin
         end if;
     end loop;
     -- what stands there as it stood is refused again, or no more: what it refers to may be here now
-    insert into pg_temp.hacs_staged (line, document)
-    select r.line, r.document from pg_temp.hacs_refused_before as r
+    insert into pg_temp.hacs_staged (line, document, kept)
+    select r.line, r.document, case when h.kind = 'columns' then '{}'::jsonb end
+    from pg_temp.hacs_refused_before as r
+    join pg_temp.hacs_sources as h on h.number = r.line >> 48
     where r.document is not null and pg_temp.hacs_row(r.line) is not null
         and not exists (select from pg_temp.hacs_staged as o where o.line = r.line);
     insert into pg_temp.hacs_refused
