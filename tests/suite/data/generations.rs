@@ -314,8 +314,7 @@ fn import_takes_both_generations_and_export_gives_each_as_it_came() {
     let all: Vec<Value> = samples().into_iter().rev().chain(former.iter().cloned()).collect();
     let end = import(&database, &rejected, &all);
     assert_eq!(end.code, Some(9), "{end:?}");
-    let refused: Vec<Value> =
-        std::fs::read_to_string(rejects.path()).unwrap().lines().map(|line| documents::parse(line)).collect();
+    let refused: Vec<Value> = std::fs::read_to_string(rejects.path()).unwrap().lines().map(documents::parse).collect();
     // the one without a patient is set aside as it was
     assert_eq!(refused.len(), 1, "{refused:?}");
     let refused = &refused[0];
