@@ -172,7 +172,9 @@ comment on function hacs_core.refusals_of(regclass, text) is
     'The name of the table of refusals beside a generic table, or of the view of them';
 
 -- As the original adapter makes it, so that its own "create … if not exists" find all of it there.
-create or replace function hacs_core.make_generic_table(schema_name text default 'public', table_name text default 'hacs_resources')
+create or replace function hacs_core.make_generic_table(
+    schema_name text default 'public', table_name text default 'hacs_resources', owner text default null
+)
 returns regclass
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -181,8 +183,11 @@ as $$
 declare
     target constant text := format('%I.%I', schema_name, table_name);
 begin
+    if to_regclass(target) is not null then
+        return target;
+    end if;
     execute format(
-        'create table if not exists %s (
+        'create table %s (
             id text primary key,
             resource_type text not null,
             data jsonb not null,
@@ -192,14 +197,18 @@ begin
             updated_by text
         )', target
     );
-    execute format('create index if not exists idx_hacs_resources_type on %s (resource_type)', target);
-    execute format('create index if not exists idx_hacs_resources_created_at on %s (created_at)', target);
-    execute format('create index if not exists idx_hacs_resources_data_gin on %s using gin (data)', target);
+    execute format('create index idx_hacs_resources_type on %s (resource_type)', target);
+    execute format('create index idx_hacs_resources_created_at on %s (created_at)', target);
+    execute format('create index idx_hacs_resources_data_gin on %s using gin (data)', target);
+    if owner is not null then
+        execute format('alter table %s owner to %I', target, owner);
+    end if;
     return target;
 end
 $$;
-comment on function hacs_core.make_generic_table(text, text) is
-    'Makes the table into which the original system''s adapter writes its documents, with its indexes, where it is not there';
+comment on function hacs_core.make_generic_table(text, text, text) is
+    'Makes the table into which the original system''s adapter writes its documents, with its indexes, where it is not there. '
+    'The role that the adapter uses has to own it, since it says "create index if not exists" at each connection';
 
 -- The table may belong to a service: what reads it with more rights than that must find a plain one.
 create or replace function hacs_core.refuse_other_than_plain(target regclass)

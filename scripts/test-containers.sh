@@ -278,6 +278,25 @@ sql 'delete from hacs_admin.migrations where version = 3'
 check "a deployment that cannot migrate exits with the code of hacs-refinery" exits_with 6 \
     scripts/deploy-with-migrations.sh development
 
+say "a service of the original system"
+"${compose[@]}" down -v -t 2 >/dev/null 2>&1
+as_it_comes=$COMPOSE_FILE
+export COMPOSE_FILE=$PWD/docker-compose.yml:$PWD/docker-compose.follow.yml:$work/build.yml
+check "Compose accepts docker-compose.follow.yml" "${compose[@]}" config -q
+timeout -k 5 300 "${compose[@]}" up -d >"$work/up" 2>&1 </dev/null || true
+check "its table is made and followed" is "$(ends_with "$(container hacs-follow)")" 0
+for start in first second; do
+    check "it starts for the $start time, and writes" is "$(ends_with "$(container hacs-original-service)")" 0
+    docker start "$(container hacs-original-service)" >/dev/null
+done
+check "what it wrote is typed" is "$(sql 'select id, gender from hacs_core.patients')" 's1|female'
+check "and audited, with the one who wrote it" is "$(sql "select operation, actor_id, session_role from hacs_audit.resource_changes
+    where resource_id = 's1'")" 'INSERT|doctor/1|hacs_app'
+check "what breaks a rule is listed" is "$(sql 'select row_id, rule from public.hacs_resources_refused')" 's2|patients_gender_valid'
+check "verify finds all as it should be" exits_with 0 migrations hacs-migration hacs-refinery verify --deep
+"${compose[@]}" down -v -t 2 >/dev/null 2>&1
+export COMPOSE_FILE=$as_it_comes
+
 say "deployment with passwords from files"
 "${compose[@]}" down -v -t 2 >/dev/null 2>&1
 secrets=$work/secrets

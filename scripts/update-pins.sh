@@ -14,7 +14,7 @@ case "$*" in
     *) die "usage: scripts/update-pins.sh [--check]" ;;
 esac
 
-files=(Dockerfile.migration docker-compose.yml deploy/kubernetes/*.yaml .github/workflows/*.yml)
+files=(Dockerfile.migration docker-compose.yml docker-compose.follow.yml deploy/kubernetes/*.yaml .github/workflows/*.yml)
 stale=
 renew() {
     if [ "$1" = "$2" ]; then return; fi

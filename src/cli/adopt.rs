@@ -81,7 +81,7 @@ pub fn run(args: &All, of: &Adopt) -> Result<Done> {
     adoption.followed = of.following.begin(&mut link, &options)?;
     drop(progress);
     let text = if of.json { versioned(&adoption) } else { report(&adoption, of) };
-    let refused = adoption.followed.as_ref().map_or(0, |followed| followed.refused);
+    let refused = adoption.followed.as_ref().map_or(0, |followed| of.following.unstored(followed));
     let code = if adoption.set_aside() + refused > 0 { ExitCode::Refused } else { ExitCode::Success };
     Ok(Done { text: if of.json || !args.global.quiet { text } else { String::new() }, code })
 }

@@ -23,6 +23,10 @@ pub struct Following {
     /// The generic table that is followed, or no longer
     #[arg(long, value_name = "SCHEMA.TABLE", default_value = GENERIC_TABLE)]
     generic_table: String,
+
+    /// Who owns the table where it has to be made: the role of the service
+    #[arg(long, value_name = "ROLE", requires = "follow")]
+    service_role: Option<String>,
 }
 
 /// What becomes of a document that breaks a rule.
@@ -57,7 +61,13 @@ impl Following {
         how.table.clone_from(&self.generic_table);
         how.mode = mode.into();
         how.types = self.follow_type.iter().map(|(name, mode)| (name.clone(), (*mode).into())).collect();
+        how.service_role.clone_from(&self.service_role);
         follow(link, options, &how).map(Some)
+    }
+
+    /// How many documents are not stored although that was wanted: who has them noted, reads the list.
+    pub fn unstored(&self, followed: &Followed) -> u64 {
+        if matches!(self.follow, Some(OfRefusals::Note)) { 0 } else { followed.refused }
     }
 
     /// Lets go of the table, if that is asked for, and says so.

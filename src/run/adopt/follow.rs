@@ -52,11 +52,13 @@ pub struct Follow {
     pub mode: Mode,
     /// Types with a mode of their own.
     pub types: Vec<(String, Mode)>,
+    /// The role that owns the table where it has to be made: the one that the service uses.
+    pub service_role: Option<String>,
 }
 
 impl Default for Follow {
     fn default() -> Self {
-        Self { table: GENERIC_TABLE.to_owned(), mode: Mode::default(), types: Vec::new() }
+        Self { table: GENERIC_TABLE.to_owned(), mode: Mode::default(), types: Vec::new(), service_role: None }
     }
 }
 
@@ -92,8 +94,9 @@ pub fn follow(client: &mut impl Connection, options: &Options, how: &Follow) -> 
     let begin = [
         format!("select to_regclass({table}) is null"),
         format!(
-            "select hacs_core.make_generic_table(p.name[1], p.name[2]) from (select parse_ident({table})) as p (name)
-            where to_regclass({table}) is null and cardinality(p.name) = 2"
+            "select hacs_core.make_generic_table(p.name[1], p.name[2], {}) from (select parse_ident({table})) as p (name)
+            where cardinality(p.name) = 2",
+            how.service_role.as_deref().map_or_else(|| "null".to_owned(), literal)
         ),
         format!(
             "select hacs_core.follow({table}::regclass, {}, {})",

@@ -209,7 +209,12 @@ fn what_comes_from_elsewhere_is_pinned_by_what_it_is() {
         }
     }
     assert!(actions >= 7, "{actions}");
-    let images = [("Dockerfile.migration", 2), ("docker-compose.yml", 1), ("deploy/kubernetes/roles-job.yaml", 1)];
+    let images = [
+        ("Dockerfile.migration", 2),
+        ("docker-compose.yml", 1),
+        ("docker-compose.follow.yml", 2),
+        ("deploy/kubernetes/roles-job.yaml", 1),
+    ];
     for (name, wanted) in images {
         let text = read(name);
         let digests =
