@@ -159,7 +159,7 @@ enum Door {
 }
 
 /// Those that ask a database; and all.
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "migrate",
     "status",
     "verify",
@@ -168,6 +168,7 @@ const COMMANDS: [&str; 13] = [
     "baseline",
     "import",
     "export",
+    "adopt",
     "list",
     "show",
     "completions",
@@ -176,7 +177,7 @@ const COMMANDS: [&str; 13] = [
 ];
 
 /// Options that take a value, each of a command that has it; and some that are wrong.
-const OPTIONS: [(&str, &str); 28] = [
+const OPTIONS: [(&str, &str); 30] = [
     ("status", "--wait"),
     ("verify", "--connect-timeout"),
     ("seal", "--log-format"),
@@ -203,6 +204,8 @@ const OPTIONS: [(&str, &str); 28] = [
     ("migrate", "--per-host"),
     ("migrate", "--canary"),
     ("migrate", "--stop-after"),
+    ("adopt", "--follow"),
+    ("adopt", "--statement-timeout"),
     ("seal", "--databases"),
     ("export", "--all-databases"),
 ];
@@ -228,7 +231,7 @@ fn door(dice: &mut Dice) -> Door {
 /// What the program says when a text comes in by that door.
 fn said(dice: &mut Dice, door: &Door, text: &str, home: &Path) -> String {
     let text = text.replace('\0', "");
-    let command = dice.one_of(&COMMANDS[..8]);
+    let command = dice.one_of(&COMMANDS[..9]);
     let mut tool = tool(&[]);
     // Where --rejects makes its file.
     tool.current_dir(home);

@@ -12,6 +12,20 @@ fn run(url: &str, args: &[&str]) -> Ended {
     ended(tool(&[args, &["-d", url]].concat()).output().unwrap())
 }
 
+/// A file with a document.
+fn documents(dir: &tempfile::TempDir) -> String {
+    let path = dir.path().join("documents");
+    std::fs::write(&path, "{\"resource_type\": \"Patient\", \"id\": \"p\", \"family\": \"x\"}\n").unwrap();
+    path.display().to_string()
+}
+
+/// A list of one database.
+fn list(dir: &tempfile::TempDir, url: &str) -> String {
+    let path = dir.path().join("list");
+    std::fs::write(&path, format!("one {url}\n")).unwrap();
+    path.display().to_string()
+}
+
 #[test]
 fn in_session_and_transaction_mode_every_command_works() {
     let server = Server::start(&[]);
@@ -19,6 +33,8 @@ fn in_session_and_transaction_mode_every_command_works() {
         let bouncer = PgBouncer::in_mode(&server, mode, 2);
         let database = Database::on(&server);
         let url = url(&bouncer, &database);
+        let dir = tempfile::tempdir().unwrap();
+        let documents = documents(&dir);
         for args in [
             &["plan"][..],
             &["migrate", "--dry-run"],
@@ -27,6 +43,15 @@ fn in_session_and_transaction_mode_every_command_works() {
             &["status", "--check"],
             &["verify"],
             &["verify", "--deep"],
+            &["import", &documents],
+            // What the first has left in the pooled session is in nobody's way.
+            &["import", "--on-conflict", "replace", &documents],
+            &["export"],
+            &["seal"],
+            &["verify", "--seals"],
+            &["baseline"],
+            &["status", "--databases", &list(&dir, &url)],
+            &["migrate", "--databases", &list(&dir, &url)],
         ] {
             let end = run(&url, args);
             assert_eq!(end.code, Some(0), "{mode} {args:?}: {end:?}");
@@ -40,8 +65,21 @@ fn in_statement_mode_it_says_in_one_line_why_it_cannot() {
     let server = Server::start(&[]);
     let bouncer = PgBouncer::in_mode(&server, "statement", 2);
     let database = Database::on(&server);
-    for args in [&["migrate"][..], &["migrate", "--dry-run"], &["status"], &["verify"], &["migrate", "--wait", "60s"]] {
-        let end = run(&url(&bouncer, &database), args);
+    let dir = tempfile::tempdir().unwrap();
+    let documents = documents(&dir);
+    for args in [
+        &["migrate"][..],
+        &["migrate", "--dry-run"],
+        &["status"],
+        &["verify"],
+        &["migrate", "--wait", "60s"],
+        &["baseline"],
+        &["import", &documents],
+        &["export"],
+    ] {
+        let migrated = Database::migrated_on(&server);
+        let database = if ["import", "export"].contains(&args[0]) { &migrated } else { &database };
+        let end = run(&url(&bouncer, database), args);
         assert_eq!(end.code, Some(3), "{args:?}: {end:?}");
         // While it hands on the server's answer, PgBouncer cannot put in a word of its own, and only hangs up.
         let told = end.stderr.contains("transaction blocks not allowed in statement pooling mode")
