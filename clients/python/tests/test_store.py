@@ -1,6 +1,7 @@
 import threading
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -291,3 +292,14 @@ def test_the_rights_of_the_application_are_enough(store: Store, conninfo: str) -
             app.changes()
         assert denied.value.sqlstate == "42501"
         assert app.delete("Patient", "p1") is True
+
+
+def test_the_example_of_the_readme_works(conninfo: str) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    code = readme.split("```python\n")[1].split("```")[0]
+    named = '"postgresql://hacs_app@localhost/hacs"'
+    assert named in code
+    exec(code.replace(named, repr(conninfo)), {})
+    with Store(conninfo) as store:
+        assert store.read("Patient", "p1")["family"] == "Lovelace"
+        assert {change.purpose for change in store.changes().changes} == {"treatment"}

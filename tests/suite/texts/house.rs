@@ -133,3 +133,9 @@ fn every_room_has_a_row_and_every_script_and_measurement_a_line() {
         assert!(benches.contains(&format!("`{dir}/{name}`")), "benches/README.md does not name {dir}/{name}");
     }
 }
+
+#[test]
+fn the_readme_is_read_in_one_sitting() {
+    let readme = include_str!("../../../README.md");
+    assert!(readme.lines().count() <= 200, "{} lines", readme.lines().count());
+}
