@@ -84,8 +84,8 @@ fn in_statement_mode_it_says_in_one_line_why_it_cannot() {
         // While it hands on the server's answer, PgBouncer cannot put in a word of its own, and only hangs up.
         let told = end.stderr.contains("transaction blocks not allowed in statement pooling mode")
             && end.stderr.contains("\nNEXT: This connection goes through a pooler in statement mode");
-        let hung_up = end.stderr.contains("connection closed\n")
-            && end.stderr.contains("A pooler in statement mode may do so without a word");
+        let cut = ["connection closed\n", "bytes remaining on stream\n"].iter().any(|words| end.stderr.contains(words));
+        let hung_up = cut && end.stderr.contains("A pooler in statement mode may do so without a word");
         assert!(told || hung_up, "{args:?}: {end:?}");
         assert!(end.stderr.contains("Nothing was changed."), "{args:?}: {end:?}");
     }
