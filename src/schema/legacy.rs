@@ -90,6 +90,14 @@ pub(crate) fn query() -> String {
          where n.nspname in ({schemas}, 'public')
              and c.relkind in ('r', 'p')
              and n.nspname || '.' || c.relname in ({tables})
+             -- One that is followed is not left alone.
+             and not exists (
+                 select
+                 from pg_catalog.pg_trigger as t
+                 join pg_catalog.pg_proc as f on f.oid = t.tgfoid
+                 join pg_catalog.pg_namespace as s on s.oid = f.pronamespace
+                 where t.tgrelid = c.oid and s.nspname = 'hacs_core' and f.proname = 'follow_document'
+             )
          order by 1",
         schemas = sql::literals(SCHEMAS),
         tables = sql::literals(TABLES.into_iter().chain(PYTHON_TABLES)),

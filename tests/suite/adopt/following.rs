@@ -41,6 +41,7 @@ fn a_database_is_adopted_and_its_services_go_on() {
         verified.code == Some(0) && verified.stdout.contains("1 that are not, such as Patient/bad"),
         "{verified:?}"
     );
+    assert!(!verified.stdout.contains("Left alone"), "{verified:?}");
     // Again, in the other mode: nothing is lost, and the next bad document is an error.
     let again = adopt(&database, &["--follow", "refuse"]);
     assert!(again.code == Some(9) && again.stdout.contains("public.hacs_resources is followed: "), "{again:?}");
