@@ -61,36 +61,37 @@ const TABLES: [&str; 14] = [
 pub struct Attacker {
     pub database: Database,
     pub app: String,
-    reader: String,
+    /// Those of the script, the application among them, in the order of `KINDS`.
+    roles: [String; 5],
 }
+
+const KINDS: [&str; 5] = ["app", "reader", "auditor", "sealer", "feed"];
 
 impl Attacker {
     /// The owner is a superuser, as in many a container: what runs as him has everything.
     pub fn new() -> Self {
         let database = Database::migrated();
-        let [app, reader] = ["app", "reader"].map(|role| format!("{role}_{}", database.name));
+        let roles = KINDS.map(|kind| format!("{kind}_{}", database.name));
+        let all = roles.join(", ");
         let mut client = database.client();
         with_parent(&mut client);
         client
             .batch_execute(&format!(
-                "create role {app} login; create role {reader} login;
-                 grant temporary on database {} to {app}, {reader}; grant create, usage on schema public to {app}, {reader};
+                "{}; grant create, usage on schema public to {all};
                  create sequence public.caught; grant all on sequence public.caught to public",
-                quoted(&database.name)
+                roles.each_ref().map(|role| format!("create role {role} login")).join("; ")
             ))
             .unwrap();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/grant-app-role.sql");
-        let end = Command::new(server::bindir().join("psql"))
-            .args(["-X", "-q", "-v", &format!("app_role={app}"), "-v", &format!("reader_role={reader}"), "-f", script])
-            .arg(database.conninfo())
-            .output()
-            .expect("psql runs");
+        let mut psql = Command::new(server::bindir().join("psql"));
+        for (kind, role) in KINDS.iter().zip(&roles) {
+            psql.args(["-v", &format!("{kind}_role={role}")]);
+        }
+        let end = psql.args(["-X", "-q", "-f", script]).arg(database.conninfo()).output().expect("psql runs");
         assert!(end.status.success(), "{end:?}");
         // The most that a site gives away.
-        client
-            .batch_execute(&format!("grant temporary on database {} to {app}, {reader}", quoted(&database.name)))
-            .unwrap();
-        Self { database, app, reader }
+        client.batch_execute(&format!("grant temporary on database {} to {all}", quoted(&database.name))).unwrap();
+        Self { database, app: roles[0].clone(), roles }
     }
 
     /// Neither its code in somebody else's name, nor an error of it that was caught.
@@ -178,7 +179,7 @@ impl Attacker {
 
 impl Drop for Attacker {
     fn drop(&mut self) {
-        for role in [&self.app, &self.reader] {
+        for role in &self.roles {
             let _ = self.database.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}"));
         }
     }
@@ -248,13 +249,14 @@ fn no_function_that_an_application_may_call_runs_as_anybody_else() {
         from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
         where n.nspname like 'hacs\\_%' and p.prorettype <> 'trigger'::regtype and p.prokind = 'f'
             and has_schema_privilege($1::text::name, n.oid, 'usage') and has_function_privilege($1::text::name, p.oid, 'execute')";
-    for name in ["app", "reader"] {
+    for (at, name) in KINDS.iter().enumerate() {
         let attacker = Attacker::new();
-        let role = if name == "app" { &attacker.app } else { &attacker.reader };
+        let role = &attacker.roles[at];
         let mut admin = attacker.database.client();
         admin.batch_execute("set search_path = pg_catalog").unwrap();
         let rows = admin.query(query, &[role]).unwrap();
-        assert!(rows.len() > 10, "{role} {}", rows.len());
+        let least = if at < 3 { 10 } else { 1 };
+        assert!(rows.len() > least, "{role} {}", rows.len());
         for path in ["\"$user\", public", "pg_temp, public, pg_catalog"] {
             let mut session = attacker.session(role, path);
             for row in &rows {
@@ -269,6 +271,40 @@ fn no_function_that_an_application_may_call_runs_as_anybody_else() {
             }
         }
         attacker.nothing_foreign_ran(name);
+    }
+}
+
+#[test]
+fn no_question_to_the_trail_and_no_seal_runs_as_anybody_else() {
+    for (at, statements) in [
+        (3, &["select hacs_audit.seal()", "select from hacs_audit.sealing", "select hacs_audit.last_number()"][..]),
+        (
+            2,
+            &[
+                "select from hacs_audit.verify_seals()",
+                "select from hacs_audit.history('Patient', 'p1')",
+                "select hacs_audit.as_of('Patient', 'p1', pg_catalog.now())",
+                "select from hacs_audit.changed_by('me', '2020-01-01', '2040-01-01')",
+                "select from hacs_audit.changes_of_patient('p1', '2020-01-01', '2040-01-01')",
+                "select from hacs_audit.coverage",
+                "select resource from hacs_audit.audit_event",
+                "select from hacs_audit.sealing",
+                "select from hacs_audit.changes_since(null)",
+            ],
+        ),
+        (4, &["select from hacs_audit.changes_since(null)", "select hacs_audit.last_number()"]),
+    ] {
+        let attacker = Attacker::new();
+        for path in ["\"$user\", public", "pg_temp, public, pg_catalog", "pg_catalog, pg_temp"] {
+            let change = "insert into hacs_core.patients (id, family) values ('p1', 'P') on conflict (id) do update
+                set age = coalesce(hacs_core.patients.age, 0) + 1";
+            attacker.database.client().batch_execute(change).unwrap();
+            let mut session = attacker.session(&attacker.roles[at], path);
+            for sql in statements {
+                session.batch_execute(sql).unwrap_or_else(|error| panic!("{} {path}: {sql}: {error:?}", KINDS[at]));
+            }
+            attacker.nothing_foreign_ran(&format!("{} {path}", KINDS[at]));
+        }
     }
 }
 
