@@ -3,6 +3,7 @@
 mod after;
 mod following;
 mod generic;
+mod meanwhile;
 mod mixed;
 mod tables;
 
