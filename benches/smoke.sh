@@ -43,6 +43,7 @@ smoke benches/schema/audit-parts.sh 1 1000
 smoke benches/schema/documents.sh 1 10
 smoke benches/schema/import.sh 1000 1
 smoke benches/schema/follow.sh 1 1
+smoke benches/schema/adopt.sh 1000 1
 smoke benches/schema/questions.sh 1000
 smoke benches/schema/indexes.sh 1000
 smoke benches/schema/storage.sh 1000 100 1
