@@ -74,7 +74,9 @@ SQL
 (cd "$work" && exec "$bin/pgbench" -h "$HACS_QUICKSTART_DIR" -U hacs -n -c 2 -R 50 -T 100000 -f write.sql -l bench_adopt >/dev/null 2>&1) &
 writer=$!
 "$tool" adopt --json -d "host=$HACS_QUICKSTART_DIR user=hacs dbname=bench_adopt" >"$work/report.json" || [ $? = 9 ]
-kill -INT "$writer" 2>/dev/null || true
+# what it has told so far lies in a buffer until there is more of it
+sleep 5
+kill "$writer" 2>/dev/null || true
 wait "$writer" 2>/dev/null || true
 waited=$(cat "$work"/pgbench_log.* | awk '$3 > most { most = $3 } END { print most / 1e6 }')
 said=$(sed -n 's/^ *"writers_waited_seconds": \([0-9.]*\),$/\1/p' "$work/report.json")

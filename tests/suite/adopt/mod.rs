@@ -5,6 +5,7 @@ mod following;
 mod generic;
 mod meanwhile;
 mod mixed;
+mod strangers;
 mod tables;
 
 use serde_json::Value;
