@@ -1,4 +1,5 @@
--- The reference of the schema in Markdown, from the catalogue of a migrated database: docs/schema.md.
+-- The reference of the schema in Markdown, from the catalogue of a migrated database: a page of docs/schema, or the contents
+-- of docs/schema.md. page is the name of a schema, contents, or rules.
 -- Everything is in an order of its own and in the words of the catalogue, so that the same migrations make the same
 -- text. The partitions of the audit trail are left out: there is one for each quarter.
 
@@ -29,6 +30,17 @@ create function pg_temp.code(value text) returns text language sql immutable
 return '`' || replace(regexp_replace(value, '\s+', ' ', 'g'), '|', '\|') || '`';
 create function pg_temp.anchor(value text) returns text language sql immutable
 return '#' || replace(lower(value), '.', '');
+-- Where a table of a schema is told: from another page.
+create function pg_temp.place(schema_name text, value text) returns text language sql immutable
+return schema_name || '.md' || pg_temp.anchor(value);
+
+-- What every table of resources has is told once.
+create view pg_temp.resources as
+select a.attrelid as oid
+from pg_catalog.pg_attribute as a
+where a.attname in ('id', 'resource_type', 'created_at', 'updated_at', 'extra', 'version_id') and not a.attisdropped
+group by 1
+having count(*) = 6;
 
 -- The code of a default or a rule without the casts that PostgreSQL adds.
 create function pg_temp.expression(value text) returns text language sql immutable
@@ -48,6 +60,11 @@ return (
     )
     select case
         when rule ~ '^jsonb_typeof\(\w+\) = ''object''$' then 'a JSON object'
+        when rule ~ '^hacs_core\.is_list\(\w+\)$' then 'a JSON list'
+        when rule ~ '^hacs_core\.is_text_map\(\w+\)$' then 'a JSON object of texts'
+        when rule ~ '^hacs_core\.is_text_map_list\(\w+\)$' then 'a JSON list of objects of texts'
+        when rule ~ '^hacs_core\.is_concept\(\w+\)$' then 'a CodeableConcept: a text, codings, or both'
+        when rule ~ '^hacs_core\.is_period_list\(\w+\)$' then 'a JSON list of periods'
         when rule ~ '^\w+ (=|<@) (ANY \()?''\{[\w,-]*\}''\)?$' then
             case when rule ~ '^\w+ <@' then 'each one of ' else 'one of ' end
             || (select string_agg(pg_temp.code(v), ', ') from unnest(substring(rule from '\{.*\}')::text[]) as v)
@@ -56,16 +73,43 @@ return (
     from bare
 );
 
+-- What breaks the most frequent ones.
+create function pg_temp.breaks(name text, relation text, definition text, comment text) returns text language sql immutable
+return (
+    with of (field, value) as (
+        select v.field, v.value
+        from (
+            values
+                ('An id is not blank', 'id', '" "'::jsonb),
+                ('Days and times lie in the years', 'created_at', '"infinity"'),
+                ('It does not end before it starts', substring(name from '^' || relation || '_(.*)_per_1$'), '{"start": "2025-02-01", "end": "2025-01-01"}')
+        ) as v (says, field, value)
+        where starts_with(comment, v.says)
+        union all
+        select 'resource_type', '"Other"' where definition ~ '^CHECK \(\(resource_type = '
+        union all
+        select substring(definition from '^CHECK \(+(\w+) >= [01]\)'), '-1' where definition ~ '^CHECK \(+\w+ >= [01]\)'
+        union all
+        select substring(pg_temp.expression(definition) from '^CHECK \(\(?(?:jsonb_typeof\(|hacs_core\.is_\w+\()?(\w+)'), case
+            when pg_temp.rule(definition) = 'a JSON object' then '[]'::jsonb
+            when pg_temp.rule(definition) = 'a JSON list' then '{}'
+            when pg_temp.rule(definition) like 'one of %' then '"something else"'
+            when pg_temp.rule(definition) like 'each one of %' then '["something else"]'
+        end
+    )
+    select jsonb_build_object(field, value)::text from of where field is not null and value is not null limit 1
+);
+
 -- One row is a line of the reference. The numbers put them in order: schema, section, table, part of it, line.
 create temporary view lines (place, section, relation, part, line, text) as
 
 -- The table of contents
-select 0, 0, '', 0, place * 10, format(E'- [%s](%s)', name, pg_temp.anchor(name)) from pg_temp.schemas
+select 0, 0, '', 0, place * 10, format(E'- [%s](schema/%s.md): %s', name, name, pg_temp.words(comment)) from pg_temp.schemas
 union all
 select
     0, 0, '', 0, s.place * 10 + 1,
     '    - tables: ' || string_agg(
-        format('[%s](%s)', r.name, pg_temp.anchor(r.full_name)), ', ' order by r.name collate "C"
+        format('[%s](schema/%s)', r.name, pg_temp.place(r.schema_name, r.full_name)), ', ' order by r.name collate "C"
     )
 from pg_temp.schemas as s
 join pg_temp.relations as r on r.place = s.place and not r.is_view
@@ -74,17 +118,17 @@ union all
 select
     0, 0, '', 0, s.place * 10 + 2,
     '    - views: ' || string_agg(
-        format('[%s](%s)', r.name, pg_temp.anchor(r.full_name)), ', ' order by r.name collate "C"
+        format('[%s](schema/%s)', r.name, pg_temp.place(r.schema_name, r.full_name)), ', ' order by r.name collate "C"
     )
 from pg_temp.schemas as s
 join pg_temp.relations as r on r.place = s.place and r.is_view
 group by s.place
 union all
-select 0, 0, '', 0, s.place * 10 + 3, format('    - [functions](#functions-of-%s)', s.name)
+select 0, 0, '', 0, s.place * 10 + 3, format('    - [functions](schema/%1$s.md#functions-of-%1$s)', s.name)
 from pg_temp.schemas as s
 where exists (select from pg_catalog.pg_proc where pronamespace = s.oid)
 union all
-select 0, 0, '', 0, s.place * 10 + 4, format('    - [types](#types-of-%s)', s.name)
+select 0, 0, '', 0, s.place * 10 + 4, format('    - [types](schema/%1$s.md#types-of-%1$s)', s.name)
 from pg_temp.schemas as s
 where exists (select from pg_catalog.pg_type where typnamespace = s.oid and typtype = 'd')
 
@@ -92,15 +136,18 @@ where exists (select from pg_catalog.pg_type where typnamespace = s.oid and typt
 union all
 select
     place, 0, '', 0, 0, format(
-        E'\n## %s\n\n%s.\n\n![Tables of %s and what they refer to](pictures/%s.svg)',
-        name, pg_temp.words(comment), name, name
+        E'# %s\n\n<!-- Made by scripts/update-docs.sh from the catalogue of a migrated database. -->\n\n%s.\n\n'
+        'What every table of resources has, [schema.md](../schema.md#what-every-table-of-resources-has) tells once; [rules.md]'
+        '(rules.md) has all rules by their names.%s', name, pg_temp.words(comment),
+        case when name in ('hacs_core', 'hacs_clinical')
+            then format(E'\n\n![Tables of %1$s and what they refer to](../pictures/%1$s.svg)', name) end
     )
 from pg_temp.schemas
 
 -- Tables and views, with their columns
 union all
 select place, 1 + is_view::integer, name, 0, 0, format(
-    E'\n### %s\n\n%s%s.\n\n| column | type | | what it holds |\n|---|---|---|---|',
+    E'\n## %s\n\n%s%s.\n\n| column | type | | what it holds |\n|---|---|---|---|',
     full_name, case when is_view then 'View. ' else '' end, pg_temp.words(comment)
 )
 from pg_temp.relations
@@ -124,6 +171,10 @@ from pg_temp.relations as r
 join pg_catalog.pg_attribute as a on a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
 left join pg_catalog.pg_attrdef as d on d.adrelid = r.oid and d.adnum = a.attnum
 left join pg_catalog.pg_constraint as k on k.conrelid = r.oid and k.contype = 'p'
+where not (
+    r.oid in (select oid from pg_temp.resources)
+    and a.attname in ('id', 'resource_type', 'created_at', 'updated_at', 'extra', 'version_id')
+)
 
 -- Rules: checks, unique keys
 union all
@@ -166,7 +217,7 @@ select
             from unnest(k.conkey) with ordinality as c (attnum, place)
             join pg_catalog.pg_attribute as a on a.attrelid = k.conrelid and a.attnum = c.attnum
         ),
-        t.full_name, pg_temp.anchor(t.full_name),
+        t.full_name, pg_temp.place(t.schema_name, t.full_name),
         case k.confdeltype
             when 'a' then 'refused at the end' when 'r' then 'refused' when 'c' then 'deleted too'
             when 'n' then 'set to null' else 'set to its default'
@@ -197,7 +248,7 @@ join pg_catalog.pg_class as c on c.oid = i.indexrelid
 union all
 select distinct
     s.place, 3, '', 0, 0,
-    format(E'\n### Functions of %s\n\n| function | gives | what it does |\n|---|---|---|', s.name)
+    format(E'\n## Functions of %s\n\n| function | gives | what it does |\n|---|---|---|', s.name)
 from pg_temp.schemas as s
 join pg_catalog.pg_proc as p on p.pronamespace = s.oid
 union all
@@ -226,7 +277,7 @@ where p.proname ~ '^record_hacs_'
 union all
 select distinct
     s.place, 4, '', 0, 0,
-    format(E'\n### Types of %s\n\n| type | of | what it holds | rules |\n|---|---|---|---|', s.name)
+    format(E'\n## Types of %s\n\n| type | of | what it holds | rules |\n|---|---|---|---|', s.name)
 from pg_temp.schemas as s
 join pg_catalog.pg_type as t on t.typnamespace = s.oid and t.typtype = 'd'
 union all
@@ -247,4 +298,39 @@ select
 from pg_temp.schemas as s
 join pg_catalog.pg_type as t on t.typnamespace = s.oid and t.typtype = 'd';
 
-select text from pg_temp.lines order by place, section, relation collate "C", part, line;
+select :'page' = 'rules' as is_rules \gset
+\if :is_rules
+-- For each rule a document that it refuses, of the tests; the quotes and the delimiter are characters that it does not have.
+create temporary table examples (document jsonb);
+\copy pg_temp.examples from 'tests/data/rules.ndjson' with (format csv, quote e'\x01', delimiter e'\x02')
+select E'# The rules\n\n<!-- Made by scripts/update-docs.sh from the catalogue of a migrated database. -->\n\nEach by the name that '
+    'an error gives, with fields that break it. What is a JSON list or object of its own says so by its name.\n\n'
+    '| rule | of | what it wants | broken by |\n|---|---|---|---|';
+select format(
+    '| `%s` | [%s](%s) | %s | %s |', k.conname, r.full_name, pg_temp.place(r.schema_name, r.full_name),
+    coalesce(
+        pg_temp.words(pg_catalog.obj_description(k.oid, 'pg_constraint')),
+        (
+            select pg_temp.words(pg_catalog.obj_description(t.tgfoid, 'pg_proc'))
+            from pg_catalog.pg_trigger as t where t.tgconstraint = k.oid
+        ),
+        pg_temp.rule(pg_catalog.pg_get_constraintdef(k.oid))
+    ),
+    pg_temp.code(coalesce(
+        (
+            select e.document -> 'reject' ->> 0
+            from pg_temp.examples as e
+            where e.document ->> 'constraint' = k.conname and length(e.document -> 'reject' ->> 0) < 200
+            limit 1
+        ),
+        pg_temp.breaks(k.conname, r.name, pg_catalog.pg_get_constraintdef(k.oid), pg_catalog.obj_description(k.oid, 'pg_constraint'))
+    ))
+)
+from pg_temp.relations as r
+join pg_catalog.pg_constraint as k on k.conrelid = r.oid and k.contype in ('c', 't')
+order by k.conname collate "C";
+\else
+select text from pg_temp.lines
+where place = coalesce((select s.place from pg_temp.schemas as s where s.name = :'page'), 0)
+order by place, section, relation collate "C", part, line;
+\endif

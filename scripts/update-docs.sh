@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes docs/schema.md and docs/pictures/*.svg from the catalogue of a migrated database.
+# Makes docs/schema.md, docs/schema/*.md and docs/pictures/*.svg from the catalogue of a migrated database.
 #
 #   scripts/update-docs.sh                   with a throwaway cluster; the pictures need Graphviz
 #   scripts/update-docs.sh --check           writes nothing, and fails where the files are not current
@@ -38,12 +38,17 @@ keep() {
     fi
 }
 
-{ cat scripts/schema-introduction.md; psql -f scripts/schema-reference.sql; } >"$work/schema.md"
+{ cat scripts/schema-introduction.md; psql -v page=contents -f scripts/schema-reference.sql; } >"$work/schema.md"
 keep "$work/schema.md" docs/schema.md
+for page in hacs_core hacs_clinical hacs_registry hacs_agents hacs_admin hacs_audit rules; do
+    psql -v page="$page" -f scripts/schema-reference.sql >"$work/$page.md"
+    keep "$work/$page.md" "docs/schema/$page.md"
+done
 
 # The same source gives another SVG with another version of Graphviz or with other fonts: so each SVG carries the
 # checksum of its source, and is current as long as that one is. Checking needs no Graphviz.
-for picture in whole hacs_core hacs_clinical hacs_registry hacs_agents hacs_admin hacs_audit; do
+# Of a schema with two tables a picture shows nothing.
+for picture in whole hacs_core hacs_clinical; do
     psql --set schema="$picture" -f scripts/schema-pictures.sql >"$work/$picture.dot"
     source="<!-- source: $(cksum <"$work/$picture.dot") -->"
     svg="docs/pictures/$picture.svg"
@@ -60,4 +65,4 @@ done
 if [ "${#stale[@]}" != 0 ]; then
     die "not current: ${stale[*]}; run scripts/update-docs.sh and commit what it makes"
 fi
-say "docs/schema.md and docs/pictures are current"
+say "docs/schema.md, docs/schema and docs/pictures are current"

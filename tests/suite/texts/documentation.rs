@@ -157,3 +157,48 @@ fn files(dir: &Path, found: &mut Vec<PathBuf>) {
         }
     }
 }
+
+#[test]
+fn each_rule_of_the_reference_is_broken_by_its_example() {
+    let database = Database::migrated();
+    let mut client = database.client();
+    let rules = include_str!("../../../docs/schema/rules.md");
+    let (mut rows, mut tried) = (0, 0);
+    for row in rules.lines().filter(|line| line.starts_with("| `")) {
+        rows += 1;
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let (rule, wants) = (cells[0].trim_matches(['|', ' ', '`']), cells[2]);
+        let table = cells[1].split(['[', ']']).nth(1).unwrap();
+        let example = cells[3].trim_matches(['|', ' ', '`']).replace("\\|", "|");
+        // The others are tried by the tests of the rules, on top of a document that is good.
+        let simple = [
+            "a JSON object",
+            "a JSON list",
+            "one of ",
+            "each one of ",
+            "An id is not blank",
+            "Days and times lie",
+            "It does not end before it starts",
+            "`resource_type = ",
+        ];
+        if !simple.iter().any(|simple| wants.starts_with(simple)) {
+            continue;
+        }
+        let found: Option<bool> = client
+            .query_one(
+                &format!(
+                    "select (xpath('//v/text()', query_to_xml(format(
+                        'select (%s) as v from jsonb_populate_record(null::{table}, %L)',
+                        pg_get_expr(k.conbin, k.conrelid), $1::text
+                    ), true, false, '')))[1]::text::boolean
+                    from pg_constraint as k where k.conname = $2::text and k.conrelid = '{table}'::regclass"
+                ),
+                &[&example, &rule],
+            )
+            .unwrap()
+            .get(0);
+        assert_eq!(found, Some(false), "{row}");
+        tried += 1;
+    }
+    assert!(rows > 500 && tried > 400, "{rows} {tried}");
+}
