@@ -2857,7 +2857,7 @@ comment on function hacs_core.read_later(jsonb, text, boolean, jsonb) is
     'As from_later, for a document that may be of a later form; an error where it is of two generations';
 
 -- In the staging table of import, all documents of a type at once. Whoever stages documents of 0.3 that have other keys as
--- well says so with kept, {} or more.
+-- well says so with kept, {} or more. A document is taken out of its compression once, not for each key.
 create or replace function hacs_core.turn_staged(
     type text, resource_type text, condition text, unclear text, substitute boolean
 )
@@ -2878,7 +2878,7 @@ begin
     if type = resource_type then
         execute format(
             'update %s as s set (document, kept) = ('
-            '    select l.columns, l.kept from hacs_core.read_later(s.document, %L, %L, ''{}'') as l'
+            '    select l.columns, l.kept from hacs_core.read_later(s.document || ''{}'', %L, %L, ''{}'') as l'
             ') where s.kept is null and (%s)', staged, type, substitute, condition
         );
     else
@@ -2886,7 +2886,7 @@ begin
             'with gone as (delete from %s as s where %s and s.kept is null and (%s) returning s.line, s.document) '
             'insert into pg_temp.hacs_staged '
             'select g.line, l.columns, l.kept '
-            'from gone as g cross join lateral hacs_core.read_later(g.document, %L, %L, ''{}'') as l',
+            'from gone as g cross join lateral hacs_core.read_later(g.document || ''{}'', %L, %L, ''{}'') as l',
             staged, others, condition, type, substitute
         );
     end if;
