@@ -35,7 +35,7 @@ fn short(status: &Status) -> String {
         ExitCode::Success => format!("{at}, complete"),
         ExitCode::Pending => format!("{at}, not complete"),
         _ if !status.conflicts.is_empty() => format!("{at}, tables of the original Python system are in the way"),
-        _ => format!("{at}, the history does not fit to this binary"),
+        _ => format!("{at}, the history does not match this binary"),
     }
 }
 

@@ -212,7 +212,7 @@ fn result(found: &Found, pending: usize) -> String {
         ExitCode::History if !found.status.conflicts.is_empty() => {
             paint(BAD, "tables of the original Python system are in the way")
         }
-        ExitCode::History => paint(BAD, "the history does not fit to this binary"),
+        ExitCode::History => paint(BAD, "the history does not match this binary"),
         ExitCode::Pending => {
             let compared = if found.differences.is_empty() { "nothing" } else { "nothing else" };
             paint(WARNING, format!("{} pending; {compared} was compared", count(pending, "migration")))

@@ -58,7 +58,7 @@ pub enum Error {
     NotAdopted,
     /// Somebody else's code could run here as the role that migrates.
     Untrusted(Vec<String>),
-    /// The history of the database does not fit to the migrations at hand.
+    /// The history of the database does not match the migrations at hand.
     History(Vec<HistoryError>),
     /// The database has migrations beyond those at hand.
     Newer {

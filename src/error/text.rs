@@ -89,7 +89,7 @@ impl Error {
                 lines(&found.iter().map(|found| safe_line(found)).collect::<Vec<_>>()),
             ),
             Self::History(found) => {
-                ("the migration history of this database does not fit to this binary", lines(found))
+                ("the migration history of this database does not match this binary", lines(found))
             }
             Self::Drift(found) => (
                 "something stood here before the first migration, and the result is not what the migrations make",

@@ -30,7 +30,7 @@ pub struct Record {
     pub checksum: u64,
 }
 
-/// Why a history does not fit to the migrations at hand.
+/// Why a history does not match the migrations at hand.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HistoryError {
