@@ -2059,6 +2059,9 @@ set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 set extra_float_digits = 1
 set client_min_messages = warning
+-- What the audit's triggers are given of a batch goes to a file beyond this: else the memory of the session grows with the
+-- number of batches.
+set work_mem = '64kB'
 as $$
 declare
     d record;

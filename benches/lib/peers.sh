@@ -72,7 +72,7 @@ write_migrations() {
         number=${number#V}
         name=${name#*__}
         cp "$file" "$home/sqlx/${number}_$name.sql"
-        { echo '-- migrate:up'; cat "$file"; echo '-- migrate:down'; } >"$home/dbmate/${number}_$name.sql"
+        { echo '-- migrate:up'; cat "$file"; echo '-- migrate:down'; } >"$home/dbmate/$(printf %03d "$number")_$name.sql"
         # As a Python step: the tool would cut the text of a function at its semicolons.
         printf 'from yoyo import step\n__depends__ = {%s}\nsql = open(%s).read()\nsteps = [step(lambda c: c.cursor().execute(sql))]\n' \
             "$([ "$number" = 1 ] || echo "'$((number - 1))'")" "'$PWD/$file'" >"$home/yoyo/$number.py"
