@@ -88,9 +88,7 @@ impl Error {
                 "what stands in this database cannot be trusted, since somebody else's code in it would run as this role",
                 lines(&found.iter().map(|found| safe_line(found)).collect::<Vec<_>>()),
             ),
-            Self::History(found) => {
-                ("the migration history of this database does not match this binary", lines(found))
-            }
+            Self::History(found) => ("the migration history of this database does not match this binary", lines(found)),
             Self::Drift(found) => (
                 "something stood here before the first migration, and the result is not what the migrations make",
                 lines(found),

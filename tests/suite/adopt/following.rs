@@ -136,3 +136,28 @@ fn two_at_once_both_end_well() {
         "bad"
     );
 }
+
+#[test]
+fn the_commands_and_statements_of_the_guide_work() {
+    let database = service();
+    let guide = include_str!("../../../docs/for-python-users.md");
+    let section = guide.split("\n## ").find(|section| section.starts_with("Services that go on as they are")).unwrap();
+    let mut run = 0;
+    for block in section.split("\n```").skip(1).step_by(2) {
+        let (language, text) = block.split_once('\n').unwrap();
+        for line in text.lines() {
+            match language {
+                "sh" => {
+                    let words: Vec<&str> = line.split('#').next().unwrap().split_whitespace().skip(1).collect();
+                    let end = database.run(&words);
+                    assert!([Some(0), Some(9)].contains(&end.code), "{line}: {end:?}");
+                }
+                "sql" => database.client().batch_execute(line).unwrap_or_else(|error| panic!("{line}: {error:?}")),
+                _ => panic!("{language}"),
+            }
+            run += 1;
+        }
+    }
+    assert!(run > 6, "{run}");
+    assert_eq!(database.text("select string_agg(row_id, ',') from public.hacs_resources_refused"), "bad");
+}
