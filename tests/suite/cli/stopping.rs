@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::database::{Database, Ended, ended, tool, until};
 use crate::proxy::{Proxy, Sender};
+use crate::python::SERVICE;
 use crate::run::kills::holds;
 use crate::server::{self, Server};
 
@@ -55,7 +56,7 @@ fn says_the_outcome(end: &Ended, what: &str) {
     assert!(end.stderr.contains("error: ") && !end.stderr.contains("panicked"), "{what}: {end:?}");
 }
 
-const COMMANDS: [&[&str]; 12] = [
+const COMMANDS: [&[&str]; 14] = [
     &["migrate"],
     &["migrate", "--dry-run"],
     &["status"],
@@ -68,12 +69,17 @@ const COMMANDS: [&[&str]; 12] = [
     &["import"],
     &["export"],
     &["status", "--databases"],
+    &["adopt"],
+    &["adopt", "--follow", "note"],
 ];
 
 /// What a command finds in its database.
 fn prepared(server: &Server, command: &[&str]) -> Database {
-    if command[0] == "migrate" {
-        return Database::on(server);
+    if ["migrate", "adopt"].contains(&command[0]) {
+        let database = Database::on(server);
+        let old = if command[0] == "adopt" { SERVICE } else { "" };
+        database.client().batch_execute(old).unwrap();
+        return database;
     }
     let database = Database::migrated_on(server);
     database
@@ -92,6 +98,7 @@ fn is_done(database: &Database, command: &[&str]) -> bool {
     let query = match command[0] {
         "baseline" => "select exists (select from hacs_admin.migrations)",
         "seal" => "select exists (select from hacs_audit.seals)",
+        "adopt" => "select to_regclass('hacs_core.patients') is not null",
         "import" => "select exists (select from hacs_core.patients)",
         _ => "select false",
     };
