@@ -244,6 +244,36 @@ $$;
 comment on function hacs_core.refuse_other_than_plain(regclass) is
     'Refuses a relation that is not as the original adapter makes its table, or that could run code of its owner when it is read';
 
+-- Whoever owns the schema could put another table in the place of ours, and what it runs would run as who writes there.
+create or replace function hacs_core.refuse_other_refusals(target regclass)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+declare
+    refusals constant text := hacs_core.refusals_of(target);
+begin
+    execute format('lock table %s in access share mode', refusals);
+    if exists (
+        select
+        from pg_class as c
+        join pg_roles as o on o.oid = c.relowner
+        where c.oid = refusals::regclass and (
+            c.relkind <> 'r' or c.relrowsecurity or c.relhasrules or c.relhassubclass
+            or exists (select from pg_trigger as t where t.tgrelid = c.oid)
+            or not o.rolsuper and o.rolname <> current_user
+                and o.oid <> (select n.nspowner from pg_namespace as n where n.nspname = 'hacs_core')
+        )
+    ) then
+        raise exception '% is not the table that hacs_core.follow makes', refusals
+            using errcode = 'wrong_object_type', hint = 'Somebody else has made it: look at it, drop it, and follow the table again.';
+    end if;
+end
+$$;
+comment on function hacs_core.refuse_other_refusals(regclass) is
+    'Refuses a table of refusals that somebody else has made, or given a trigger';
+
 create or replace function hacs_core.follow(target regclass, mode text default 'refuse', others jsonb default '{}')
 returns void
 language plpgsql
@@ -276,6 +306,7 @@ begin
             refused_at timestamptz not null default clock_timestamp()
         )', refusals
     );
+    perform hacs_core.refuse_other_refusals(target);
     execute format('comment on table %s is %L', refusals, 'Documents that the rules of HACS refuse, of the generic table beside it, which is followed');
     execute format(
         'create or replace view %s as
@@ -352,6 +383,7 @@ declare
     r record;
 begin
     perform hacs_core.refuse_other_than_plain(target);
+    perform hacs_core.refuse_other_refusals(target);
     read := 0;
     refused := 0;
     for r in execute format(
@@ -506,6 +538,7 @@ as $$
 #variable_conflict use_column
 begin
     perform hacs_core.refuse_other_than_plain(target);
+    perform hacs_core.refuse_other_refusals(target);
     return query execute format($query$
         with types as materialized (
             select t.type, hacs_core.document_fields(t.type) as fields

@@ -495,3 +495,31 @@ fn a_table_that_could_run_code_of_its_owner_is_not_read() {
         assert!(message(&error).contains(words), "{other}: {error:?}");
     }
 }
+
+#[test]
+fn a_table_of_refusals_that_somebody_else_has_made_is_not_written_to() {
+    let trap = "create function public.trap() returns trigger language plpgsql as
+            $$ begin raise exception 'run as %', current_user; end $$;
+        create table public.hacs_resources_refusals (row_id text primary key, resource_type text, id text, sqlstate text,
+            field text, rule text, message text, hint text, refused_at timestamptz default now());
+        create trigger trap before insert on public.hacs_resources_refusals for each row execute function public.trap();";
+    // Before it is followed, and in the place of ours afterwards.
+    let before = Database::migrated();
+    let mut client = before.client();
+    client.batch_execute(&format!("select hacs_core.make_generic_table(); {trap}")).unwrap();
+    let error = client.batch_execute("select hacs_core.follow('public.hacs_resources', 'note')").unwrap_err();
+    assert!(message(&error).contains("is not the table that hacs_core.follow makes"), "{error:?}");
+    assert_eq!(before.text("select count(*) from pg_trigger where tgname = 'hacs_follow'"), "0");
+    let after = followed("note");
+    let mut client = after.client();
+    client.save(&json!({"resource_type": "Patient", "id": "p1"}), "doctor/1").unwrap();
+    client.batch_execute(&format!("drop table public.hacs_resources_refusals cascade; {trap}")).unwrap();
+    for asked in ["follow_again('public.hacs_resources')", "follow_differences('public.hacs_resources')"] {
+        let error = client.batch_execute(&format!("select hacs_core.{asked}")).unwrap_err();
+        assert!(message(&error).contains("is not the table that hacs_core.follow makes"), "{asked}: {error:?}");
+    }
+    // Of another role, without any trigger.
+    client.batch_execute("drop trigger trap on public.hacs_resources_refusals; alter table public.hacs_resources_refusals owner to pg_monitor").unwrap();
+    let error = client.batch_execute("select hacs_core.follow_again('public.hacs_resources')").unwrap_err();
+    assert!(message(&error).contains("is not the table that hacs_core.follow makes"), "{error:?}");
+}
