@@ -57,6 +57,7 @@ mod tests {
                 "V8__audit_triggers.sql",
                 "V9__documents.sql",
                 "V10__generations.sql",
+                "V11__follow.sql",
             ]
         );
     }
