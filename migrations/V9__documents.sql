@@ -39,6 +39,30 @@ $$;
 comment on function hacs_core.document_type(regclass) is
     'The type whose documents a table holds; null for every other table';
 
+-- Up to PostgreSQL 14 it is the generated column that depends on the one it reads, since then its expression.
+create or replace function hacs_core.column_source(target regclass, number smallint)
+returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select s.attname
+        from pg_depend as u
+        join pg_attribute as s on s.attrelid = u.refobjid and s.attnum = u.refobjsubid
+        left join pg_attrdef as d on u.classid = 'pg_attrdef'::regclass and d.oid = u.objid
+        where u.refclassid = 'pg_class'::regclass and u.refobjid = target and u.refobjsubid <> number and (
+            d.adrelid = target and d.adnum = number
+            or u.classid = 'pg_class'::regclass and u.objid = target and u.objsubid = number
+        )
+        order by s.attnum
+        limit 1
+    );
+end
+$$;
+comment on function hacs_core.column_source(regclass, smallint) is
+    'The column that a generated column reads; null for every other column';
+
 create or replace function hacs_core.document_tables()
 returns table (resource_type text, target regclass)
 language sql stable
@@ -355,14 +379,7 @@ begin
     select c.contype, c.conrelid, c.confrelid, obj_description(c.oid, 'pg_constraint') as says,
         coalesce(
             -- behind a generated column: the field that it reads
-            (
-                select s.attname::text
-                from pg_attrdef as d
-                join pg_depend as u on u.classid = 'pg_attrdef'::regclass and u.objid = d.oid and u.refobjsubid <> d.adnum
-                join pg_attribute as s on s.attrelid = u.refobjid and s.attnum = u.refobjsubid
-                where d.adrelid = c.conrelid and d.adnum = c.conkey[1] and u.refobjid = c.conrelid
-                limit 1
-            ),
+            hacs_core.column_source(c.conrelid, c.conkey[1]),
             (select a.attname::text from pg_attribute as a where a.attrelid = c.conrelid and a.attnum = c.conkey[1])
         ) as field,
         cardinality(c.conkey) as columns
@@ -1248,18 +1265,14 @@ as $$
             a.attname::text as name, a.attgenerated <> '' as is_generated,
             format_type(coalesce(nullif(t.typbasetype, 0), t.oid), null) as base,
             -- the field that a generated column or an expression reads
-            (
+            coalesce(hacs_core.column_source(target, a.attnum), (
                 select s.attname::text
                 from pg_depend as u
-                left join pg_attrdef as d on u.classid = 'pg_attrdef'::regclass and d.oid = u.objid
                 join pg_attribute as s on s.attrelid = u.refobjid and s.attnum = u.refobjsubid
-                where u.refobjid = target and s.attgenerated = '' and (
-                    d.adrelid = target and d.adnum = a.attnum
-                    or a.attnum is null and u.classid = 'pg_class'::regclass and u.objid = i.indexrelid
-                        and strpos(pg_get_indexdef(i.indexrelid, 1, true), s.attname) > 0
-                )
+                where a.attnum is null and u.refobjid = target and s.attgenerated = '' and u.classid = 'pg_class'::regclass
+                    and u.objid = i.indexrelid and strpos(pg_get_indexdef(i.indexrelid, 1, true), s.attname) > 0
                 limit 1
-            ) as source,
+            )) as source,
             (
                 select hacs_core.document_type(f.confrelid::regclass) from pg_constraint as f
                 where f.conrelid = target and f.contype = 'f' and f.conkey = array[a.attnum]
@@ -1851,14 +1864,7 @@ begin
     for f in
         select a.attname, pg_get_expr(d.adbin, d.adrelid) as reference, c.confrelid::regclass as points_to, c.conname,
             hacs_core.document_type(c.confrelid) as points_to_type,
-            (
-                select o.attname::text
-                from pg_depend as u
-                join pg_attribute as o on o.attrelid = u.refobjid and o.attnum = u.refobjsubid
-                where u.classid = 'pg_attrdef'::regclass and u.objid = d.oid and u.refobjid = d.adrelid
-                    and u.refobjsubid <> d.adnum
-                limit 1
-            ) as field
+            hacs_core.column_source(c.conrelid, c.conkey[1]) as field
         from pg_constraint as c
         join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
         join pg_attrdef as d on d.adrelid = c.conrelid and d.adnum = c.conkey[1]
@@ -1986,13 +1992,10 @@ begin
     while found_one loop
         found_one := false;
         for f in
-            select pg_get_expr(d.adbin, d.adrelid) as reference, c.conname, o.attname::text as field
+            select pg_get_expr(d.adbin, d.adrelid) as reference, c.conname, hacs_core.column_source(c.conrelid, c.conkey[1]) as field
             from pg_constraint as c
             join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
             join pg_attrdef as d on d.adrelid = c.conrelid and d.adnum = c.conkey[1]
-            join pg_depend as u on u.classid = 'pg_attrdef'::regclass and u.objid = d.oid and u.refobjid = d.adrelid
-                and u.refobjsubid <> d.adnum
-            join pg_attribute as o on o.attrelid = u.refobjid and o.attnum = u.refobjsubid
             where c.conrelid = (s).target and c.confrelid = (s).target and c.contype = 'f' and a.attgenerated <> ''
         loop
             execute format(
