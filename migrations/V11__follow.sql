@@ -171,6 +171,19 @@ end;
 comment on function hacs_core.refusals_of(regclass, text) is
     'The name of the table of refusals beside a generic table, or of the view of them';
 
+-- A key of the settings is of plain words, which the name of a table need not be.
+create or replace function hacs_core.follow_key(target regclass)
+returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return concat('follow.', md5(target::text));
+end
+$$;
+comment on function hacs_core.follow_key(regclass) is
+    'The key in system_config under which it stands that a table is followed, and how';
+
 -- As the original adapter makes it, so that its own "create … if not exists" find all of it there.
 create or replace function hacs_core.make_generic_table(
     schema_name text default 'public', table_name text default 'hacs_resources', owner text default null
@@ -334,7 +347,10 @@ begin
         'for each statement execute function hacs_core.refuse_truncate_of_followed()', target
     );
     insert into hacs_admin.system_config as s (key, value, description)
-    values ('follow.' || target, jsonb_build_object('mode', mode, 'others', others), 'This table is followed (hacs_core.follow)')
+    values (
+        hacs_core.follow_key(target), jsonb_build_object('table', target, 'mode', mode, 'others', others),
+        'This table is followed (hacs_core.follow)'
+    )
     on conflict (key) do update set value = excluded.value where s.value <> excluded.value;
 exception
     when lock_not_available then
@@ -359,7 +375,7 @@ begin
     execute format('drop trigger if exists hacs_follow_truncate on %s', target);
     execute format('drop view if exists %s', hacs_core.refusals_of(target, '_refused'));
     execute format('drop table if exists %s', hacs_core.refusals_of(target));
-    delete from hacs_admin.system_config where key = 'follow.' || target;
+    delete from hacs_admin.system_config where key = hacs_core.follow_key(target);
 exception
     when lock_not_available then
         raise exception 'nothing was changed: somebody is using %', target

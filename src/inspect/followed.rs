@@ -19,7 +19,7 @@ pub(super) const QUERY: &str = "
     ), f.target
     from only hacs_admin.system_config as s
     cross join lateral (select to_jsonb(s) ->> 'key' as key, to_jsonb(s) -> 'value' as value) as c
-    cross join lateral (select substr(c.key, length('follow.') + 1) as target) as f
+    cross join lateral (select c.value ->> 'table' as target) as f
     left join pg_class as r on r.oid = to_regclass(f.target)
     left join pg_namespace as n on n.oid = r.relnamespace
     cross join lateral (
@@ -34,7 +34,7 @@ pub(super) const QUERY: &str = "
                 'EXECUTE FUNCTION hacs_core.refuse_truncate_of_followed()', f.target
             ))
     ) as t (name, definition)
-    where c.key like 'follow.%'
+    where c.key like 'follow.%' and c.value ->> 'table' is not null
     order by 1";
 
 /// What is followed, as the settings say.

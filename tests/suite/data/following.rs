@@ -523,3 +523,25 @@ fn a_table_of_refusals_that_somebody_else_has_made_is_not_written_to() {
     let error = client.batch_execute("select hacs_core.follow_again('public.hacs_resources')").unwrap_err();
     assert!(message(&error).contains("is not the table that hacs_core.follow makes"), "{error:?}");
 }
+
+#[test]
+fn a_table_with_an_odd_name_is_followed_like_any_other() {
+    let database = Database::migrated();
+    let mut client = database.client();
+    client
+        .batch_execute(
+            r#"create schema "Odd 'Schema'"; select hacs_core.make_generic_table($$Odd 'Schema'$$, 'My "Docs"');
+            select hacs_core.follow($$"Odd 'Schema'"."My ""Docs"""$$, 'note')"#,
+        )
+        .unwrap();
+    let save = SAVE.replace("public.hacs_resources", r#""Odd 'Schema'"."My ""Docs""""#);
+    client.execute(&save, &[&"p1", &"Patient", &patient("p1", "Byron").to_string(), &"doctor/1"]).unwrap();
+    client.execute(&save, &[&"p2", &"Patient", &"{}", &"doctor/1"]).unwrap();
+    assert_eq!(database.text(r#"select row_id from "Odd 'Schema'"."My ""Docs""_refused""#), "p2");
+    let end = database.run(&["verify", "--deep"]);
+    assert!(end.code == Some(0) && end.stdout.contains("1 that are not, such as Patient/p2"), "{end:?}");
+    client.batch_execute(r#"drop trigger hacs_follow on "Odd 'Schema'"."My ""Docs""""#).unwrap();
+    assert_eq!(database.run(&["verify"]).code, Some(7));
+    client.batch_execute(r#"select hacs_core.unfollow($$"Odd 'Schema'"."My ""Docs"""$$)"#).unwrap();
+    assert_eq!(database.run(&["verify"]).code, Some(0));
+}
