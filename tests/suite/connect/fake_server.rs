@@ -255,32 +255,31 @@ fn play(mut client: &TcpStream, step: &Step) -> std::io::Result<()> {
     }
 }
 
-/// The most memory that a process had until now and what it has of files, in kilobytes, as long as it can be asked.
-fn memory(process: u32) -> Option<(u64, u64)> {
+/// The memory that a process has of its own, in kilobytes, as long as it can be asked. Not what is mapped of files: of a
+/// program with all that a debugger needs, that is most.
+///
+/// For a moment after the start a process still has the memory of the one that started it: that is not counted.
+fn memory(process: u32) -> Option<u64> {
+    let program = std::fs::read_link(format!("/proc/{process}/exe")).ok()?;
+    if program == std::env::current_exe().ok()? {
+        return None;
+    }
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let of = |name: &str| -> Option<u64> {
-        let line = status.lines().find(|line| line.starts_with(name))?;
-        line.split_whitespace().nth(1)?.parse().ok()
-    };
-    Some((of("VmHWM:")?, of("RssFile:")?))
+    let line = status.lines().find(|line| line.starts_with("RssAnon:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// Waits for the end, and tells what memory it took.
-///
-/// Not what the kernel has mapped of the program's own file: of one with all that a debugger needs, that is most. While
-/// a process ends, its files are let go of first and the most that it had is still told: so the most of each counts.
 pub fn watched(mut child: Child) -> (Ended, u64) {
-    let (mut most, mut of_files, deadline) = (0, 0, Instant::now() + Duration::from_secs(120));
+    let (mut most, deadline) = (0, Instant::now() + Duration::from_secs(120));
     while child.try_wait().unwrap().is_none() {
-        if let Some((all, files)) = memory(child.id()) {
-            (most, of_files) = (most.max(all), of_files.max(files));
-        }
+        most = memory(child.id()).unwrap_or(0).max(most);
         if Instant::now() > deadline {
             let _ = child.kill();
         }
         thread::sleep(Duration::from_millis(5));
     }
-    (ended(child.wait_with_output().unwrap()), most.saturating_sub(of_files))
+    (ended(child.wait_with_output().unwrap()), most)
 }
 
 fn start(port: u16, sslmode: &str, args: &[&str]) -> Child {
