@@ -26,7 +26,8 @@ comment on function hacs_core.followed_type(jsonb) is 'The type of a document, b
 
 -- written_by acts, unless the connection or the transaction has named somebody; the next row may have another writer.
 -- refusals: the table of refusals; null where a refusal is an error of the writer.
-create or replace function hacs_core.follow_change(row_id text, document jsonb, was jsonb, written_by text, refusals text)
+create or replace function hacs_core.follow_change(row_id text, document jsonb, was jsonb, written_by text,
+    refusals text)
 returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -34,7 +35,8 @@ as $$
 declare
     type constant text := hacs_core.followed_type(document);
     type_before constant text := hacs_core.followed_type(was);
-    nobody constant boolean := coalesce(current_setting('hacs_audit.actor_id', true), '') = '' and written_by is not null;
+    nobody constant boolean := coalesce(current_setting('hacs_audit.actor_id', true), '') = ''
+        and written_by is not null;
     said text;
     hint text;
     field text;
@@ -62,7 +64,8 @@ begin
                     'on conflict (row_id) do update set resource_type = excluded.resource_type, id = excluded.id, '
                     'sqlstate = excluded.sqlstate, field = excluded.field, rule = excluded.rule, '
                     'message = excluded.message, hint = excluded.hint, refused_at = excluded.refused_at', refusals
-                ) using row_id, coalesce(type, type_before), coalesce(document ->> 'id', was ->> 'id'), code, field, rule, said, hint;
+                ) using row_id, coalesce(type, type_before), coalesce(document ->> 'id', was ->> 'id'), code, field,
+                    rule, said, hint;
                 done := false;
         end;
     end if;
@@ -73,8 +76,8 @@ begin
 end
 $$;
 comment on function hacs_core.follow_change(text, jsonb, jsonb, text, text) is
-    'Stores the document of a row that is followed, and removes the one that it was before where that is another; where '
-    'there is a table of refusals, a refusal is written down there: whether nothing was refused';
+    'Stores the document of a row that is followed, and removes the one that it was before where that is another; '
+    'where there is a table of refusals, a refusal is written down there: whether nothing was refused';
 
 create or replace function hacs_core.follow_stored(row_id text, document jsonb, was jsonb)
 returns boolean
@@ -133,13 +136,15 @@ begin
             was := null;
         end if;
     end if;
-    mode := coalesce(tg_argv[1]::jsonb ->> coalesce(hacs_core.followed_type(document), hacs_core.followed_type(was)), tg_argv[0]);
+    mode := coalesce(tg_argv[1]::jsonb ->> coalesce(hacs_core.followed_type(document), hacs_core.followed_type(was)),
+        tg_argv[0]);
     fine := hacs_core.follow_change(row_id, document, was, written_by, case when mode = 'note' then tg_argv[2] end);
     return null;
 end
 $$;
 comment on function hacs_core.follow_document() is
-    'Trigger of a generic table: stores what is written there, and removes what is removed there, in the same transaction';
+    'Trigger of a generic table: stores what is written there, and removes what is removed there, in the same '
+    'transaction';
 
 create or replace function hacs_core.refuse_truncate_of_followed()
 returns trigger
@@ -220,21 +225,45 @@ begin
 end
 $$;
 comment on function hacs_core.make_generic_table(text, text, text) is
-    'Makes the table into which the original system''s adapter writes its documents, with its indexes, where it is not there. '
-    'The role that the adapter uses has to own it, since it says "create index if not exists" at each connection';
+    'Makes the table into which the original system''s adapter writes its documents, with its indexes, where it is '
+    'not there. The role that the adapter uses has to own it, since it says "create index if not exists" at each '
+    'connection';
 
--- The table may belong to a service: what reads it with more rights than that must find a plain one.
-create or replace function hacs_core.refuse_other_than_plain(target regclass)
-returns void
+-- The table may belong to a service, and whoever owns the schema could put another one in the place of ours: what reads
+-- or writes them with more rights than that must find plain ones, whose owner runs nothing.
+create or replace function hacs_core.is_plain(relation text)
+returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
+begin
+    -- From here on it stays what it is, until the end of the transaction.
+    execute format('lock table %s in access share mode', relation);
+    return exists (
+        select from pg_class as c
+        where c.oid = relation::regclass and c.relkind = 'r'
+            and not c.relrowsecurity and not c.relhasrules and not c.relhassubclass
+    );
+end
+$$;
+comment on function hacs_core.is_plain(text) is
+    'Whether a relation is a table without heirs, rules and row-level security; it stays so until the end of the '
+    'transaction';
+
+create or replace function hacs_core.refuse_other_than_plain(target regclass)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
 declare
     missing text;
 begin
-    -- From here on it stays what it is, until the end of the transaction.
-    execute format('lock table %s in access share mode', target);
+    if not hacs_core.is_plain(target::text) then
+        raise exception '% is no plain table', target
+            using errcode = 'wrong_object_type',
+                hint = 'A view, partitions, heirs, rules or row-level security cannot be followed.';
+    end if;
     select string_agg(wanted, ', ') into missing
     from unnest('{id text, resource_type text, data jsonb, created_by text, updated_by text}'::text[]) as w (wanted)
     where not exists (
@@ -246,46 +275,51 @@ begin
         raise exception '% is no table of the original adapter', target
             using errcode = 'wrong_object_type', hint = 'It lacks: ' || missing || '.';
     end if;
-    if exists (
-        select from pg_class as c where c.oid = target and (c.relkind <> 'r' or c.relrowsecurity or c.relhasrules or c.relhassubclass)
-    ) then
-        raise exception '% is no plain table', target
-            using errcode = 'wrong_object_type', hint = 'A view, partitions, heirs, rules or row-level security cannot be followed.';
-    end if;
 end
 $$;
 comment on function hacs_core.refuse_other_than_plain(regclass) is
-    'Refuses a relation that is not as the original adapter makes its table, or that could run code of its owner when it is read';
+    'Refuses a relation that is not as the original adapter makes its table, or that could run code of its owner';
 
--- Whoever owns the schema could put another table in the place of ours, and what it runs would run as who writes there.
 create or replace function hacs_core.refuse_other_refusals(target regclass)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
-set lock_timeout = '2s'
 as $$
 declare
     refusals constant text := hacs_core.refusals_of(target);
 begin
-    execute format('lock table %s in access share mode', refusals);
-    if exists (
+    if not hacs_core.is_plain(refusals) or exists (
         select
         from pg_class as c
         join pg_roles as o on o.oid = c.relowner
         where c.oid = refusals::regclass and (
-            c.relkind <> 'r' or c.relrowsecurity or c.relhasrules or c.relhassubclass
-            or exists (select from pg_trigger as t where t.tgrelid = c.oid)
+            exists (select from pg_trigger as t where t.tgrelid = c.oid)
             or not o.rolsuper and o.rolname <> current_user
                 and o.oid <> (select n.nspowner from pg_namespace as n where n.nspname = 'hacs_core')
         )
     ) then
         raise exception '% is not the table that hacs_core.follow makes', refusals
-            using errcode = 'wrong_object_type', hint = 'Somebody else has made it: look at it, drop it, and follow the table again.';
+            using errcode = 'wrong_object_type',
+                hint = 'Somebody else has made it: look at it, drop it, and follow the table again.';
     end if;
 end
 $$;
 comment on function hacs_core.refuse_other_refusals(regclass) is
     'Refuses a table of refusals that somebody else has made, or given a trigger';
+
+create or replace function hacs_core.refuse_in_use(target regclass)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise exception 'nothing was changed: somebody is using %', target
+        using errcode = 'lock_not_available',
+            hint = 'Call it again in a moment; nobody has waited longer than two seconds for it.';
+end
+$$;
+comment on function hacs_core.refuse_in_use(regclass) is
+    'Says that a table could not be locked in the time that others can bear';
 
 create or replace function hacs_core.follow(target regclass, mode text default 'refuse', others jsonb default '{}')
 returns void
@@ -303,7 +337,7 @@ begin
     then
         raise exception 'a table is followed in the mode refuse or note, and so is each type of others'
             using errcode = 'invalid_parameter_value',
-                hint = 'refuse: the service gets the error; note: the document stays where it is, and the refusal is listed.';
+                hint = 'refuse: the service gets the error; note: the document stays, and the refusal is listed.';
     end if;
     perform hacs_core.refuse_other_than_plain(target);
     execute format(
@@ -320,7 +354,8 @@ begin
         )', refusals
     );
     perform hacs_core.refuse_other_refusals(target);
-    execute format('comment on table %s is %L', refusals, 'Documents that the rules of HACS refuse, of the generic table beside it, which is followed');
+    execute format('comment on table %s is %L', refusals,
+        'Documents that the rules of HACS refuse, of the generic table beside it, which is followed');
     execute format(
         'create or replace view %s as
             select r.row_id, r.resource_type, r.id, r.sqlstate, r.field, r.rule, r.message, r.hint, r.refused_at,
@@ -328,7 +363,8 @@ begin
             from %s as r
             left join %s as t on t.id = r.row_id', hacs_core.refusals_of(target, '_refused'), refusals, target
     );
-    execute format('comment on view %s is %L', hacs_core.refusals_of(target, '_refused'), 'Documents of a followed table that are not stored here as they stand there, each with the reason');
+    execute format('comment on view %s is %L', hacs_core.refusals_of(target, '_refused'),
+        'Documents of a followed table that are not stored here as they stand there, each with the reason');
     -- Whoever writes the documents writes their refusals.
     for grantee in
         select distinct case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end
@@ -354,14 +390,13 @@ begin
     on conflict (key) do update set value = excluded.value where s.value <> excluded.value;
 exception
     when lock_not_available then
-        raise exception 'nothing was changed: somebody is using %', target
-            using errcode = 'lock_not_available', hint = 'Call it again in a moment; nobody has waited longer than two seconds for it.';
+        perform hacs_core.refuse_in_use(target);
 end
 $$;
 comment on function hacs_core.follow(regclass, text, jsonb) is
-    'From now on, each document that is written into this table is stored here in the same transaction. Mode refuse: what '
-    'breaks a rule is an error of the writer; note: it stays in the table and is listed in the view beside it. others: a '
-    'mode of its own for types. What stood there before: hacs_core.follow_again';
+    'From now on, each document that is written into this table is stored here in the same transaction. Mode refuse: '
+    'what breaks a rule is an error of the writer; note: it stays in the table and is listed in the view beside it. '
+    'others: a mode of its own for types. What stood there before: hacs_core.follow_again';
 
 create or replace function hacs_core.unfollow(target regclass)
 returns void
@@ -378,15 +413,14 @@ begin
     delete from hacs_admin.system_config where key = hacs_core.follow_key(target);
 exception
     when lock_not_available then
-        raise exception 'nothing was changed: somebody is using %', target
-            using errcode = 'lock_not_available', hint = 'Call it again in a moment; nobody has waited longer than two seconds for it.';
+        perform hacs_core.refuse_in_use(target);
 end
 $$;
 comment on function hacs_core.unfollow(regclass) is
     'Lets go of a table that was followed: its documents stay there and here, and the list of refusals goes';
 
--- In the order of the ids, so that a caller can go on after the last one in a transaction of its own. It never waits for a
--- writer of a row, who could be waiting for it: it fails, to be called again.
+-- In the order of the ids, so that a caller can go on after the last one in a transaction of its own. It never waits
+-- for a writer of a row, who could be waiting for it: it fails, to be called again.
 create or replace function hacs_core.follow_again(
     target regclass, after text default '', most integer default null, only_refused boolean default false,
     out read bigint, out refused bigint, out last text
@@ -403,7 +437,8 @@ begin
     read := 0;
     refused := 0;
     for r in execute format(
-        'select t.id, t.created_by, t.updated_by, hacs_core.followed_document(t.id, t.resource_type, t.data) as document '
+        'select t.id, t.created_by, t.updated_by, hacs_core.followed_document(t.id, t.resource_type, t.data) as '
+            'document '
         'from %s as t where t.id > $1 %s order by t.id limit $2 for share nowait', target,
         case when only_refused then format('and exists (select from %s as f where f.row_id = t.id)', refusals) end
     ) using after, most
@@ -416,7 +451,8 @@ begin
     end loop;
     if last is null then
         for r in execute format(
-            'select f.row_id, f.resource_type, f.id from %s as f where not exists (select from %s as t where t.id = f.row_id)',
+            'select f.row_id, f.resource_type, f.id from %s as f where not exists (select from %s as t where t.id = '
+                'f.row_id)',
             refusals, target
         )
         loop
@@ -434,9 +470,9 @@ exception
 end
 $$;
 comment on function hacs_core.follow_again(regclass, text, integer, boolean) is
-    'Stores the documents of a followed table that stand there, or those alone that were refused, in the order of their ids, '
-    'after one of them and at most so many; what is refused is listed. Gives the last id that was read, null where none was '
-    'left; then removals are tried again';
+    'Stores the documents of a followed table that stand there, or those alone that were refused, in the order of '
+    'their ids, after one of them and at most so many; what is refused is listed. Gives the last id that was read, '
+    'null where none was left; then removals are tried again';
 
 -------------------------------------------------------------------------------------------------------------------
 -- Comparing both
@@ -463,12 +499,14 @@ begin
     execute format('select to_jsonb(f) from (select %s) as f', readable) into defaults;
     return (
         select jsonb_object_agg(c.name, jsonb_build_object(
-            'base', c.base, 'made', c.made, 'part', c.is_part, 'alias', hacs_core.document_alias(document_fields.resource_type, c.name)
+            'base', c.base, 'made', c.made, 'part', c.is_part, 'alias',
+                hacs_core.document_alias(document_fields.resource_type, c.name)
         ) || case when defaults ? c.name then jsonb_build_object('default', defaults -> c.name) else '{}' end)
         from hacs_core.document_columns(target) as c
     ) || coalesce(
         -- whose part it is, which the document of the whole may say in its place
-        (select jsonb_build_object(o.owner_column, '{"base": "text", "made": true}'::jsonb) from hacs_core.document_owner(target) as o), '{}'
+        (select jsonb_build_object(o.owner_column, '{"base": "text", "made": true}'::jsonb)
+            from hacs_core.document_owner(target) as o), '{}'
     );
 end
 $$;
@@ -527,7 +565,8 @@ begin
         given := given - (f.value ->> 'alias') || jsonb_build_object(f.key, given -> (f.value ->> 'alias'));
     end loop;
     for f in
-        select k.key, coalesce(given -> k.key, 'null') as g, coalesce(stored -> k.key, 'null') as s, fields -> k.key as field
+        select k.key, coalesce(given -> k.key, 'null') as g, coalesce(stored -> k.key, 'null') as s,
+            fields -> k.key as field
         from (select jsonb_object_keys(given) union select jsonb_object_keys(stored)) as k (key)
         where given -> k.key is distinct from stored -> k.key
     loop
@@ -559,13 +598,15 @@ begin
         with types as materialized (
             select t.type, hacs_core.document_fields(t.type) as fields
             from (
-                select distinct hacs_core.followed_type(hacs_core.followed_document(g.id, g.resource_type, g.data)) from %1$s as g
+                select distinct hacs_core.followed_type(hacs_core.followed_document(g.id, g.resource_type, g.data))
+                    from %1$s as g
             ) as t (type)
         ),
         compared as (
             select g.id as row_id, d.document, hacs_core.get(t.type, d.document ->> 'id') as stored, t.type, t.fields
             from %1$s as g
-            cross join lateral (select hacs_core.followed_document(g.id, g.resource_type, g.data) as document offset 0) as d
+            cross join lateral (select hacs_core.followed_document(g.id, g.resource_type,
+                g.data) as document offset 0) as d
             join types as t on t.type is not distinct from hacs_core.followed_type(d.document)
         ),
         told as (
@@ -586,14 +627,16 @@ begin
 end
 $$;
 comment on function hacs_core.follow_differences(regclass) is
-    'Documents of a followed table that are not stored here as they stand there, each with the reason where it was refused';
+    'Documents of a followed table that are not stored here as they stand there, each with the reason where it was '
+    'refused';
 
 do $$
 declare
     function regprocedure;
 begin
     for function in
-        select p.oid from pg_catalog.pg_proc as p where p.pronamespace = 'hacs_core'::regnamespace and p.provolatile <> 'i'
+        select p.oid from pg_catalog.pg_proc as p where p.pronamespace = 'hacs_core'::regnamespace
+            and p.provolatile <> 'i'
     loop
         execute format('revoke all on function %s from public', function);
     end loop;

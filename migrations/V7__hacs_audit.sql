@@ -88,9 +88,12 @@ comment on column hacs_audit.resource_changes.application_name is 'Name that the
 -- The questions: what happened to this resource, to the records of this patient, by this actor in that time, and under
 -- what was it known before. A statement writes all its rows at once, so that a condition costs next to nothing.
 create index if not exists resource_changes_resource_idx on hacs_audit.resource_changes (resource_id);
-create index if not exists resource_changes_patient_idx on hacs_audit.resource_changes (patient_id) where patient_id is not null;
-create index if not exists resource_changes_actor_idx on hacs_audit.resource_changes (actor_id, changed_at) where actor_id is not null;
-create index if not exists resource_changes_also_idx on hacs_audit.resource_changes using gin (also) where also is not null;
+create index if not exists resource_changes_patient_idx on hacs_audit.resource_changes (patient_id)
+    where patient_id is not null;
+create index if not exists resource_changes_actor_idx on hacs_audit.resource_changes (actor_id, changed_at)
+    where actor_id is not null;
+create index if not exists resource_changes_also_idx on hacs_audit.resource_changes using gin (also)
+    where also is not null;
 
 create or replace function hacs_audit.value_digests(change hacs_audit.resource_changes)
 returns bytea[]
@@ -157,7 +160,8 @@ begin
     end if;
     raise exception '% of hacs_audit.% is refused: it is append-only', tg_op, tg_argv[0]
         using errcode = 'insufficient_privilege',
-            hint = 'To let old quarters go: hacs_audit.detach_quarter; to erase the values of a patient: hacs_audit.forget.';
+            hint = 'To let old quarters go: hacs_audit.detach_quarter; to erase the values of a patient: '
+                'hacs_audit.forget.';
 end
 $$;
 comment on function hacs_audit.refuse_change() is
@@ -177,9 +181,11 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    raise exception 'change % is refused: hacs_audit.change_ids has given no number after %', new.change_id, hacs_audit.last_number()
+    raise exception 'change % is refused: hacs_audit.change_ids has given no number after %', new.change_id,
+        hacs_audit.last_number()
         using errcode = 'insufficient_privilege',
-            hint = 'To carry a trail over from another database, set the sequence first: scripts/carry-over.sh does it.';
+            hint = 'To carry a trail over from another database, set the sequence first: scripts/carry-over.sh does '
+                'it.';
 end
 $$;
 comment on function hacs_audit.refuse_number() is
@@ -189,7 +195,8 @@ comment on function hacs_audit.refuse_number() is
 -- fire always.
 create or replace trigger number_was_drawn
     before insert on hacs_audit.resource_changes
-    for each row when (new.change_id > coalesce(pg_sequence_last_value('hacs_audit.change_ids'::regclass), 0) or new.change_id <= 0)
+    for each row when (new.change_id > coalesce(pg_sequence_last_value('hacs_audit.change_ids'::regclass), 0)
+        or new.change_id <= 0)
     execute function hacs_audit.refuse_number();
 
 -- A partition inherits what fires for its rows, but not that it fires always, and no trigger for TRUNCATE.
@@ -206,7 +213,8 @@ begin
     for undo in
         select format('drop trigger %I on %s', t.tgname, guarded)
         from pg_trigger as t
-        where t.tgrelid = guarded and not t.tgisinternal and t.tgparentid = 0 and is_partition and t.tgname <> 'append_only_truncate'
+        where t.tgrelid = guarded and not t.tgisinternal and t.tgparentid = 0 and is_partition
+            and t.tgname <> 'append_only_truncate'
         union all
         select format('drop rule %I on %s', r.rulename, guarded)
         from pg_rewrite as r
@@ -236,7 +244,8 @@ begin
         'create or replace trigger append_only_truncate before truncate on %s '
         'for each statement execute function hacs_audit.refuse_change(%L)', guarded, logical
     );
-    execute format('alter table %s enable always trigger append_only, enable always trigger append_only_truncate', guarded);
+    execute format('alter table %s enable always trigger append_only, enable always trigger append_only_truncate',
+        guarded);
 end
 $$;
 comment on function hacs_audit.guard(regclass, text) is
@@ -269,16 +278,18 @@ as $$
     select c.oid::regclass, b.bounds[1]::timestamptz, b.bounds[2]::timestamptz
     from pg_inherits as i
     join pg_class as c on c.oid = i.inhrelid
-    cross join lateral regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''(.*?)''\) TO \(''(.*?)''\)') as b (bounds)
+    cross join lateral regexp_match(pg_get_expr(c.relpartbound, c.oid),
+        'FROM \(''(.*?)''\) TO \(''(.*?)''\)') as b (bounds)
     where i.inhparent = 'hacs_audit.resource_changes'::regclass and b.bounds is not null
 $$;
 comment on function hacs_audit.quarters() is
     'The partitions of the trail, but for the default one, and the time that each holds';
 
--- Nobody waits for it: tables are made aside and attached under a lock for which it waits 0.1 s. Where somebody reads the
--- trail just now, it warns, and the next call tries again; until then the rows go to the default partition. Rows that
--- are there are not copied: the default partition becomes that of their quarters, and an empty one takes its place.
--- PostgreSQL looks at each of them while nobody can write, though, and so it does not begin with many unless it is told to.
+-- Nobody waits for it: tables are made aside and attached under a lock for which it waits 0.1 s. Where somebody reads
+-- the trail just now, it warns, and the next call tries again; until then the rows go to the default partition. Rows
+-- that are there are not copied: the default partition becomes that of their quarters, and an empty one takes its
+-- place. PostgreSQL looks at each of them while nobody can write, though, and so it does not begin with many unless it
+-- is told to.
 create or replace function hacs_audit.ensure_partitions(
     ahead integer default 4,
     since timestamptz default now(),
@@ -307,18 +318,22 @@ begin
         return 0;
     end if;
     if not however_many and pg_relation_size(spare) > 33554432 then
-        raise warning 'quarters of the trail were not made: % MB of rows wait in the default partition', pg_relation_size(spare) / 1048576
-            using hint = 'Nothing is lost. When writers may wait some seconds: select hacs_audit.ensure_partitions(however_many => true).';
+        raise warning 'quarters of the trail were not made: % MB of rows wait in the default partition',
+            pg_relation_size(spare) / 1048576
+            using hint = 'Nothing is lost. When writers may wait some seconds: select '
+                'hacs_audit.ensure_partitions(however_many => true).';
         return -1;
     end if;
     begin
         if spare is not null then
-            execute format('select tstzrange(date_trunc(''quarter'', min(changed_at)), date_trunc(''quarter'', max(changed_at)) + interval ''3 months'') from %s having count(*) > 0', spare)
+            execute format('select tstzrange(date_trunc(''quarter'', min(changed_at)), date_trunc(''quarter'', '
+                'max(changed_at)) + interval ''3 months'') from %s having count(*) > 0', spare)
             into stray;
         end if;
         for quarter in
             select q
-            from generate_series(date_trunc('quarter', least(since, now())), now() + ahead * interval '3 months', interval '3 months') as q
+            from generate_series(date_trunc('quarter', least(since, now())), now() + ahead * interval '3 months',
+                interval '3 months') as q
             where not coalesce(stray @> q, false)
                 and not exists (select from hacs_audit.quarters() as h where tstzrange(h.since, h.until) @> q)
             order by q
@@ -335,7 +350,8 @@ begin
         if stray is not null then
             -- What has the parent already may be in the way.
             if exists (select from hacs_audit.quarters() as h where tstzrange(h.since, h.until) && stray) then
-                raise warning 'rows of % wait in the default partition, beside a partition of that time: move them by hand', lower(stray)::date;
+                raise warning 'rows of % wait in the default partition, beside a partition of that time: move them by '
+                    'hand', lower(stray)::date;
             else
                 name := to_char(lower(stray), '"resource_changes_"YYYY"q"Q');
                 if to_regclass('hacs_audit.' || name) is not null then
@@ -345,7 +361,8 @@ begin
                 execute format('alter table %s rename to %I', spare, name);
                 execute format('alter index hacs_audit.resource_changes_default_pkey rename to %I', name || '_pkey');
                 execute format(
-                    'alter table hacs_audit.resource_changes attach partition hacs_audit.%I for values from (%L) to (%L)',
+                    'alter table hacs_audit.resource_changes attach partition hacs_audit.%I for values from (%L) to '
+                        '(%L)',
                     name, lower(stray), upper(stray)
                 );
                 perform hacs_audit.guard(format('hacs_audit.%I', name)::regclass, 'resource_changes');
@@ -385,9 +402,9 @@ comment on function hacs_audit.ensure_partitions(integer, timestamptz, boolean) 
 select hacs_audit.ensure_partitions();
 
 -------------------------------------------------------------------------------------------------------------------
--- Seals. One row is a link of a chain: changes sealed, quarters let go, values erased. Writers pay nothing for them. Who
--- alters, removes or adds a sealed row, with whatever rights, would have to make all later seals anew; keep a copy of
--- the last digest elsewhere, and not even that helps.
+-- Seals. One row is a link of a chain: changes sealed, quarters let go, values erased. Writers pay nothing for them.
+-- Who alters, removes or adds a sealed row, with whatever rights, would have to make all later seals anew; keep a copy
+-- of the last digest elsewhere, and not even that helps.
 -------------------------------------------------------------------------------------------------------------------
 
 create table if not exists hacs_audit.seals (
@@ -464,8 +481,9 @@ return sha256(
 );
 comment on function hacs_audit.seal_digest(hacs_audit.seals) is 'SHA-256 over a seal';
 
--- Whoever draws a number holds the trail's lock for writing from before until his transaction has ended. A snapshot would
--- not tell: its xmax is one more than the last transaction that has ENDED, and its xmin waits for other databases.
+-- Whoever draws a number holds the trail's lock for writing from before until his transaction has ended. A snapshot
+-- would not tell: its xmax is one more than the last transaction that has ENDED, and its xmin waits for other
+-- databases.
 create or replace function hacs_audit.writers()
 returns text[]
 language sql volatile
@@ -513,7 +531,8 @@ $$;
 comment on function hacs_audit.append_seal(hacs_audit.seals) is
     'Adds a link to the chain, under the lock of the caller';
 
-create or replace function hacs_audit.parts(source regclass, from_id bigint, to_id bigint, out quarters date[], out counts bigint[], out digests bytea[])
+create or replace function hacs_audit.parts(source regclass, from_id bigint, to_id bigint, out quarters date[],
+    out counts bigint[], out digests bytea[])
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -683,9 +702,11 @@ begin
                     (seal.seal_id <> coalesce(before.seal_id, 0) + 1, 'a seal before it was removed'),
                     (seal.previous_digest is distinct from before.digest, 'it does not continue the seal before it'),
                     (seal.digest <> hacs_audit.seal_digest(seal), 'the seal itself was altered'),
-                    (seal.from_id <> coalesce(before.to_id, 0) or seal.to_id < seal.from_id, 'numbers were left out between it and the seal before'),
+                    (seal.from_id <> coalesce(before.to_id, 0) or seal.to_id < seal.from_id,
+                        'numbers were left out between it and the seal before'),
                     (seal.sealed_at < before.sealed_at - slack, 'it is older than the seal before it'),
-                    (seal.kind = 'detached' and seal.sealed_at < (seal.details ->> 'until')::timestamptz, 'it lets a quarter go that was not over')
+                    (seal.kind = 'detached' and seal.sealed_at < (seal.details ->> 'until')::timestamptz,
+                        'it lets a quarter go that was not over')
             ) as p (wrong, problem)
             where p.wrong
         loop
@@ -699,16 +720,20 @@ begin
                         when q.quarter = any (gone) and l.count is null then null
                         when q.quarter = any (gone) then '%2$s of its changes lie in %1$s, which was let go'
                         when s.count is null then '%2$s changes of %1$s were added to it'
-                        when l.count is null or l.count < s.count then '%3$s of its changes of %1$s were removed or moved to another time'
+                        when l.count is null or l.count < s.count
+                            then '%3$s of its changes of %1$s were removed or moved to another time'
                         when l.count > s.count then '%4$s changes of %1$s were added to it'
                         when l.digest <> s.digest then 'its changes of %1$s were altered'
                     end,
-                    to_char(q.quarter, 'YYYY"Q"Q'), l.count, s.count - coalesce(l.count, 0), l.count - coalesce(s.count, 0)
+                    to_char(q.quarter, 'YYYY"Q"Q'), l.count, s.count - coalesce(l.count, 0),
+                        l.count - coalesce(s.count, 0)
                 )
                 from hacs_audit.parts('hacs_audit.resource_changes', seal.from_id, seal.to_id) as live
                 cross join lateral (select unnest(seal.quarters) union select unnest(live.quarters)) as q (quarter)
-                left join lateral unnest(seal.quarters, seal.counts, seal.digests) as s (quarter, count, digest) on s.quarter = q.quarter
-                left join lateral unnest(live.quarters, live.counts, live.digests) as l (quarter, count, digest) on l.quarter = q.quarter
+                left join lateral unnest(seal.quarters, seal.counts, seal.digests) as s (quarter, count,
+                    digest) on s.quarter = q.quarter
+                left join lateral unnest(live.quarters, live.counts, live.digests) as l (quarter, count,
+                    digest) on l.quarter = q.quarter
                 order by q.quarter
             loop
                 if problem <> '' then
@@ -716,9 +741,11 @@ begin
                 end if;
             end loop;
             select
-                count(*) filter (where c.changed_at < before.to_at - slack or c.changed_at > seal.sealed_at + slack) as dated,
+                count(*) filter (where c.changed_at < before.to_at - slack
+                    or c.changed_at > seal.sealed_at + slack) as dated,
                 count(*) filter (where c.erased is not null and not c.change_id <@ taken) as hidden,
-                count(*) filter (where c.erased is null and c.change_id <@ taken and num_nonnulls(c.old_values, c.new_values) > 0) as restored,
+                count(*) filter (where c.erased is null and c.change_id <@ taken
+                    and num_nonnulls(c.old_values, c.new_values) > 0) as restored,
                 count(*) filter (where not hacs_audit.is_sentence(c)) as nonsense
             into found
             from hacs_audit.resource_changes as c
@@ -727,7 +754,8 @@ begin
                 select format(p.problem, p.number)
                 from (
                     values
-                        (found.dated, '%s of its changes are dated before the seal that was there before them, or after their own'),
+                        (found.dated, '%s of its changes are dated before the seal that was there before them, or '
+                            'after their own'),
                         (found.hidden, 'the values of %s of its changes were taken away, and no erasure tells of it'),
                         (found.restored, '%s of its changes have values that an erasure took away'),
                         (found.nonsense, '%s of its changes are none that the triggers write')
@@ -784,9 +812,11 @@ return coalesce(
     and ((change).previous_id is null or (change).operation = 'UPDATE')
     and ((change).changed_fields is null) = ((change).operation <> 'UPDATE')
     and case (change).operation
-        when 'UPDATE' then num_nonnulls((change).old_values, (change).new_values) = case when (change).erased is null then 2 else 0 end
+        when 'UPDATE' then num_nonnulls((change).old_values, (change).new_values) = case when (change).erased is null
+            then 2 else 0 end
         when 'DELETE' then (change).new_values is null and ((change).old_values is null) = ((change).erased is not null)
-        else num_nonnulls((change).old_values, (change).new_values, (change).erased) = 0 and (change).operation = any ('{INSERT, TRUNCATE, READ}')
+        else num_nonnulls((change).old_values, (change).new_values, (change).erased) = 0
+            and (change).operation = any ('{INSERT, TRUNCATE, READ}')
     end,
     false
 );
@@ -828,7 +858,8 @@ begin
     select
         s.seal_id,
         case
-            when l.count is distinct from e.count then format('%s changes of %s in place of %s', coalesce(l.count, 0), to_char(q.quarter, 'YYYY"Q"Q'), coalesce(e.count, 0))
+            when l.count is distinct from e.count then format('%s changes of %s in place of %s', coalesce(l.count, 0),
+                to_char(q.quarter, 'YYYY"Q"Q'), coalesce(e.count, 0))
             else format('its changes of %s were altered', to_char(q.quarter, 'YYYY"Q"Q'))
         end
     from hacs_audit.seals as s
@@ -864,11 +895,12 @@ begin
     perform hacs_audit.refuse_old_snapshot();
     select * into held from hacs_audit.quarters() as h where tstzrange(h.since, h.until) @> quarter::timestamptz;
     if held.partition is null or held.until > now() then
-        raise exception 'no quarter with % is attached and over', quarter using errcode = 'object_not_in_prerequisite_state';
+        raise exception 'no quarter with % is attached and over', quarter
+            using errcode = 'object_not_in_prerequisite_state';
     end if;
     lock table hacs_audit.seals in share row exclusive mode;
-    -- What is counted below can be changed by nobody any more, since nobody else gets at the table: it is looked at before
-    -- the trail itself is locked, so that nobody waits for the counting.
+    -- What is counted below can be changed by nobody any more, since nobody else gets at the table: it is looked at
+    -- before the trail itself is locked, so that nobody waits for the counting.
     execute format('lock table %s in share row exclusive mode', held.partition);
     select coalesce(max(s.to_id), 0) into sealed from hacs_audit.seals as s;
     execute format('select count(*) from %s where change_id > $1', held.partition) into unsealed using sealed;
@@ -1015,15 +1047,16 @@ as $$
         where d.adrelid = t.tgrelid and f.attname = 'resource_type'
     ) as d on true
     where t.tgname = 'audit_row' and not t.tgisinternal and t.tgparentid = 0
-        and (a.list[3] = audited.resource_type or a.list[3] = '' and coalesce(d.type = format('%L::text', audited.resource_type), true))
+        and (a.list[3] = audited.resource_type or a.list[3] = ''
+            and coalesce(d.type = format('%L::text', audited.resource_type), true))
     order by a.list[3] = audited.resource_type desc, d.type is not null desc
 $$;
 comment on function hacs_audit.audited(text) is
     'The tables that may hold resources of a type, with the columns of key and patient';
 
--- Backwards, from the row as it is or as it was when it was deleted, over each later UPDATE to the moment asked for. Whether
--- it existed then is told by the last change before the moment and the first one after it; where these contradict each
--- other, or the row, something happened that was not written down, and no answer would be the truth.
+-- Backwards, from the row as it is or as it was when it was deleted, over each later UPDATE to the moment asked for.
+-- Whether it existed then is told by the last change before the moment and the first one after it; where these
+-- contradict each other, or the row, something happened that was not written down, and no answer would be the truth.
 create or replace function hacs_audit.as_of(resource_type text, id text, moment timestamptz)
 returns jsonb
 language plpgsql stable
@@ -1060,7 +1093,8 @@ begin
     where c.changed_at <= moment and c.operation = any ('{INSERT, UPDATE, DELETE}')
         and (
                 c.resource_id = key and c.resource_type = type
-                or c.also @> array[type || '/' || key] and c.previous_id = key and coalesce(c.previous_type, c.resource_type) = type
+                or c.also @> array[type || '/' || key] and c.previous_id = key
+                    and coalesce(c.previous_type, c.resource_type) = type
             )
     order by c.change_id desc
     limit 1;
@@ -1072,7 +1106,8 @@ begin
         where c.changed_at > moment and c.change_id > since and c.operation = any ('{INSERT, UPDATE, DELETE}')
             and (
                 c.resource_id = key and c.resource_type = type
-                or c.also @> array[type || '/' || key] and c.previous_id = key and coalesce(c.previous_type, c.resource_type) = type
+                or c.also @> array[type || '/' || key] and c.previous_id = key
+                    and coalesce(c.previous_type, c.resource_type) = type
             )
         order by c.change_id
         limit 1;
@@ -1080,7 +1115,8 @@ begin
             -- a life that begins after the moment: as a new row, or as one that takes this key
             is_there := not (
                 later.operation = 'INSERT'
-                or later.previous_id is not null and (later.previous_id <> key or coalesce(later.previous_type, later.resource_type) <> type)
+                or later.previous_id is not null and (later.previous_id <> key
+                    or coalesce(later.previous_type, later.resource_type) <> type)
             );
             exit when not is_there;
             first := later;
@@ -1097,7 +1133,8 @@ begin
 
     if is_there is false then
         if was_there then
-            raise exception '%/% went away before %, and it was not written down how', type, key, later.changed_at using errcode = 'no_data_found';
+            raise exception '%/% went away before %, and it was not written down how', type, key, later.changed_at
+                using errcode = 'no_data_found';
         end if;
         return null;
     end if;
@@ -1109,7 +1146,8 @@ begin
         home := to_regclass(format('%I.%I', later.schema_name, later.table_name));
     elsif later.change_id is null then
         for source in select * from hacs_audit.audited(type) loop
-            execute format('select to_jsonb(t) from %s as t where t.%I = %L and coalesce(to_jsonb(t) ->> ''resource_type'', $1) = $1', source.audited, source.key_column, key)
+            execute format('select to_jsonb(t) from %s as t where t.%I = %L and coalesce(to_jsonb(t) ->> '
+                '''resource_type'', $1) = $1', source.audited, source.key_column, key)
             into state using type;
             home := source.audited;
             exit when state is not null;
@@ -1124,8 +1162,8 @@ begin
     foreach undone in array undo loop
         state := state || undone;
     end loop;
-    -- Evidence that the row was not there, or was another one, at the moment. An update that changes nothing gives it a new
-    -- updated_at and leaves no row; so that counts only where the triggers were altered since the change before.
+    -- Evidence that the row was not there, or was another one, at the moment. An update that changes nothing gives it a
+    -- new updated_at and leaves no row; so that counts only where the triggers were altered since the change before.
     if was_there is false
         or was_there is null and (state ->> 'created_at')::timestamptz > moment
         or (state ->> 'updated_at')::timestamptz > moment
@@ -1137,7 +1175,8 @@ begin
                 where t.tgrelid = home and t.tgname ~ '^audit_'
             ), false)
     then
-        raise exception 'the trail does not reach back to % for %/%: a change was not written down', moment, type, key using errcode = 'no_data_found';
+        raise exception 'the trail does not reach back to % for %/%: a change was not written down', moment, type, key
+            using errcode = 'no_data_found';
     end if;
     -- As a document: its fields alone, and its unknown keys in their place.
     select jsonb_object_agg(e.key, e.value) into state
@@ -1150,8 +1189,10 @@ comment on function hacs_audit.as_of(text, text, timestamptz) is
     'The document as it was at a moment, but for an updated_at that an update gave it which changed nothing; null '
     'where it did not exist, and an error where the trail does not tell';
 
--- Planned for the values that it is called with: for unknown ones a plan reads all that the actor ever did, and sorts it.
-create or replace function hacs_audit.changed_by(actor text, since timestamptz, until timestamptz, most integer default null)
+-- Planned for the values that it is called with: for unknown ones a plan reads all that the actor ever did, and sorts
+-- it.
+create or replace function hacs_audit.changed_by(actor text, since timestamptz, until timestamptz,
+    most integer default null)
 returns setof hacs_audit.resource_changes
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -1190,8 +1231,8 @@ comment on function hacs_audit.changes_of_patient(text, timestamptz, timestamptz
     'Who changed the records of a patient in a span of time, its end excluded, under whatever id, and who told '
     'that he read them; also what was moved away to another patient';
 
--- By number, up to the last one that is final. The cursor says how far the reader is, up to where it is safe, the mark for
--- which he waits, and whose end. It writes nothing, so that no reader holds anybody up.
+-- By number, up to the last one that is final. The cursor says how far the reader is, up to where it is safe, the mark
+-- for which he waits, and whose end. It writes nothing, so that no reader holds anybody up.
 create or replace function hacs_audit.changes_since(cursor text default null, most integer default 1000)
 returns table (next_cursor text, change hacs_audit.resource_changes)
 language plpgsql volatile
@@ -1288,27 +1329,32 @@ select
         'type', jsonb_build_object('system', 'http://terminology.hl7.org/CodeSystem/audit-event-type', 'code', 'rest'),
         'subtype', jsonb_build_array(jsonb_build_object(
             'system', 'http://hl7.org/fhir/restful-interaction',
-            'code', case c.operation when 'INSERT' then 'create' when 'UPDATE' then 'update' when 'READ' then 'read' else 'delete' end
+            'code', case c.operation when 'INSERT' then 'create' when 'UPDATE' then 'update' when 'READ' then 'read'
+                else 'delete' end
         )),
         'action', case c.operation when 'INSERT' then 'C' when 'UPDATE' then 'U' when 'READ' then 'R' else 'D' end,
         'recorded', to_char(c.changed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
         'outcome', '0',
-        'purposeOfEvent', case when c.purpose is not null then jsonb_build_array(jsonb_build_object('text', c.purpose)) end,
+        'purposeOfEvent', case when c.purpose is not null
+            then jsonb_build_array(jsonb_build_object('text', c.purpose)) end,
         'agent', jsonb_build_array(jsonb_build_object(
             'who', case when c.actor_id is not null
-                then jsonb_build_object('identifier', jsonb_build_object('value', c.actor_id), 'display', c.actor_id) end,
+                then jsonb_build_object('identifier', jsonb_build_object('value', c.actor_id), 'display',
+                    c.actor_id) end,
             'altId', c.acting_role,
             'name', c.application_name,
             'requestor', true,
             'network', case when c.client_address is not null
                 then jsonb_build_object('address', host(c.client_address), 'type', '2') end
         )),
-        'source', jsonb_build_object('observer', jsonb_build_object('display', format('PostgreSQL database %s', current_database()))),
+        'source', jsonb_build_object('observer', jsonb_build_object('display',
+            format('PostgreSQL database %s', current_database()))),
         'entity', jsonb_build_array(
             jsonb_build_object(
                 'what', case when c.resource_id is not null
                     then jsonb_build_object('reference', format('%s/%s', c.resource_type, c.resource_id)) end,
-                'type', jsonb_build_object('system', 'http://terminology.hl7.org/CodeSystem/audit-entity-type', 'code', '2'),
+                'type', jsonb_build_object('system', 'http://terminology.hl7.org/CodeSystem/audit-entity-type', 'code',
+                    '2'),
                 'name', format('%s.%s', c.schema_name, c.table_name),
                 'detail', case when c.request_id is not null
                     then jsonb_build_array(jsonb_build_object('type', 'request', 'valueString', c.request_id)) end
@@ -1316,7 +1362,8 @@ select
         ) || coalesce((
             select jsonb_agg(jsonb_build_object(
                 'what', jsonb_build_object('reference', p.reference),
-                'type', jsonb_build_object('system', 'http://terminology.hl7.org/CodeSystem/audit-entity-type', 'code', '1'),
+                'type', jsonb_build_object('system', 'http://terminology.hl7.org/CodeSystem/audit-entity-type', 'code',
+                    '1'),
                 'role', jsonb_build_object('system', 'http://terminology.hl7.org/CodeSystem/object-role', 'code', '1')
             ))
             from (

@@ -27,7 +27,8 @@ begin
     if exists (select from hacs_admin.system_config where key = 'audit.require_actor' and value = 'true') then
         raise exception 'this transaction has no actor, and audit.require_actor is set'
             using errcode = 'insufficient_privilege',
-                hint = 'Begin the transaction with: select hacs_audit.set_actor(''practitioner/42'', purpose => ''treatment'').';
+                hint = 'Begin the transaction with: select hacs_audit.set_actor(''practitioner/42'', purpose => '
+                    '''treatment'').';
     end if;
 end
 $$;
@@ -52,9 +53,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     if octet_length(image::text) > 200000000 then
-        raise exception 'a row of % MB is refused: its deletion could not be written down', octet_length(image::text) / 1000000
+        raise exception 'a row of % MB is refused: its deletion could not be written down',
+            octet_length(image::text) / 1000000
             using errcode = 'program_limit_exceeded',
-                hint = 'An audited row has at most 200 MB as JSON. Keep large contents in a file, and its address here.';
+                hint = 'An audited row has at most 200 MB as JSON. Keep large contents in a file, and its address '
+                    'here.';
     end if;
 end
 $$;
@@ -94,12 +97,15 @@ as $outer$
             ), ', ' order by number) as compared,
             -- the touch of an update that changes nothing is no change; a time that was set by hand is one
             string_agg(
-                case when name = 'updated_at' then format('c%s and n.%s is distinct from now()', number, quoted) else 'c' || number end,
+                case when name = 'updated_at' then format('c%s and n.%s is distinct from now()', number, quoted)
+                    else 'c' || number end,
                 ' or ' order by number
             ) as is_change,
             string_agg(format('case when c%s then %L end', number, name), ', ' order by number) as names,
-            string_agg(format('case when c%s then %L || coalesce(to_json(o.%s)::text, ''null'') end', number, to_json(name)::text || ':', quoted), ', ' order by number) as before,
-            string_agg(format('case when c%s then %L || coalesce(to_json(n.%s)::text, ''null'') end', number, to_json(name)::text || ':', quoted), ', ' order by number) as after,
+            string_agg(format('case when c%s then %L || coalesce(to_json(o.%s)::text, ''null'') end', number,
+                to_json(name)::text || ':', quoted), ', ' order by number) as before,
+            string_agg(format('case when c%s then %L || coalesce(to_json(n.%s)::text, ''null'') end', number,
+                to_json(name)::text || ':', quoted), ', ' order by number) as after,
             string_agg(format(
                 $$
             if %s then
@@ -123,9 +129,11 @@ as $outer$
             format('%s, %s, null, null, %s, null', kind, key, patient) as whole,
             -- where key or type were changed, what was before; and where the patient was
             format(
-                '%1$s, %2$s, case when %4$s <> %1$s then %4$s end, case when %5$s <> %2$s or %4$s <> %1$s then %5$s end, '
+                '%1$s, %2$s, case when %4$s <> %1$s then %4$s end, case when %5$s <> %2$s or %4$s <> %1$s then %5$s '
+                    'end, '
                 'coalesce(%3$s, %6$s), case when %5$s <> %2$s or %4$s <> %1$s or %6$s <> %3$s then array_remove(array['
-                'case when %5$s <> %2$s or %4$s <> %1$s then %4$s || ''/'' || %5$s end, ''Patient/'' || nullif(%6$s, %3$s)], null) end',
+                'case when %5$s <> %2$s or %4$s <> %1$s then %4$s || ''/'' || %5$s end, ''Patient/'' || nullif(%6$s, '
+                    '%3$s)], null) end',
                 replace(kind, '#', '@n'), replace(key, '#', '@n'), replace(patient, '#', '@n'),
                 replace(kind, '#', '@o'), replace(key, '#', '@o'), replace(patient, '#', '@o')
             ) as moved
@@ -172,7 +180,8 @@ begin
             b := old;
             a := new;
         else
-            select array(select t from old_rows as t limit 2), array(select t from new_rows as t limit 1) into befores, afters;
+            select array(select t from old_rows as t limit 2), array(select t from new_rows as t limit 1) into befores,
+                afters;
             b := befores[1];
             a := afters[1];
         end if;
@@ -211,9 +220,11 @@ $source$,
         replace(images, '@', ''),
         replace(replace(images, '@n.', 'a.'), '@o.', 'b.'),
         one_by_one,
-        case when 'updated_at' = any (hacs_audit.fields(audited)) then 'a.updated_at is not distinct from now()' else 'false' end,
+        case when 'updated_at' = any (hacs_audit.fields(audited)) then 'a.updated_at is not distinct from now()'
+            else 'false' end,
         head || replace(moved, '@', '') || format(
-            ', array_remove(array[%s]::text[], null), (''{'' || concat_ws('','', %s) || ''}'')::jsonb, (''{'' || concat_ws('','', %s) || ''}'')::jsonb, actor, purpose, request from',
+            ', array_remove(array[%s]::text[], null), (''{'' || concat_ws('','', %s) || ''}'')::jsonb, (''{'' || '
+                'concat_ws('','', %s) || ''}'')::jsonb, actor, purpose, request from',
             names, before, after
         ),
         compared,
@@ -222,7 +233,8 @@ $source$,
     )
     from columns
     cross join (
-        select 'insert into hacs_audit.resource_changes (operation, schema_name, table_name, resource_type, resource_id, previous_type, '
+        select 'insert into hacs_audit.resource_changes (operation, schema_name, table_name, resource_type, '
+            'resource_id, previous_type, '
             'previous_id, patient_id, also, changed_fields, old_values, new_values, actor_id, purpose, request_id) '
             'select tg_op, tg_argv[0], tg_argv[1], '
     ) as h (head)
@@ -247,7 +259,8 @@ begin
     if current_setting('hacs_audit.allow_truncate', true) is distinct from 'on' then
         raise exception 'TRUNCATE of %.% is refused: it would not tell what it removes', tg_argv[0], tg_argv[1]
             using errcode = 'insufficient_privilege',
-                hint = 'Delete the rows instead; or allow it for this transaction: set local hacs_audit.allow_truncate = ''on''.';
+                hint = 'Delete the rows instead; or allow it for this transaction: set local '
+                    'hacs_audit.allow_truncate = ''on''.';
     end if;
     if actor is null then
         perform hacs_audit.require_actor();
@@ -255,9 +268,11 @@ begin
     -- No row goes without its image, and then the event itself is told.
     execute format(
         'insert into hacs_audit.resource_changes ('
-        '    operation, schema_name, table_name, resource_type, resource_id, patient_id, old_values, actor_id, purpose, request_id'
+        '    operation, schema_name, table_name, resource_type, resource_id, patient_id, old_values, actor_id, '
+            'purpose, request_id'
         ') '
-        'select ''DELETE'', $1, $2, coalesce(nullif($3, ''''), j ->> ''resource_type''), j ->> $4, j ->> $5, j, $6, $7, $8 '
+        'select ''DELETE'', $1, $2, coalesce(nullif($3, ''''), j ->> ''resource_type''), j ->> $4, j ->> $5, j, $6, '
+            '$7, $8 '
         'from %I.%I as t, to_jsonb(t) as j '
         'union all '
         'select ''TRUNCATE'', $1, $2, coalesce(nullif($3, ''''), $2), null, null, null, $6, $7, $8',
@@ -281,7 +296,8 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select array[
-        'search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'DateStyle=ISO, YMD', 'IntervalStyle=postgres', 'extra_float_digits=1',
+        'search_path=pg_catalog, pg_temp', 'TimeZone=UTC', 'DateStyle=ISO, YMD', 'IntervalStyle=postgres',
+            'extra_float_digits=1',
         'bytea_output=hex', 'enable_nestloop=off', 'jit=off'
     ] || case when exists (
         select from pg_attribute as a where a.attrelid = audited and a.atttypid = any ('{money, money[]}'::regtype[])
@@ -340,11 +356,13 @@ begin
     );
     execute format('revoke all on function %s() from public', recorder);
     execute format(
-        'create or replace trigger audit_row after insert or update or delete on %s for each row execute function %s(%s)',
+        'create or replace trigger audit_row after insert or update or delete on %s for each row execute function '
+            '%s(%s)',
         audited, recorder, arguments
     );
     -- "always" and "replica": a session that replays changes, as a subscriber does, is audited as well.
-    execute format('alter table %s enable %s trigger audit_row', audited, case when logical.by_row then 'always' else 'replica' end);
+    execute format('alter table %s enable %s trigger audit_row', audited, case when logical.by_row then 'always'
+        else 'replica' end);
     for event in
         select *
         from (
@@ -356,7 +374,8 @@ begin
     loop
         if not logical.by_row then
             execute format(
-                'create or replace trigger audit_%1$s after %1$s on %2$s referencing %3$s for each statement execute function %4$s(%5$s)',
+                'create or replace trigger audit_%1$s after %1$s on %2$s referencing %3$s for each statement execute '
+                    'function %4$s(%5$s)',
                 event.name, audited, event.tables, recorder, arguments
             );
             execute format('alter table %s enable always trigger audit_%s', audited, event.name);
@@ -379,7 +398,8 @@ comment on function hacs_audit.attach(regclass, text, text, text, boolean) is
 -- One row for each table that holds resources or settings. A column that was added since makes its audit "altered".
 create or replace view hacs_audit.coverage as
 with expected (name, type, old_rows, new_rows, by_row) as (
-    -- 29: after insert, update or delete, for each row; 4, 16, 8: after one of them, for each statement; 34: before truncate
+    -- 29: after insert, update or delete, for each row; 4, 16, 8: after one of them, for each statement; 34: before
+    -- truncate
     values
         ('audit_row', 29, null, null, null),
         ('audit_insert', 4, null, 'new_rows', false),
@@ -398,7 +418,8 @@ select
             or not recorder.prosecdef
             or recorder.proowner <> trail.relowner
             or recorder.proconfig is distinct from hacs_audit.recorder_settings(c.oid::regclass)
-            or recorder.prosrc <> hacs_audit.recorder_source(c.oid::regclass, arguments.list[3], arguments.list[4], arguments.list[5])
+            or recorder.prosrc <> hacs_audit.recorder_source(c.oid::regclass, arguments.list[3], arguments.list[4],
+                arguments.list[5])
             then 'altered'
         else 'complete'
     end as audit
@@ -413,11 +434,13 @@ left join lateral (
 left join lateral (
     select
         bool_or(t.oid is null) as missing,
-        bool_or(t.tgenabled <> case when e.by_row is null and e.name = 'audit_row' and arguments.list[6] <> 'rows' then 'R' else 'A' end) as disabled,
+        bool_or(t.tgenabled <> case when e.by_row is null and e.name = 'audit_row' and arguments.list[6] <> 'rows'
+            then 'R' else 'A' end) as disabled,
         bool_or(
             t.tgtype <> e.type or t.tgqual is not null or t.tgattr <> '' or t.tgargs <> main.tgargs
             or t.tgoldtable::text is distinct from e.old_rows or t.tgnewtable::text is distinct from e.new_rows
-            or t.tgfoid <> case when e.name = 'audit_truncate' then 'hacs_audit.record_truncate'::regproc else main.tgfoid end
+            or t.tgfoid <> case when e.name = 'audit_truncate' then 'hacs_audit.record_truncate'::regproc
+                else main.tgfoid end
         ) as altered
     from expected as e
     left join pg_catalog.pg_trigger as t on t.tgrelid = c.oid and t.tgname = e.name
@@ -457,7 +480,8 @@ begin
     for source in select * from hacs_audit.audited(resource_type) loop
         execute format(
             'select true, %s from %s as t where t.%I = %L and coalesce(to_jsonb(t) ->> ''resource_type'', $1) = $1',
-            coalesce(format('t.%I::text', nullif(source.patient_column, '')), 'null::text'), source.audited, source.key_column, id
+            coalesce(format('t.%I::text', nullif(source.patient_column, '')), 'null::text'), source.audited,
+                source.key_column, id
         )
         into is_there, patient using resource_type;
         if place is null or is_there then
@@ -469,7 +493,8 @@ begin
         exit when is_there;
     end loop;
     if place is null then
-        raise exception 'no audited table holds resources of type %', resource_type using errcode = 'invalid_parameter_value';
+        raise exception 'no audited table holds resources of type %', resource_type
+            using errcode = 'invalid_parameter_value';
     end if;
     if nullif(btrim(current_setting('hacs_audit.actor_id', true)), '') is null then
         perform hacs_audit.require_actor();
@@ -532,7 +557,8 @@ select hacs_audit.attach('hacs_admin.system_config', 'SystemConfig', key_column 
 -- rules, so that a right to a table is enough to write to it; nobody may call anything else, until it is granted.
 -------------------------------------------------------------------------------------------------------------------
 
-revoke all on all functions in schema hacs_core, hacs_clinical, hacs_registry, hacs_agents, hacs_admin, hacs_audit from public;
+revoke all on all functions in schema hacs_core, hacs_clinical, hacs_registry, hacs_agents, hacs_admin, hacs_audit
+    from public;
 do $$
 declare
     rule regprocedure;
@@ -554,8 +580,8 @@ $$;
 
 -- What default privileges gave away: the audit, and every function that runs with the rights of its owner.
 select hacs_admin.revoke_default_privileges('hacs_audit');
--- And of the resources what no role needs. With a trigger of its own, or a function that a call could mean, a role would
--- have its code run as whoever writes.
+-- And of the resources what no role needs. With a trigger of its own, or a function that a call could mean, a role
+-- would have its code run as whoever writes.
 do $$
 declare
     taken text;

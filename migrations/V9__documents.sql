@@ -153,8 +153,8 @@ $$;
 comment on function hacs_core.document_columns(regclass) is
     'The fields of the documents of a table, in their order, and how each is read';
 
--- A document of a later generation (V10) says so in extra, and is given back in the form in which it came, unless that of
--- 0.3 is asked for.
+-- A document of a later generation (V10) says so in extra, and is given back in the form in which it came, unless that
+-- of 0.3 is asked for.
 create or replace function hacs_core.written(columns jsonb, extra jsonb, generation text default null)
 returns jsonb
 language plpgsql immutable parallel safe
@@ -186,7 +186,8 @@ begin
             (
                 select string_agg('jsonb_build_object(' || c.list || ')', ' || ' order by c.part)
                 from (
-                    select c.number / 50 as part, string_agg(format('%L, t.%1$I', c.name), ', ' order by c.number) as list
+                    select c.number / 50 as part, string_agg(format('%L, t.%1$I', c.name), ', '
+                        order by c.number) as list
                     from (
                         select c.name, row_number() over (order by c.ordinality) - 1 as number
                         from hacs_core.document_columns(target) with ordinality as c where not c.is_part
@@ -196,7 +197,8 @@ begin
             ),
             (
                 select string_agg(format(
-                    ' || jsonb_build_object(%1$L, coalesce((select jsonb_agg(%2$s order by t.position, t.id) from %3$s as t '
+                    ' || jsonb_build_object(%1$L, coalesce((select jsonb_agg(%2$s order by t.position, t.id) from '
+                        '%3$s as t '
                     'where t.%4$I = whole.id%5$s), ''[]'') || whole.%1$I)',
                     p.field, hacs_core.document_expression(p.part, true), p.part, p.owner_column,
                     -- in the later form, a part that came by itself is a document by itself
@@ -209,7 +211,8 @@ begin
             ),
             ', ' || case when nested then '''0.3''' else generation end,
             case when not nested then
-                (select format(' || jsonb_build_object(%L, t.%1$I)', o.owner_column) from hacs_core.document_owner(target) as o)
+                (select format(' || jsonb_build_object(%L, t.%1$I)', o.owner_column)
+                    from hacs_core.document_owner(target) as o)
             end
         )
     );
@@ -225,7 +228,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (
-        select case when exists (select from hacs_core.document_parts(target)) then ' cross join lateral (select t.*) as whole' else '' end
+        select case when exists (select from hacs_core.document_parts(target))
+            then ' cross join lateral (select t.*) as whole' else '' end
     );
 end
 $$;
@@ -281,7 +285,8 @@ begin
                 mended := to_jsonb(written::numeric);
             end if;
         when 'boolean' then
-            if kind in ('string', 'number') and lower(written) = any ('{1, t, true, y, yes, on, 0, f, false, n, no, off}') then
+            if kind in ('string', 'number') and lower(written) = any (
+                '{1, t, true, y, yes, on, 0, f, false, n, no, off}') then
                 mended := to_jsonb(written::boolean);
             elsif kind <> 'boolean' then
                 wanted := 'true or false';
@@ -373,7 +378,8 @@ declare
 begin
     -- what there is not comes as an empty text
     fault := row(
-        (fault).code, (fault).message, nullif((fault).detail, ''), nullif((fault).hint, ''), nullif((fault).schema_name, ''),
+        (fault).code, (fault).message, nullif((fault).detail, ''), nullif((fault).hint, ''),
+            nullif((fault).schema_name, ''),
         nullif((fault).table_name, ''), nullif((fault).column_name, ''), nullif((fault).constraint_name, '')
     );
     select c.contype, c.conrelid, c.confrelid, obj_description(c.oid, 'pg_constraint') as says,
@@ -389,7 +395,8 @@ begin
         and c.conrelid = to_regclass(quote_ident((fault).schema_name) || '.' || quote_ident((fault).table_name));
     -- a part of the resource may be at fault
     type := coalesce(
-        hacs_core.document_type(to_regclass(quote_ident((fault).schema_name) || '.' || quote_ident((fault).table_name))), split_part(resource, '/', 1)
+        hacs_core.document_type(to_regclass(quote_ident((fault).schema_name) || '.'
+            || quote_ident((fault).table_name))), split_part(resource, '/', 1)
     );
     if (fault).code = '23502' then
         fault.message := format('%s.%s must not be null', type, (fault).column_name);
@@ -413,7 +420,8 @@ begin
         );
         fault.detail := null;
     elsif rule.contype = 'f' then
-        fault.message := format('%s is still referred to: %s, in %s', resource, (fault).constraint_name, rule.conrelid::regclass);
+        fault.message := format('%s is still referred to: %s, in %s', resource, (fault).constraint_name,
+            rule.conrelid::regclass);
         fault.detail := null;
     elsif rule.contype = 'p' and (fault).detail is not null then
         fault.message := format('%s is there already', resource);
@@ -452,7 +460,8 @@ begin
             raise exception using errcode = code, message = said, constraint = (fault).constraint_name,
                 schema = (fault).schema_name, table = (fault).table_name;
         when 'rule of a type column' then
-            raise exception using errcode = code, message = said, constraint = (fault).constraint_name, column = (fault).column_name;
+            raise exception using errcode = code, message = said, constraint = (fault).constraint_name,
+                column = (fault).column_name;
         when 'rule of a type' then
             raise exception using errcode = code, message = said, constraint = (fault).constraint_name;
         when 'column' then
@@ -473,7 +482,8 @@ begin
             raise exception using errcode = code, message = said, constraint = (fault).constraint_name,
                 schema = (fault).schema_name, table = (fault).table_name, detail = (fault).detail;
         else
-            raise exception using errcode = code, message = said, hint = coalesce((fault).hint, (fault).detail, 'see the message');
+            raise exception using errcode = code, message = said,
+                hint = coalesce((fault).hint, (fault).detail, 'see the message');
     end case;
 end
 $$;
@@ -487,7 +497,8 @@ as $$
 begin
     raise exception '% has version %, not %', resource, coalesce(present, 0), wanted
         using errcode = 'serialization_failure',
-            hint = 'Read it again, and put what you want on top of what is there now. Version 0 means that there is none.';
+            hint = 'Read it again, and put what you want on top of what is there now. Version 0 means that there is '
+                'none.';
 end
 $$;
 comment on function hacs_core.refuse_version(text, bigint, bigint) is
@@ -497,10 +508,10 @@ comment on function hacs_core.refuse_version(text, bigint, bigint) is
 -- The functions that are generated: one for each table, which stores a document, and the choice among them.
 -------------------------------------------------------------------------------------------------------------------
 
--- The pieces of the generated texts. In each of them the row that was read is r, the document is document. With replacing
--- they are those of a statement for many documents, where the row that is there is also o, and ON CONFLICT knows the row
--- that was to be inserted, but not its document: so r is what will be stored, and a silent time says that the document has
--- no updated_at (who puts such a time has his own put down).
+-- The pieces of the generated texts. In each of them the row that was read is r, the document is document. With
+-- replacing they are those of a statement for many documents, where the row that is there is also o, and ON CONFLICT
+-- knows the row that was to be inserted, but not its document: so r is what will be stored, and a silent time says that
+-- the document has no updated_at (who puts such a time has his own put down).
 do $$
 begin
     create type hacs_core.reading as (
@@ -540,26 +551,32 @@ begin
         select c.*,
             -- what its key does not say stays as it is
             case when c.made and not replacing or c.name = 'updated_at'
-                then format('case when %s then %s else t.%s end', c.is_said, c.given, c.quoted) else c.given end as stored,
+                then format('case when %s then %s else t.%s end', c.is_said, c.given, c.quoted)
+                    else c.given end as stored,
             case
-                when c.name = 'id' then case when replacing then 'coalesce(r.id, gen_random_uuid()::text)' else 'stored_id' end
+                when c.name = 'id' then case when replacing then 'coalesce(r.id, gen_random_uuid()::text)'
+                    else 'stored_id' end
                 when not c.made then 'r.' || c.quoted
                 else format('case when document %s then r.%s %selse %s end',
                     case when c.name in ('created_at', 'updated_at') then format('->> %L is not null', c.name)
                         else format('? %L', c.name) end,
                     c.quoted, case when replacing then format('when o.id is null then %s ', c.otherwise) end,
-                    case when not replacing then c.otherwise when c.name = 'updated_at' then f.silent else 'o.' || c.quoted end)
+                    case when not replacing then c.otherwise when c.name = 'updated_at' then f.silent else 'o.'
+                        || c.quoted end)
             end as read_value
         from of_type as f, c
     )
     select
         min(d.type),
         array_agg(d.name order by d.ordinality),
-        string_agg(format('%s as %I', d.fallback, d.name), ', ' order by d.ordinality) filter (where d.fallback is not null and not d.made),
+        string_agg(format('%s as %I', d.fallback, d.name), ', '
+            order by d.ordinality) filter (where d.fallback is not null and not d.made),
         format($text$    if document ?| %1$L then
-        document := document - 'resourceType' || jsonb_build_object('resource_type', coalesce(document -> 'resource_type', document -> 'resourceType'));
+        document := document - 'resourceType' || jsonb_build_object('resource_type',
+            coalesce(document -> 'resource_type', document -> 'resourceType'));
 %2$s    end if;
-$text$, array_agg(d.alias order by d.ordinality) filter (where d.alias is not null) || 'resourceType'::text, coalesce(string_agg(format(
+$text$, array_agg(d.alias order by d.ordinality) filter (where d.alias is not null) || 'resourceType'::text,
+    coalesce(string_agg(format(
             $text$        if document ? %1$L then
             if document ? %2$L and document -> %1$L <> document -> %2$L then
                 raise exception '%3$s.%1$s and %3$s.%2$s say different things'
@@ -574,7 +591,8 @@ $text$, d.alias, d.name, d.type), '' order by d.ordinality) filter (where d.alia
             -- the cast has shown that there is such a day
             when d.base = 'timestamp with time zone' then format(
                 'document ->> %L ~ %L', d.name,
-                '^(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?'
+                '^(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}'
+                '(?:[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?'
                 '(?:[Zz]|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)?)?$'
             )
             when d.base = 'date' then format('document ->> %L ~ ''^(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}$''', d.name)
@@ -582,18 +600,21 @@ $text$, d.alias, d.name, d.type), '' order by d.ordinality) filter (where d.alia
         end, e'\n            and ' order by d.ordinality),
         string_agg(d.quoted, ', ' order by d.ordinality) filter (where not d.is_part),
         string_agg(d.read_value, ', ' order by d.ordinality) filter (where not d.is_part),
-        string_agg(format(e'    r.%s := %s;\n', d.quoted, d.read_value), '' order by d.ordinality) filter (where d.made and d.name <> 'id'),
+        string_agg(format(e'    r.%s := %s;\n', d.quoted, d.read_value), '' order by d.ordinality) filter (where d.made
+            and d.name <> 'id'),
         string_agg(format(e'\n            when f.%I is null then %L', d.name, d.name), '' order by d.ordinality)
             filter (where d.required and d.name <> 'id'),
         string_agg(case
             when d.is_part then format('%s = %s', d.quoted, d.fallback)
-            when d.name = 'updated_at' then format('updated_at = case when %s then %s else now() end', d.is_said, d.given)
+            when d.name = 'updated_at' then format('updated_at = case when %s then %s else now() end', d.is_said,
+                d.given)
             else format('%s = %s', d.quoted, d.stored)
         end, ', ' order by d.ordinality) filter (where d.name <> 'id'),
         string_agg(
             case when d.base = 'jsonb' then format('t.%I::text', d.name) else 't.' || d.quoted end
             || ' is distinct from '
-            || case when d.is_part then d.fallback else d.stored end || case when d.base = 'jsonb' then '::text' else '' end,
+            || case when d.is_part then d.fallback else d.stored end || case when d.base = 'jsonb' then '::text'
+                else '' end,
             e'\n            or ' order by d.ordinality
         ) filter (where d.name <> 'id')
     into x
@@ -652,9 +673,11 @@ begin
         owner_columns := format(', %I, position', o.owner_column);
         owner_values := ', owner, place';
         owner_changes := format(', %I = owner, position = place', o.owner_column);
-        owner_differs := format(e'\n            or t.position is distinct from place or t.%I is distinct from owner', o.owner_column);
+        owner_differs := format(e'\n            or t.position is distinct from place or t.%I is distinct from owner',
+            o.owner_column);
         unknown := format(
-            '(document - case when nested then %L::text[] else %L::text[] end) || kept', x.names, x.names || o.owner_column
+            '(document - case when nested then %L::text[] else %L::text[] end) || kept', x.names, x.names
+                || o.owner_column
         );
         -- By itself, a part says whose it is, or stays whose it was. Without an id of its own it has that of its place.
         owner_read := format($text$
@@ -698,7 +721,8 @@ $text$, o.whole);
     if document ? %1$L or not is_new then
         kept_parts := '{}';
         for part, part_place in select e.* from jsonb_array_elements(document -> %1$L) with ordinality as e loop
-            if jsonb_typeof(part) <> 'object' or coalesce(part ->> 'resource_type', '') <> %6$L and part ? 'resource_type' then
+            if jsonb_typeof(part) <> 'object' or coalesce(part ->> 'resource_type', '') <> %6$L
+                and part ? 'resource_type' then
                 raise exception '%3$s.%1$s must be a list of %6$s, not of %%', left(part::text, 80)
                     using errcode = 'invalid_parameter_value', column = %1$L;
             end if;
@@ -710,7 +734,8 @@ $text$, o.whole);
             and not (kept ? 'hacs:generation' and t.extra ? 'hacs:generation');
         parts_changed := parts_changed or found;
     end if;
-$text$, p.field, p.part, x.resource_type, hacs_core.document_putter(p.part), p.owner_column, hacs_core.document_type(p.part)
+$text$, p.field, p.part, x.resource_type, hacs_core.document_putter(p.part), p.owner_column,
+    hacs_core.document_type(p.part)
         );
     end loop;
     if parts <> '' then
@@ -723,7 +748,8 @@ $text$;
         parts := parts || format($text$
     -- Who has read the whole has read its parts.
     if parts_changed and not is_changed then
-        update %s as t set version_id = t.version_id + 1 where t.id = stored_id returning t.version_id into stored_version;
+        update %s as t set version_id = t.version_id + 1
+            where t.id = stored_id returning t.version_id into stored_version;
         is_changed := true;
     end if;
 $text$, target);
@@ -794,7 +820,8 @@ declare
 %17$s%18$send
 $source$,
         target, x.renames, x.readable, x.as_written, target::text, owner_read, x.resource_type || '/',
-        x.fields, owner_columns, x.read_values, unknown, owner_values, x.changes, owner_changes, x.differs, owner_differs,
+        x.fields, owner_columns, x.read_values, unknown, owner_values, x.changes, owner_changes, x.differs,
+            owner_differs,
         parts, owner_count, x.resource_type, declarations
     );
 end
@@ -833,7 +860,8 @@ begin
     is_changed := found;
     if not found then
         is_new := false;
-        select t.version_id into stored_version from hacs_core.resources as t where t.resource_type = type and t.id = stored_id;
+        select t.version_id into stored_version from hacs_core.resources as t where t.resource_type = type
+            and t.id = stored_id;
         if if_version = 0 then
             stored_version := hacs_core.refuse_version(type || '/' || stored_id, 0, stored_version);
         end if;
@@ -846,10 +874,13 @@ comment on function hacs_core.put_resources(jsonb, jsonb, bigint, text, integer)
 -- PL/pgSQL prepares an expression anew in each transaction, so that the 20th WHEN of a CASE costs as much as a query.
 create or replace function hacs_core.document_choice(types text[], actions text[], place text default '    ')
 returns text
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-    select case
+declare
+    half constant integer := cardinality(types) / 2;
+begin
+    return case
         when cardinality(types) = 0 then place || e'null;\n'
         when cardinality(types) = 1 then format(
             e'%1$sif resource_type = %2$L then\n%1$s    %3$s\n%1$s    known := true;\n%1$send if;\n',
@@ -860,26 +891,27 @@ as $$
             hacs_core.document_choice(types[1:half], actions[1:half], place || '    '),
             hacs_core.document_choice(types[half + 1:], actions[half + 1:], place || '    ')
         )
-    end
-    from (values (cardinality(types) / 2)) as h (half)
+    end;
+end
 $$;
 comment on function hacs_core.document_choice(text[], text[], text) is
     'The text of a choice among types, in their order by "C", each with a statement; known is set where the type '
     'is among them';
 
--- A generated function says so in its first line, with a hash of the rest: verify knows it by that, whatever tables were
--- attached. Whether it fits its table is told by document_coverage.
+-- A generated function says so in its first line, with a hash of the rest: verify knows it by that, whatever tables
+-- were attached. Whether it fits its table is told by document_coverage.
 create or replace function hacs_core.generated_body(body text)
 returns text
 language sql immutable parallel safe
 return format(
-    e'\n-- generated by hacs_core.attach_documents: %s%s', left(encode(sha256(convert_to(body, 'UTF8')), 'hex'), 16), body
+    e'\n-- generated by hacs_core.attach_documents: %s%s', left(encode(sha256(convert_to(body, 'UTF8')), 'hex'), 16),
+        body
 );
 comment on function hacs_core.generated_body(text) is
     'The body of a generated function, with its mark and hash before it';
 
--- Written anew whenever a table is attached: a choice among those that are. These are put_document, put, get, lock_version
--- and remove.
+-- Written anew whenever a table is attached: a choice among those that are. These are put_document, put, get,
+-- lock_version and remove.
 create or replace function hacs_core.choose_documents()
 returns void
 language plpgsql
@@ -897,7 +929,8 @@ begin
     if to_regprocedure('hacs_core.later_conditions()') is not null then
         execute 'select jsonb_agg(l) from hacs_core.later_conditions() as l' into known;
     else
-        select jsonb_agg(jsonb_build_object('type', d.resource_type, 'resource_type', d.resource_type, 'condition', 'false'))
+        select jsonb_agg(jsonb_build_object('type', d.resource_type, 'resource_type', d.resource_type, 'condition',
+            'false'))
         into known
         from hacs_core.document_tables() as d;
     end if;
@@ -905,7 +938,8 @@ begin
         array_agg(d.type order by d.type collate "C"),
         array_agg(format(
             e'if substitute is not null and (%s) then\n'
-            '    select l.columns, l.kept into document, kept from hacs_core.read_later(document, %L, substitute, kept) as l;\n'
+            '    select l.columns, l.kept into document, kept from hacs_core.read_later(document, %L, substitute, '
+                'kept) as l;\n'
             'end if;\n', d.condition, d.type
         ) || case
             when d.has_table then format('stored := %s(document, kept, if_version, null, null);', d.putter)
@@ -920,13 +954,15 @@ begin
         array_agg(format('select %s into document from %s as t%s where t.id = get.id', d.expression, d.target, d.whole)
             || format(d.otherwise, 'select t.data into document', 'get', '') order by d.type collate "C"),
         array_agg(format('select t.version_id into version from %s as t where t.id = lock_version.id', d.target)
-            || format(d.otherwise, 'select t.version_id into version', 'lock_version', ' for update') order by d.type collate "C"),
+            || format(d.otherwise, 'select t.version_id into version', 'lock_version', ' for update')
+                order by d.type collate "C"),
         array_agg(concat(
             format('delete from %s as t where t.id = remove.id', d.target),
             case when o.owner_column is not null then format(e' returning t.%I into owner;\n', o.owner_column)
                 else format(d.otherwise, 'delete', 'remove', '') || e'\n' end,
             'gone := found;',
-            case when o.whole is not null then format(e'\nupdate %s as w set version_id = w.version_id + 1 where w.id = owner;', o.whole) end
+            case when o.whole is not null then format(e'\nupdate %s as w set version_id = w.version_id + 1 where w.id '
+                '= owner;', o.whole) end
         ) order by d.type collate "C")
     into types, puts, gets, locks, removes
     from (
@@ -938,17 +974,20 @@ begin
             case when k.type = t.resource_type then '%3$s;' else
                 e' and t.extra ? ''hacs:generation''%3$s;\n'
                 'if not found then\n'
-                '    %1$s from hacs_core.resources as t where t.resource_type = %2$s.resource_type and t.id = %2$s.id%3$s;\n'
+                '    %1$s from hacs_core.resources as t where t.resource_type = %2$s.resource_type and t.id = '
+                    '%2$s.id%3$s;\n'
                 'end if;'
             end as otherwise
         from hacs_core.document_tables() as t
-        join jsonb_to_recordset(known) as k (type text, resource_type text, condition text) on k.resource_type = t.resource_type
+        join jsonb_to_recordset(known) as k (type text, resource_type text,
+            condition text) on k.resource_type = t.resource_type
         offset 0
     ) as d
     left join lateral hacs_core.document_owner(d.target) as o on true
     where to_regprocedure(d.putter || '(jsonb, jsonb, bigint, text, integer)') is not null;
     execute format('create or replace function %s as %L',
-        'hacs_core.put_document(resource_type text, document jsonb, kept jsonb, if_version bigint, substitute boolean default true) '
+        'hacs_core.put_document(resource_type text, document jsonb, kept jsonb, if_version bigint, substitute boolean '
+            'default true) '
         'returns record '
         'language plpgsql set search_path = pg_catalog, pg_temp',
         hacs_core.generated_body(format($body$
@@ -996,7 +1035,8 @@ end
 $body$, hacs_core.document_choice(types, puts))));
     execute format('create or replace function %s as %L',
         'hacs_core.get(resource_type text, id text, generation text default null) returns jsonb '
-        'language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = ''UTC'' set extra_float_digits = 1',
+        'language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = ''UTC'' set extra_float_digits '
+            '= 1',
         hacs_core.generated_body(format($body$
 declare
     document jsonb;
@@ -1136,7 +1176,8 @@ declare
 begin
     if jsonb_typeof(documents) = 'object' then
         if jsonb_typeof(documents -> 'entry') is distinct from 'array' then
-            raise exception 'the entry of a Bundle is a list' using errcode = 'invalid_parameter_value', column = 'entry';
+            raise exception 'the entry of a Bundle is a list' using errcode = 'invalid_parameter_value',
+                column = 'entry';
         end if;
         list := coalesce((
             select jsonb_agg(e.entry -> 'resource' order by e.place)
@@ -1167,7 +1208,8 @@ exception
             fault.detail = pg_exception_detail, fault.hint = pg_exception_hint, fault.schema_name = schema_name,
             fault.table_name = table_name, fault.column_name = column_name, fault.constraint_name = constraint_name;
         fault := hacs_core.explained(fault, case when ordinal is null
-            then coalesce(hacs_core.document_type(to_regclass(quote_ident((fault).schema_name) || '.' || quote_ident((fault).table_name))), 'a document')
+            then coalesce(hacs_core.document_type(to_regclass(quote_ident((fault).schema_name) || '.'
+                || quote_ident((fault).table_name))), 'a document')
             else concat_ws('/', coalesce(resource_type, 'the document'), document ->> 'id') end);
         fault.message := concat('document ' || ordinal || ' of the list: ', (fault).message);
         fault := hacs_core.raise_fault(fault);
@@ -1269,7 +1311,8 @@ as $$
                 select s.attname::text
                 from pg_depend as u
                 join pg_attribute as s on s.attrelid = u.refobjid and s.attnum = u.refobjsubid
-                where a.attnum is null and u.refobjid = target and s.attgenerated = '' and u.classid = 'pg_class'::regclass
+                where a.attnum is null and u.refobjid = target and s.attgenerated = ''
+                    and u.classid = 'pg_class'::regclass
                     and u.objid = i.indexrelid and strpos(pg_get_indexdef(i.indexrelid, 1, true), s.attname) > 0
                 limit 1
             )) as source,
@@ -1294,7 +1337,8 @@ as $$
         end as kind
         from keys as k
     )
-    select coalesce(k.source, k.name), k.kind, coalesce('t.' || quote_ident(k.name), k.key), k.base, k.points_to, k.condition,
+    select coalesce(k.source, k.name), k.kind, coalesce('t.' || quote_ident(k.name), k.key), k.base, k.points_to,
+        k.condition,
         case when k.condition is not null then array(
             select s.attname::text
             from pg_depend as u
@@ -1319,7 +1363,8 @@ set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
 declare
-    written constant text := case jsonb_typeof(criterion) when 'object' then criterion ->> 'reference' else criterion #>> '{}' end;
+    written constant text := case jsonb_typeof(criterion) when 'object' then criterion ->> 'reference'
+        else criterion #>> '{}' end;
     is_text constant boolean := jsonb_typeof(criterion) = 'string';
     value record;
 begin
@@ -1329,7 +1374,8 @@ begin
     case kind
         when 'equal' then
             value := hacs_core.mended_value(base, criterion);
-            return case when value.wanted is null then format('%s = %L::%s', expression, value.mended #>> '{}', base) end;
+            return case when value.wanted is null then format('%s = %L::%s', expression, value.mended #>> '{}',
+                base) end;
         when 'fold' then
             return case when is_text then format('lower(t.%I) = lower(%L)', field, written) end;
         when 'pointer' then
@@ -1339,7 +1385,8 @@ begin
         else
             -- system|code, as FHIR writes a token
             return case
-                when base <> 'jsonb' then case when is_text then format('%s @> array[%L]::%s', expression, written, base) end
+                when base <> 'jsonb' then case when is_text
+                    then format('%s @> array[%L]::%s', expression, written, base) end
                 else format('%s @> %L::jsonb', expression, case
                     when is_text and field in ('identifier', 'identifiers')
                         then jsonb_build_array(hacs_core.search_token(written, 'value'))
@@ -1378,7 +1425,8 @@ declare
     missing text;
 begin
     for f in select * from hacs_core.search_fields(target) loop
-        offered := concat_ws(', ', nullif(offered, ''), f.field || coalesce(' (together with ' || array_to_string(f.companions, ', ') || ')', ''));
+        offered := concat_ws(', ', nullif(offered, ''), f.field
+            || coalesce(' (together with ' || array_to_string(f.companions, ', ') || ')', ''));
         continue when not criteria ? f.field or f.field = any (asked);
         if f.condition is not null then
             continue when not criteria ?& f.companions;
@@ -1391,7 +1439,8 @@ begin
         if term is null then
             raise exception '%.% cannot be searched by %', resource_type, f.field, left((criteria -> f.field)::text, 80)
                 using errcode = 'invalid_parameter_value', column = f.field,
-                    hint = case f.kind when 'reference' then format('A local reference is wanted: %s/<id>.', f.points_to)
+                    hint = case f.kind when 'reference'
+                        then format('A local reference is wanted: %s/<id>.', f.points_to)
                         else 'Null cannot be asked for, nor a value that the field cannot have.' end;
         end if;
         terms := terms || term;
@@ -1407,13 +1456,15 @@ begin
     select k into missing from jsonb_object_keys(criteria) as k where k <> all (asked) limit 1;
     if missing is not null then
         raise exception '% cannot be searched by %: no index serves it', resource_type, missing
-            using errcode = 'invalid_parameter_value', column = missing, hint = format('What can be asked for: %s.', offered);
+            using errcode = 'invalid_parameter_value', column = missing,
+                hint = format('What can be asked for: %s.', offered);
     end if;
     return array_to_string(terms, ' and ');
 end
 $$;
 comment on function hacs_core.search_condition(text, regclass, jsonb) is
-    'The condition of a search on the rows t of a table; an error that tells what can be asked where no index serves it';
+    'The condition of a search on the rows t of a table; an error that tells what can be asked where no index serves '
+    'it';
 
 create or replace function hacs_core.search_statement(resource_type text, criteria jsonb)
 returns text
@@ -1421,7 +1472,8 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    target constant regclass := (select d.target from hacs_core.document_tables() as d where d.resource_type = search_statement.resource_type);
+    target constant regclass := (select d.target from hacs_core.document_tables() as d
+        where d.resource_type = search_statement.resource_type);
 begin
     if jsonb_typeof(criteria) is distinct from 'object' or criteria = '{}' then
         raise exception 'criteria are a JSON object with at least one field' using errcode = 'invalid_parameter_value';
@@ -1432,7 +1484,8 @@ begin
                 using errcode = 'invalid_parameter_value';
         end if;
         return format(
-            'select t.data from hacs_core.resources as t where t.resource_type = %L and t.id = %L', resource_type, criteria ->> 'id'
+            'select t.data from hacs_core.resources as t where t.resource_type = %L and t.id = %L', resource_type,
+                criteria ->> 'id'
         );
     end if;
     return format(
@@ -1471,14 +1524,17 @@ declare
     suffix constant text := substring(filter from '.(_gte|_lte|_gt|_lt|_like|_in)$');
     field constant text := left(filter, length(filter) - coalesce(length(suffix), 0));
     written constant text := format('(d.document ->> %L)', field);
-    sign constant text := case suffix when '_gt' then '>' when '_gte' then '>=' when '_lt' then '<' when '_lte' then '<=' end;
+    sign constant text := case suffix when '_gt' then '>' when '_gte' then '>=' when '_lt' then '<' when '_lte'
+        then '<=' end;
 begin
     return case
         when sign is not null and jsonb_typeof(value) = 'number'
-            then format('case when jsonb_typeof(d.document -> %L) = ''number'' then %s::numeric %s %L end', field, written, sign, value)
+            then format('case when jsonb_typeof(d.document -> %L) = ''number'' then %s::numeric %s %L end', field,
+                written, sign, value)
         when sign is not null and jsonb_typeof(value) = 'string'
             then format('%s collate "C" %s %L', written, sign, value #>> '{}')
-        when suffix = '_like' and jsonb_typeof(value) = 'string' then format('%s ilike %L', written, '%' || (value #>> '{}') || '%')
+        when suffix = '_like' and jsonb_typeof(value) = 'string'
+            then format('%s ilike %L', written, '%' || (value #>> '{}') || '%')
         when suffix = '_in' and jsonb_typeof(value) = 'array'
             then format('%s = any (%L)', written, array(select jsonb_array_elements_text(value)))
         when suffix is not null then null
@@ -1490,7 +1546,8 @@ $$;
 comment on function hacs_core.scan_term(text, jsonb) is
     'The SQL for one filter of a scan on documents d; null where the filter and its value do not go together';
 
-create or replace function hacs_core.scan(resource_type text, filters jsonb default '{}', most integer default 100, skip integer default 0)
+create or replace function hacs_core.scan(resource_type text, filters jsonb default '{}', most integer default 100,
+    skip integer default 0)
 returns setof jsonb
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -1498,7 +1555,8 @@ set timezone = 'UTC'
 set extra_float_digits = 1
 as $$
 declare
-    target regclass := (select d.target from hacs_core.document_tables() as d where d.resource_type = scan.resource_type);
+    target regclass := (select d.target from hacs_core.document_tables() as d
+        where d.resource_type = scan.resource_type);
     served jsonb := '{}';
     condition text;
     document text := 't.data';
@@ -1521,7 +1579,8 @@ begin
         if term is null then
             raise exception '% cannot be filtered by this value of %', resource_type, f.key
                 using errcode = 'invalid_parameter_value', column = f.key,
-                    hint = 'field, field_like: a text; field_in: a list; field_gt, _gte, _lt, _lte: a number or a text.';
+                    hint = 'field, field_like: a text; field_in: a list; field_gt, _gte, _lt, _lte: a number or a '
+                        'text.';
         end if;
         terms := terms || term;
     end loop;
@@ -1534,7 +1593,8 @@ begin
     end if;
     -- Where nothing else is to be looked at, only the documents that are asked for are made.
     return query execute case when terms = '{}' then format(
-        'select d.document from (select * from %1$s as t where %2$s order by t.created_at desc, t.id limit $1 offset $2) as t%3$s '
+        'select d.document from (select * from %1$s as t where %2$s order by t.created_at desc, t.id limit $1 offset '
+            '$2) as t%3$s '
         'cross join lateral (select %4$s as document) as d order by t.created_at desc, t.id',
         target, condition, hacs_core.document_whole(target), document
     ) else format(
@@ -1567,7 +1627,8 @@ begin
     for f in
         select c.conname, pg_get_expr(c.conbin, c.conrelid) as rule from pg_constraint as c
         where c.conrelid = target and c.contype = 'c' and not exists (
-            select from pg_attribute as a where a.attrelid = target and a.attnum = any (c.conkey) and a.attgenerated <> ''
+            select from pg_attribute as a where a.attrelid = target and a.attnum = any (c.conkey)
+                and a.attgenerated <> ''
         )
         order by c.conname
     loop
@@ -1642,7 +1703,8 @@ begin atomic
         select d.resource_type, d.target::oid as target from hacs_core.document_tables() as d
     ),
     links as materialized (
-        select distinct f.conrelid, f.confrelid from pg_catalog.pg_constraint as f where f.contype = 'f' and f.conrelid <> f.confrelid
+        select distinct f.conrelid, f.confrelid from pg_catalog.pg_constraint as f where f.contype = 'f'
+            and f.conrelid <> f.confrelid
     ),
     walk as (
         select t.target, 1 as rank, array[t.target] as path from tables as t
@@ -1726,15 +1788,19 @@ begin
         s.on_conflict := 'replace';
     end if;
     s.single := format(
-        'select 1 from (select * from %s as s where s.line = $1%s offset 0) as s cross join lateral hacs_core.put_document('
-        '    coalesce(s.document ->> ''resource_type'', s.document ->> ''resourceType''), s.document, coalesce(s.kept, ''{}''), %s, null'
+        'select 1 from (select * from %s as s where s.line = $1%s offset 0) as s cross join lateral '
+            'hacs_core.put_document('
+        '    coalesce(s.document ->> ''resource_type'', s.document ->> ''resourceType''), s.document, '
+            'coalesce(s.kept, ''{}''), %s, null'
         ') as p (stored_id text, stored_version bigint, is_new boolean, is_changed boolean) where p.is_changed',
         (s).part,
         case (s).on_conflict when 'keep' then ' and hacs_core.get('
-            'coalesce(s.document ->> ''resource_type'', s.document ->> ''resourceType''), s.document ->> ''id'') is null' else '' end,
+            'coalesce(s.document ->> ''resource_type'', s.document ->> ''resourceType''), s.document ->> ''id'') is '
+                'null' else '' end,
         case (s).on_conflict when 'fail' then 'case when s.document ->> ''id'' is not null then 0 end' else 'null' end
     );
-    if target is null or exists (select from hacs_core.document_parts(target)) or exists (select from hacs_core.document_owner(target)) then
+    if target is null or exists (select from hacs_core.document_parts(target))
+        or exists (select from hacs_core.document_owner(target)) then
         -- few, and with rows in several tables: one by one
         s.batch := replace(s.single, 's.line = $1', 's.line between $1 and $2');
         return s;
@@ -1744,19 +1810,22 @@ begin
     s.batch := format(
         'insert into %1$s as t (%2$s, extra) select %3$s, (document - %4$L::text[]) || coalesce(kept, ''{}'') '
         -- taken out of its compression once, and not for each field
-        'from (select s.line, s.document || ''{}'' as document, s.kept from %5$s as s where s.line between $1 and $2 offset 0) as s %6$s '
+        'from (select s.line, s.document || ''{}'' as document, s.kept from %5$s as s where s.line between $1 and $2 '
+            'offset 0) as s %6$s '
         'cross join lateral jsonb_populate_record(null::%1$s, %7$s) as r '
         -- the cheapest way to say that one needs the slow way
         'where case when (%8$s) is not false then true else 1 / (s.line - s.line) > 0 end %9$s',
         target, x.fields,
         replace(x.read_values, 'stored_id', 'coalesce(r.id, gen_random_uuid()::text)'),
         x.names, s.part,
-        case when on_conflict = 'replace' then format('left join %s as o on o.id = s.document ->> ''id''', target) else '' end,
+        case when on_conflict = 'replace' then format('left join %s as o on o.id = s.document ->> ''id''', target)
+            else '' end,
         x.readable, x.as_written,
         case on_conflict
             when 'keep' then 'on conflict (id) do nothing'
             when 'replace' then format(
-                'on conflict (id) do update set %s, extra = excluded.extra, version_id = t.version_id + 1 where %s or t.extra::text is distinct from excluded.extra::text',
+                'on conflict (id) do update set %s, extra = excluded.extra, version_id = t.version_id + 1 where %s or '
+                    't.extra::text is distinct from excluded.extra::text',
                 x.changes, x.differs
             )
             else ''
@@ -1776,8 +1845,10 @@ as $$
 begin
     execute format(
         'insert into pg_temp.hacs_refused '
-        'select s.line, coalesce($2, s.document ->> ''resource_type'', s.document ->> ''resourceType''), s.document ->> ''id'', '
-        '$3, $4, $5, $6, hacs_core.written(s.document, coalesce(s.kept, ''{}'')) from %s as s where s.line = $1', (s).part
+        'select s.line, coalesce($2, s.document ->> ''resource_type'', s.document ->> ''resourceType''), s.document '
+            '->> ''id'', '
+        '$3, $4, $5, $6, hacs_core.written(s.document, coalesce(s.kept, ''{}'')) from %s as s where s.line = $1',
+            (s).part
     )
     using line, (s).resource_type, (fault).code, (fault).column_name, (fault).constraint_name, (fault).message;
     execute format('delete from %s as s where s.line = $1', (s).part) using line;
@@ -1818,7 +1889,8 @@ begin
     if first = last then
         execute format(
             'select x.* from %s as s cross join lateral hacs_core.explained($1, concat_ws(''/'', '
-            'coalesce(s.document ->> ''resource_type'', s.document ->> ''resourceType''), s.document ->> ''id'')) as x where s.line = $2',
+            'coalesce(s.document ->> ''resource_type'', s.document ->> ''resourceType''), s.document ->> ''id'')) as '
+                'x where s.line = $2',
             (s).part
         )
         into fault using fault, first;
@@ -1830,7 +1902,8 @@ begin
         perform hacs_core.refuse_staged(s, first, fault);
         return 0;
     end if;
-    execute format('select percentile_disc(0.5) within group (order by line) from %s where line between $1 and $2', (s).part)
+    execute format('select percentile_disc(0.5) within group (order by line) from %s where line between $1 and $2',
+        (s).part)
         into middle using first, last;
     middle := coalesce(least(middle, last - 1), first);
     return hacs_core.put_lines(s, first, middle) + hacs_core.put_lines(s, middle + 1, last);
@@ -1859,7 +1932,8 @@ begin
         (s).part, (s).checker, first, last
     );
     execute format(
-        'update %s as s set document = m.document from pg_temp.hacs_sifted as m where m.line = s.line and m.document <> m.given', (s).part
+        'update %s as s set document = m.document from pg_temp.hacs_sifted as m where m.line = s.line and m.document '
+            '<> m.given', (s).part
     );
     for f in
         select a.attname, pg_get_expr(d.adbin, d.adrelid) as reference, c.confrelid::regclass as points_to, c.conname,
@@ -1880,16 +1954,20 @@ begin
             'from refs as r where r.line = m.line and r.id is not null '
             'and not exists (select from %6$s as t where t.id = r.id) %7$s',
             f.reference, (s).target, f.field,
-            format('%s.%s refers to %s/%%s, which is not here', (s).resource_type, f.field, f.points_to_type), f.conname, f.points_to,
+            format('%s.%s refers to %s/%%s, which is not here', (s).resource_type, f.field, f.points_to_type),
+                f.conname, f.points_to,
             case when f.points_to = (s).target
-                then format('and not exists (select from %s as o where o.document ->> ''id'' = r.id)', (s).part) else '' end
+                then format('and not exists (select from %s as o where o.document ->> ''id'' = r.id)', (s).part)
+                    else '' end
         );
     end loop;
     if (s).on_conflict = 'fail' then
         execute format(
             'update pg_temp.hacs_sifted as m set fault = '
-            '    row(''23505'', format(%1$L, m.document ->> ''id''), null, null, null, null, ''id'', %2$L)::hacs_core.fault '
-            'where (m.fault).code is null and (exists (select from %3$s as t where t.id = m.document ->> ''id'') or exists ('
+            '    row(''23505'', format(%1$L, m.document ->> ''id''), null, null, null, null, ''id'', '
+                '%2$L)::hacs_core.fault '
+            'where (m.fault).code is null and (exists (select from %3$s as t where t.id = m.document ->> ''id'') or '
+                'exists ('
             '    select from pg_temp.hacs_sifted as o '
             '    where o.document ->> ''id'' = m.document ->> ''id'' and o.line < m.line and (o.fault).code is null))',
             (s).resource_type || '/%s is there already',
@@ -1905,24 +1983,27 @@ begin
         ) as o
         where o.later is not null;
         execute format(
-            'delete from %s as s using pg_temp.hacs_superseded as o where o.line = s.line and o.resource_type = $1', (s).part
+            'delete from %s as s using pg_temp.hacs_superseded as o where o.line = s.line and o.resource_type = $1',
+                (s).part
         )
         using (s).resource_type;
     end if;
     insert into pg_temp.hacs_refused
-    select m.line, (s).resource_type, m.document ->> 'id', (m.fault).code, (m.fault).column_name, (m.fault).constraint_name,
+    select m.line, (s).resource_type, m.document ->> 'id', (m.fault).code, (m.fault).column_name,
+        (m.fault).constraint_name,
         (m.fault).message, hacs_core.written(m.given, coalesce(m.kept, '{}'))
     from pg_temp.hacs_sifted as m
     where (m.fault).code is not null;
-    execute format('delete from %s as s using pg_temp.hacs_sifted as m where m.line = s.line and (m.fault).code is not null', (s).part);
+    execute format('delete from %s as s using pg_temp.hacs_sifted as m where m.line = s.line and (m.fault).code is '
+        'not null', (s).part);
     drop table pg_temp.hacs_sifted;
 end
 $$;
 comment on function hacs_core.sift_lines(hacs_core.staging, bigint, bigint) is
     'Takes out of the staged documents what by itself, by its references or by its id cannot be stored';
 
--- A line of the input has a million numbers, for the entries of a Bundle. Bundles become their entries, lines of a file of refused documents their documents, other names of
--- types and fields the names of columns.
+-- A line of the input has a million numbers, for the entries of a Bundle. Bundles become their entries, lines of a file
+-- of refused documents their documents, other names of types and fields the names of columns.
 create or replace function hacs_core.unfold_staged(substitute boolean default true)
 returns void
 language plpgsql
@@ -1940,19 +2021,23 @@ begin
     -- both lie among the documents of types without a table: no other is read for it
     execute format(
         'with gone as ('
-        '    delete from %s as s where s.document ->> ''resourceType'' = ''Bundle'' and jsonb_typeof(s.document -> ''entry'') = ''array'' '
+        '    delete from %s as s where s.document ->> ''resourceType'' = ''Bundle'' and jsonb_typeof(s.document -> '
+            '''entry'') = ''array'' '
         '    returning s.line, s.document '
         ') insert into pg_temp.hacs_staged '
         'select g.line + e.place, e.entry -> ''resource'' '
-        'from gone as g, jsonb_array_elements(g.document -> ''entry'') with ordinality as e (entry, place)', hacs_core.staged(null)
+        'from gone as g, jsonb_array_elements(g.document -> ''entry'') with ordinality as e (entry, place)',
+            hacs_core.staged(null)
     );
     execute format(
         'with gone as ('
         '    delete from %s as s '
-        '    where coalesce(s.document ->> ''resource_type'', s.document ->> ''resourceType'') is null or jsonb_typeof(s.document) <> ''object'' '
+        '    where coalesce(s.document ->> ''resource_type'', s.document ->> ''resourceType'') is null or '
+            'jsonb_typeof(s.document) <> ''object'' '
         '    returning s.line, s.document '
         ') insert into pg_temp.hacs_refused '
-        'select g.line, null, null, ''22023'', ''resource_type'', null, ''a document is a JSON object with a resource_type'', g.document '
+        'select g.line, null, null, ''22023'', ''resource_type'', null, ''a document is a JSON object with a '
+            'resource_type'', g.document '
         'from gone as g', hacs_core.staged(null)
     );
     for f in
@@ -1992,7 +2077,8 @@ begin
     while found_one loop
         found_one := false;
         for f in
-            select pg_get_expr(d.adbin, d.adrelid) as reference, c.conname, hacs_core.column_source(c.conrelid, c.conkey[1]) as field
+            select pg_get_expr(d.adbin, d.adrelid) as reference, c.conname,
+                hacs_core.column_source(c.conrelid, c.conkey[1]) as field
             from pg_constraint as c
             join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
             join pg_attrdef as d on d.adrelid = c.conrelid and d.adnum = c.conkey[1]
@@ -2002,10 +2088,12 @@ begin
                 'with lost as ('
                 '    delete from %1$s as s using ('
                 '        select p.line, (select %2$s from (select r.*) as r) as id from %1$s as p '
-                '        cross join lateral jsonb_populate_record(null::%3$s, jsonb_build_object(%4$L, p.document -> %4$L)) as r '
+                '        cross join lateral jsonb_populate_record(null::%3$s, jsonb_build_object(%4$L, p.document -> '
+                    '%4$L)) as r '
                 '        where p.document -> %4$L <> ''null'' '
                 '    ) as r '
-                '    where s.line = r.line and r.id is not null and not exists (select from %3$s as t where t.id = r.id) '
+                '    where s.line = r.line and r.id is not null and not exists (select from %3$s as t where t.id = '
+                    'r.id) '
                 '        and not exists (select from %1$s as o where o.document ->> ''id'' = r.id) '
                 '    returning s.line, s.document, s.kept, r.id '
                 '), said as ('
@@ -2054,7 +2142,8 @@ comment on function hacs_core.stop_at_refused() is
     'Raises an error about the first document that put_staged refused, if there is one';
 
 create or replace function hacs_core.put_staged(
-    on_conflict text default 'fail', stop boolean default true, batch integer default 2000, substitute boolean default true
+    on_conflict text default 'fail', stop boolean default true, batch integer default 2000,
+        substitute boolean default true
 )
 returns table (resource_type text, documents bigint, stored bigint, kept bigint, refused bigint)
 language plpgsql
@@ -2062,8 +2151,8 @@ set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 set extra_float_digits = 1
 set client_min_messages = warning
--- What the audit's triggers are given of a batch goes to a file beyond this: else the memory of the session grows with the
--- number of batches.
+-- What the audit's triggers are given of a batch goes to a file beyond this: else the memory of the session grows with
+-- the number of batches.
 set work_mem = '64kB'
 as $$
 declare
@@ -2078,7 +2167,8 @@ declare
     refused_before bigint;
 begin
     if on_conflict <> all ('{fail, keep, replace}') then
-        raise exception 'on_conflict is fail, keep or replace, not %', on_conflict using errcode = 'invalid_parameter_value';
+        raise exception 'on_conflict is fail, keep or replace, not %', on_conflict
+            using errcode = 'invalid_parameter_value';
     end if;
     perform hacs_core.unfold_staged(substitute);
     if stop then
@@ -2112,7 +2202,8 @@ begin
         before := -1;
         loop
             execute format(
-                'select min(l.line), max(l.line) from (select p.line from %s as p where p.line > $1 order by p.line limit $2) as l', (s).part
+                'select min(l.line), max(l.line) from (select p.line from %s as p where p.line > $1 order by p.line '
+                    'limit $2) as l', (s).part
             )
             into first, last using before, batch;
             exit when first is null;
@@ -2187,11 +2278,13 @@ begin
     );
     execute format(
         'create or replace function %s(inout document jsonb, out fault hacs_core.fault) '
-        'language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = ''UTC'' set extra_float_digits = 1 as %L',
+        'language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = ''UTC'' set extra_float_digits '
+            '= 1 as %L',
         checker, hacs_core.generated_body(hacs_core.checker_source(target, x))
     );
     execute format('comment on function %s is %L', putter, format('Stores a document in %s; called by put', target));
-    execute format('comment on function %s is %L', checker, format('What a document breaks of the rules of %s', target));
+    execute format('comment on function %s is %L', checker,
+        format('What a document breaks of the rules of %s', target));
     execute format('revoke all on function %s, %s from public', putter, checker);
 end
 $$;
@@ -2218,9 +2311,11 @@ select
     c.relname::text as table_name,
     d.resource_type,
     case
-        when p.oid is null or pg_catalog.strpos(choice.prosrc, pg_catalog.format('resource_type = %L then', d.resource_type)) = 0 then 'missing'
+        when p.oid is null or pg_catalog.strpos(choice.prosrc,
+            pg_catalog.format('resource_type = %L then', d.resource_type)) = 0 then 'missing'
         when p.prosrc <> hacs_core.generated_body(hacs_core.putter_source(d.target, x::hacs_core.reading))
-            or k.prosrc is distinct from hacs_core.generated_body(hacs_core.checker_source(d.target, x::hacs_core.reading)) then 'altered'
+            or k.prosrc is distinct from hacs_core.generated_body(hacs_core.checker_source(d.target,
+                x::hacs_core.reading)) then 'altered'
         else 'complete'
     end as documents
 from hacs_core.document_tables() as d
@@ -2228,7 +2323,8 @@ join pg_catalog.pg_class as c on c.oid = d.target
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 cross join lateral hacs_core.document_reading(d.target) as x
 left join pg_catalog.pg_proc as p
-    on p.oid = pg_catalog.to_regprocedure(hacs_core.document_putter(d.target) || '(jsonb, jsonb, bigint, text, integer)')
+    on p.oid = pg_catalog.to_regprocedure(hacs_core.document_putter(d.target)
+        || '(jsonb, jsonb, bigint, text, integer)')
 left join pg_catalog.pg_proc as k
     on k.oid = pg_catalog.to_regprocedure(replace(hacs_core.document_putter(d.target), 'put_', 'check_') || '(jsonb)')
 left join pg_catalog.pg_proc as choice
@@ -2264,7 +2360,8 @@ begin
         where c.contype = 'f' and c.confrelid = 'hacs_core.patients'::regclass
             and hacs_core.document_type(c.conrelid::regclass) is not null
     loop
-        execute format('select array_agg(t.id) from %s as t where t.%I = $1', f.part, f.attname) into more using patient;
+        execute format('select array_agg(t.id) from %s as t where t.%I = $1', f.part, f.attname) into more
+            using patient;
         known := known || jsonb_build_object(f.part::text, to_jsonb(array(
             select jsonb_array_elements_text(coalesce(known -> f.part::text, '[]')) union select unnest(more)
         )));
@@ -2277,14 +2374,16 @@ begin
             where c.contype = 'f' and c.confdeltype <> 'c' and hacs_core.document_type(c.conrelid::regclass) is not null
         loop
             continue when not known ? f.part::text;
-            execute format('select array_agg(distinct t.%I) from %s as t where t.id = any ($1) and t.%1$I is not null', f.attname, f.part)
+            execute format('select array_agg(distinct t.%I) from %s as t where t.id = any ($1) and t.%1$I is not null',
+                f.attname, f.part)
                 into more using array(select jsonb_array_elements_text(known -> f.part::text));
             more := array(
                 select unnest(more) except select jsonb_array_elements_text(coalesce(known -> f.whole::text, '[]'))
             );
             if more <> '{}' then
                 grown := true;
-                known := known || jsonb_build_object(f.whole::text, coalesce(known -> f.whole::text, '[]') || to_jsonb(more));
+                known := known || jsonb_build_object(f.whole::text, coalesce(known -> f.whole::text, '[]')
+                    || to_jsonb(more));
             end if;
         end loop;
     end loop;
@@ -2331,20 +2430,23 @@ begin
                 'select %s from %s as t where t.extra ? ''hacs:generation'' and exists ('
                 'select from %s as w where w.id = t.%I and w.extra ? ''hacs:generation'')%s%s',
                 hacs_core.document_expression(o.target), o.target, w.whole, w.owner_column,
-                case when patient is not null then format(' and t.%I = any (%L::text[])', w.owner_column, p.ids) else '' end,
+                case when patient is not null then format(' and t.%I = any (%L::text[])', w.owner_column, p.ids)
+                    else '' end,
                 case when since is not null then format(' and t.updated_at > %L::timestamptz', since) else '' end
             ), o.rank
             from hacs_core.document_order() as o
             -- but for those of the later form that came by themselves
             cross join lateral hacs_core.document_owner(o.target) as w
             left join hacs_core.documents_of_patient(patient) as p on p.target = w.whole
-            where (types is null or w.whole in (select d.target from hacs_core.document_tables() as d where d.resource_type = any (types))
+            where (types is null or w.whole in (select d.target from hacs_core.document_tables() as d
+                where d.resource_type = any (types))
                 and o.resource_type <> all (types)) and (patient is null or p.ids is not null)
         ) as s
         order by s.rank, s.resource_type;
     if patient is not null then
         if not exists (
-            select from pg_attribute as a where a.attrelid = 'hacs_core.resources'::regclass and a.attname = 'patient_id'
+            select from pg_attribute as a where a.attrelid = 'hacs_core.resources'::regclass
+                and a.attname = 'patient_id'
         ) then
             return;
         end if;
@@ -2372,7 +2474,8 @@ comment on function hacs_core.put(jsonb, bigint, boolean) is
     'Stores a whole document, in place of the one that was there; refuses it where that has another version than '
     'if_version, 0 for none; substitute: whether something stands for what a later form does not say and a rule asks';
 comment on function hacs_core.get(text, text, text) is
-    'The document of a type and id in the form in which it was put, or with generation 0.3 in that; null where there is none';
+    'The document of a type and id in the form in which it was put, or with generation 0.3 in that; null where there '
+    'is none';
 comment on function hacs_core.remove(text, text, bigint) is
     'Deletes a document, and says whether there was one; refuses it where it has another version than if_version';
 comment on function hacs_core.put_document(text, jsonb, jsonb, bigint, boolean) is
@@ -2385,7 +2488,8 @@ declare
     function regprocedure;
 begin
     for function in
-        select p.oid from pg_catalog.pg_proc as p where p.pronamespace = 'hacs_core'::regnamespace and p.provolatile <> 'i'
+        select p.oid from pg_catalog.pg_proc as p where p.pronamespace = 'hacs_core'::regnamespace
+            and p.provolatile <> 'i'
     loop
         execute format('revoke all on function %s from public', function);
     end loop;

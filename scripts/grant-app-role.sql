@@ -27,7 +27,8 @@
 
 begin;
 
-select set_config('hacs.roles', concat(:'app_role', :'reader_role', :'auditor_role', :'sealer_role', :'feed_role'), true) \g /dev/null
+select set_config('hacs.roles', concat(:'app_role', :'reader_role', :'auditor_role', :'sealer_role', :'feed_role'),
+    true) \g /dev/null
 
 do $$
 declare
@@ -35,7 +36,8 @@ declare
 begin
     if current_setting('hacs.roles') = '' then
         raise exception 'no role is named, so nothing was granted'
-            using hint = 'psql -v app_role=hacs_app -f scripts/grant-app-role.sql; or reader_role, auditor_role, sealer_role, feed_role';
+            using hint = 'psql -v app_role=hacs_app -f scripts/grant-app-role.sql; or reader_role, auditor_role, '
+                'sealer_role, feed_role';
     end if;
     select array_agg(distinct pg_catalog.pg_get_userbyid(n.nspowner)) into owners
     from pg_catalog.pg_namespace as n
@@ -91,7 +93,8 @@ select :'auditor_role' <> '' as named \gset
 \if :named
 grant usage on schema hacs_core, hacs_clinical, hacs_registry, hacs_agents, hacs_admin, hacs_audit to :"auditor_role";
 grant select
-    on all tables in schema hacs_core, hacs_clinical, hacs_registry, hacs_agents, hacs_admin, hacs_audit to :"auditor_role";
+    on all tables in schema hacs_core, hacs_clinical, hacs_registry, hacs_agents, hacs_admin,
+        hacs_audit to :"auditor_role";
 grant execute on all functions in schema hacs_core, hacs_clinical, hacs_registry, hacs_agents to :"auditor_role";
 -- The questions to the trail, and what they call: functions that only read, in the name of whoever asks. Of those that
 -- have more rights than he, one: it looks at the seals.
@@ -123,7 +126,8 @@ select :'feed_role' <> '' as named \gset
 \if :named
 grant usage on schema hacs_audit to :"feed_role";
 grant select on hacs_audit.resource_changes, hacs_audit.change_ids to :"feed_role";
-grant execute on function hacs_audit.changes_since(text, integer), hacs_audit.refuse_old_snapshot(), hacs_audit.last_number(),
+grant execute on function hacs_audit.changes_since(text, integer), hacs_audit.refuse_old_snapshot(),
+    hacs_audit.last_number(),
     hacs_audit.writers() to :"feed_role";
 \endif
 

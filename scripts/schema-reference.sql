@@ -1,7 +1,7 @@
--- The reference of the schema in Markdown, from the catalogue of a migrated database: a page of docs/schema, or the contents
--- of docs/schema.md. page is the name of a schema, contents, or rules.
--- Everything is in an order of its own and in the words of the catalogue, so that the same migrations make the same
--- text. The partitions of the audit trail are left out: there is one for each quarter.
+-- The reference of the schema in Markdown, from the catalogue of a migrated database: a page of docs/schema, or the
+-- contents of docs/schema.md. page is the name of a schema, contents, or rules. Everything is in an order of its own
+-- and in the words of the catalogue, so that the same migrations make the same text. The partitions of the audit trail
+-- are left out: there is one for each quarter.
 
 \set ON_ERROR_STOP on
 \pset tuples_only on
@@ -74,7 +74,8 @@ return (
 );
 
 -- What breaks the most frequent ones.
-create function pg_temp.breaks(name text, relation text, definition text, comment text) returns text language sql immutable
+create function pg_temp.breaks(name text, relation text, definition text,
+    comment text) returns text language sql immutable
 return (
     with of (field, value) as (
         select v.field, v.value
@@ -82,7 +83,8 @@ return (
             values
                 ('An id is not blank', 'id', '" "'::jsonb),
                 ('Days and times lie in the years', 'created_at', '"infinity"'),
-                ('It does not end before it starts', substring(name from '^' || relation || '_(.*)_per_1$'), '{"start": "2025-02-01", "end": "2025-01-01"}')
+                ('It does not end before it starts', substring(name from '^' || relation || '_(.*)_per_1$'),
+                    '{"start": "2025-02-01", "end": "2025-01-01"}')
         ) as v (says, field, value)
         where starts_with(comment, v.says)
         union all
@@ -90,7 +92,8 @@ return (
         union all
         select substring(definition from '^CHECK \(+(\w+) >= [01]\)'), '-1' where definition ~ '^CHECK \(+\w+ >= [01]\)'
         union all
-        select substring(pg_temp.expression(definition) from '^CHECK \(\(?(?:jsonb_typeof\(|hacs_core\.is_\w+\()?(\w+)'), case
+        select substring(pg_temp.expression(definition)
+            from '^CHECK \(\(?(?:jsonb_typeof\(|hacs_core\.is_\w+\()?(\w+)'), case
             when pg_temp.rule(definition) = 'a JSON object' then '[]'::jsonb
             when pg_temp.rule(definition) = 'a JSON list' then '{}'
             when pg_temp.rule(definition) like 'one of %' then '"something else"'
@@ -104,7 +107,8 @@ return (
 create temporary view lines (place, section, relation, part, line, text) as
 
 -- The table of contents
-select 0, 0, '', 0, place * 10, format(E'- [%s](schema/%s.md): %s', name, name, pg_temp.words(comment)) from pg_temp.schemas
+select 0, 0, '', 0, place * 10, format(E'- [%s](schema/%s.md): %s', name, name, pg_temp.words(comment))
+    from pg_temp.schemas
 union all
 select
     0, 0, '', 0, s.place * 10 + 1,
@@ -137,7 +141,8 @@ union all
 select
     place, 0, '', 0, 0, format(
         E'# %s\n\n<!-- Made by scripts/update-docs.sh from the catalogue of a migrated database. -->\n\n%s.\n\n'
-        'What every table of resources has, [schema.md](../schema.md#what-every-table-of-resources-has) tells once; [rules.md]'
+        'What every table of resources has, [schema.md](../schema.md#what-every-table-of-resources-has) tells once; '
+            '[rules.md]'
         '(rules.md) has all rules by their names.%s', name, pg_temp.words(comment),
         case when name in ('hacs_core', 'hacs_clinical')
             then format(E'\n\n![Tables of %1$s and what they refer to](../pictures/%1$s.svg)', name) end
@@ -300,10 +305,12 @@ join pg_catalog.pg_type as t on t.typnamespace = s.oid and t.typtype = 'd';
 
 select :'page' = 'rules' as is_rules \gset
 \if :is_rules
--- For each rule a document that it refuses, of the tests; the quotes and the delimiter are characters that it does not have.
+-- For each rule a document that it refuses, of the tests; the quotes and the delimiter are characters that it does not
+-- have.
 create temporary table examples (document jsonb);
 \copy pg_temp.examples from 'tests/data/rules.ndjson' with (format csv, quote e'\x01', delimiter e'\x02')
-select E'# The rules\n\n<!-- Made by scripts/update-docs.sh from the catalogue of a migrated database. -->\n\nEach by the name that '
+select E'# The rules\n\n<!-- Made by scripts/update-docs.sh from the catalogue of a migrated database. -->\n\nEach by '
+    'the name that '
     'an error gives, with fields that break it. What is a JSON list or object of its own says so by its name.\n\n'
     '| rule | of | what it wants | broken by |\n|---|---|---|---|';
 select format(
@@ -323,7 +330,8 @@ select format(
             where e.document ->> 'constraint' = k.conname and length(e.document -> 'reject' ->> 0) < 200
             limit 1
         ),
-        pg_temp.breaks(k.conname, r.name, pg_catalog.pg_get_constraintdef(k.oid), pg_catalog.obj_description(k.oid, 'pg_constraint'))
+        pg_temp.breaks(k.conname, r.name, pg_catalog.pg_get_constraintdef(k.oid),
+            pg_catalog.obj_description(k.oid, 'pg_constraint'))
     ))
 )
 from pg_temp.relations as r

@@ -1,4 +1,5 @@
--- The history of an owner who is not HACS, made like HACS's. Numbers may be times; who may read the one may read the other.
+-- The history of an owner who is not HACS, made like HACS's. Numbers may be times; who may read the one may read the
+-- other.
 do $$
 declare
     statement text;
@@ -29,7 +30,8 @@ begin
             where c.oid in ('hacs_admin.migrations'::regclass, 'OWNER_TABLE'::regclass) and a.grantee <> c.relowner
         )
         select distinct format(
-            case when theirs then 'revoke all on table OWNER_TABLE from %s' else 'grant select on table OWNER_TABLE to %s' end,
+            case when theirs then 'revoke all on table OWNER_TABLE from %s'
+                else 'grant select on table OWNER_TABLE to %s' end,
             grantee
         ), theirs
         from rights

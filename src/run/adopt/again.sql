@@ -94,7 +94,8 @@ begin
             when t.relname = 'rejects' or t.kind = 'left' or t.kind is null then 'true'
             else pg_temp.hacs_changed_sql(t.since)
         end;
-        execute format('select count(*), count(*) filter (where %s) from %s as t', changed, t.name) into rows, only_here;
+        execute format('select count(*), count(*) filter (where %s) from %s as t', changed, t.name) into rows,
+            only_here;
         note := case
             when only_here = 0 then null
             when t.relname = 'rejects' then 'set aside: mend them, and adopt --retry takes them in'

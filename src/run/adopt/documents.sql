@@ -1,7 +1,8 @@
--- How an old row becomes a document: for each table an expression of SQL over its row t, from what the catalogue says of
--- its columns and of ours.
+-- How an old row becomes a document: for each table an expression of SQL over its row t, from what the catalogue says
+-- of its columns and of ours.
 
--- A column as JSON. Only PostgreSQL's own types are converted; those of others are written as text, by their output alone.
+-- A column as JSON. Only PostgreSQL's own types are converted; those of others are written as text, by their output
+-- alone.
 create function pg_temp.hacs_plain(column_name name, type oid)
 returns text
 language sql stable
@@ -41,7 +42,8 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select exists (
-        select from pg_attribute as a where a.attrelid = relation and a.attname = column_name and a.attnum > 0 and not a.attisdropped
+        select from pg_attribute as a where a.attrelid = relation and a.attname = column_name and a.attnum > 0
+            and not a.attisdropped
     )
 $$;
 
@@ -96,8 +98,8 @@ exception
 end
 $$;
 
--- The fields of our table for a column of the old one: its name and the SQL of its value; where the value is not all that
--- the column says, original is true for the rows where that is so.
+-- The fields of our table for a column of the old one: its name and the SQL of its value; where the value is not all
+-- that the column says, original is true for the rows where that is so.
 create function pg_temp.hacs_field(
     type text, column_name text, inout base text, target text, out field text, out value text, out original text
 )
@@ -119,7 +121,8 @@ begin
     elsif target = 'jsonb' and base = 'text' then
         value := case
             when column_name <> 'patient_instruction' then format('jsonb_build_object(''reference'', %s)', c)
-            when type = 'ServiceRequest' then format('jsonb_build_array(jsonb_build_object(''instruction_markdown'', %s))', c)
+            when type = 'ServiceRequest' then format('jsonb_build_array(jsonb_build_object(''instruction_markdown'', '
+                '%s))', c)
             else format('jsonb_build_array(jsonb_build_object(''concept'', jsonb_build_object(''text'', %s)))', c)
         end;
         value := format('case when %s is not null then %s end', c, value);
@@ -139,7 +142,8 @@ begin
     elsif target = 'text[]' and is_json then
         value := format(
             '(select jsonb_agg(v.text) from (select case jsonb_typeof(e) when ''string'' then e #>> ''{}'' '
-            'else e ->> ''value'' end from jsonb_array_elements(case jsonb_typeof(%1$s::jsonb) when ''array'' then %1$s::jsonb '
+            'else e ->> ''value'' end from jsonb_array_elements(case jsonb_typeof(%1$s::jsonb) when ''array'' then '
+                '%1$s::jsonb '
             'else jsonb_build_array(%1$s) end) as e) as v (text) where v.text is not null)', c
         );
         original := format('%s::jsonb @? ''strict $[*] ? (@.type() != "string")''', c);
@@ -182,7 +186,8 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    target constant regclass := (select d.target from hacs_core.document_tables() as d where d.resource_type = hacs_columns_sql.resource_type);
+    target constant regclass := (select d.target from hacs_core.document_tables() as d
+        where d.resource_type = hacs_columns_sql.resource_type);
     a record;
     f record;
     pairs text[] := '{}';
@@ -200,7 +205,8 @@ begin
         order by o.attnum
     loop
         select * into f from pg_temp.hacs_field(resource_type, a.attname, a.base, a.target);
-        pairs := pairs || format('%L, %s', coalesce(a.name, a.attname), coalesce(f.value, pg_temp.hacs_plain(a.attname, a.atttypid)));
+        pairs := pairs || format('%L, %s', coalesce(a.name, a.attname),
+            coalesce(f.value, pg_temp.hacs_plain(a.attname, a.atttypid)));
         if f.original is not null then
             originals := originals || format(
                 '%L, case when %s then %s end', a.attname, f.original, pg_temp.hacs_plain(a.attname, a.atttypid)
@@ -212,12 +218,14 @@ begin
         (
             select string_agg('jsonb_build_object(' || g.list || ')', ' || ')
             from (
-                select string_agg(p.pair, ', ' order by p.place) as list from unnest(pairs) with ordinality as p (pair, place)
+                select string_agg(p.pair, ', ' order by p.place) as list
+                    from unnest(pairs) with ordinality as p (pair, place)
                 group by p.place / 40
             ) as g
         ),
         case when originals <> '{}' then format(
-            ' || jsonb_build_object(''hacs:legacy'', nullif(pg_temp.hacs_without_nulls(jsonb_build_object(%s)), ''{}''))',
+            ' || jsonb_build_object(''hacs:legacy'', nullif(pg_temp.hacs_without_nulls(jsonb_build_object(%s)), '
+                '''{}''))',
             array_to_string(originals, ', ')
         ) else '' end,
         resource_type
@@ -231,7 +239,8 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select coalesce((
-        select format(case when a.atttypid = 'timestamptz'::regtype then 't.%I' else 't.%I at time zone ''UTC''' end, a.attname)
+        select format(case when a.atttypid = 'timestamptz'::regtype then 't.%I' else 't.%I at time zone ''UTC''' end,
+            a.attname)
         from pg_attribute as a
         where a.attrelid = relation and a.attname = column_name and not a.attisdropped
             and a.atttypid in ('timestamptz'::regtype, 'timestamp'::regtype)
@@ -256,7 +265,8 @@ begin
     if (s).kind = 'full' then
         whole := 't.full_resource::jsonb';
     elsif pg_temp.hacs_has((s).relation, 'full_resource') then
-        whole := 'case when t.data::jsonb <> ''{}'' then t.data::jsonb else coalesce(t.full_resource::jsonb, t.data::jsonb) end';
+        whole := 'case when t.data::jsonb <> ''{}'' then t.data::jsonb else coalesce(t.full_resource::jsonb, '
+            't.data::jsonb) end';
     else
         whole := 't.data::jsonb';
     end if;
@@ -275,7 +285,8 @@ begin
     else
         document := format(
             'case when (%1$s) ->> ''id'' = t.id and (%1$s) ->> ''resource_type'' is not null '
-            'and (%1$s) ->> ''created_at'' is not null and (%1$s) ->> ''updated_at'' is not null then %1$s else %2$s end',
+            'and (%1$s) ->> ''created_at'' is not null and (%1$s) ->> ''updated_at'' is not null then %1$s else %2$s '
+                'end',
             whole, fill
         );
     end if;

@@ -1,7 +1,7 @@
 -- What stands in a database that is to be adopted, and how the old tables are set aside.
 --
--- Everything here is of one transaction: the functions lie in pg_temp and are dropped at its end. What others have made is
--- read as plain tables and columns alone: no function, cast, policy or trigger of somebody else is run.
+-- Everything here is of one transaction: the functions lie in pg_temp and are dropped at its end. What others have made
+-- is read as plain tables and columns alone: no function, cast, policy or trigger of somebody else is run.
 
 -- One row for each table that is named in the report.
 create temporary table hacs_sources (
@@ -83,10 +83,12 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    insert into pg_temp.hacs_sources (relation, found_as, stands_as, kind, resource_type, moves, unique_id, note, since, found)
+    insert into pg_temp.hacs_sources (relation, found_as, stands_as, kind, resource_type, moves, unique_id, note,
+        since, found)
     with tables as (
         select c.oid as relation, n.nspname, c.relname, c.relkind, n.nspname || '.' || c.relname as name,
-            n.nspname = any ('{hacs_core, hacs_clinical, hacs_registry, hacs_agents, hacs_admin, hacs_audit}') as inside,
+            n.nspname = any ('{hacs_core, hacs_clinical, hacs_registry, hacs_agents, hacs_admin, '
+                'hacs_audit}') as inside,
             n.nspname = 'hacs_legacy' as aside,
             (
                 select jsonb_object_agg(a.attname, format_type(a.atttypid, null)) from pg_attribute as a
@@ -122,12 +124,14 @@ begin
             when c.known_type is not null and c.has_full then 'full'
             when c.known_type is not null and (c.inside or c.aside) and c.columns ? 'id' then 'columns'
             when c.relname = 'system_configuration' and (c.inside or c.aside)
-                and c.columns ->> 'config_key' = 'text' and c.columns ->> 'config_value' in ('json', 'jsonb') then 'settings'
+                and c.columns ->> 'config_key' = 'text' and c.columns ->> 'config_value' in ('json', 'jsonb')
+                    then 'settings'
             else 'left'
         end as kind
         from candidates as c
     )
-    select k.relation, format('%I.%I', k.nspname, k.relname), format('%I.%I', k.nspname, k.relname), k.kind, k.known_type,
+    select k.relation, format('%I.%I', k.nspname, k.relname), format('%I.%I', k.nspname, k.relname), k.kind,
+        k.known_type,
         k.inside and (k.blocks or k.kind <> 'left' or k.name = 'hacs_audit.system_audit_log'), k.unique_id,
         case
             when k.kind <> 'left' then null
@@ -146,8 +150,8 @@ begin
 end
 $$;
 
--- What an earlier run read of a table, as a snapshot; null where it did not, or where the numbers of transactions now mean
--- something else, as after a restore.
+-- What an earlier run read of a table, as a snapshot; null where it did not, or where the numbers of transactions now
+-- mean something else, as after a restore.
 create function pg_temp.hacs_read_before(relation oid)
 returns pg_snapshot
 language plpgsql
@@ -190,7 +194,8 @@ declare
     number integer := 1;
 begin
     while exists (
-        select from pg_class as c where c.relname = name and c.relnamespace in (to_regnamespace(one), to_regnamespace(other))
+        select from pg_class as c where c.relname = name
+            and c.relnamespace in (to_regnamespace(one), to_regnamespace(other))
     ) loop
         number := number + 1;
         name := left(wanted, 58) || '_' || number;
@@ -226,7 +231,8 @@ begin
         execute format('lock table only %s in access exclusive mode', s.stands_as);
         for part in
             select c.relname, c.relkind from pg_class as c
-            where c.relkind in ('i', 'I') and c.oid in (select i.indexrelid from pg_index as i where i.indrelid = s.relation)
+            where c.relkind in ('i', 'I') and c.oid in (select i.indexrelid from pg_index as i
+                where i.indrelid = s.relation)
                 or c.relkind = 'S' and c.oid in (
                     select d.objid from pg_depend as d
                     where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass
@@ -234,7 +240,8 @@ begin
                 )
         loop
             if to_regclass(format('hacs_legacy.%I', part.relname)) is not null then
-                execute format('alter %s %I.%I rename to %I', case part.relkind when 'S' then 'sequence' else 'index' end,
+                execute format('alter %s %I.%I rename to %I', case part.relkind when 'S' then 'sequence'
+                    else 'index' end,
                     s.nspname, part.relname, pg_temp.hacs_free_name(part.relname, 'hacs_legacy', s.nspname));
             end if;
         end loop;

@@ -14,7 +14,8 @@ begin
     alter table pg_temp.hacs_staged add column at timestamptz;
     -- what put_staged would take for several documents
     create temporary table if not exists hacs_single (line bigint, document jsonb, at timestamptz) on commit drop;
-    create temporary table if not exists hacs_older (line bigint, resource_type text, id text, newer text) on commit drop;
+    create temporary table if not exists hacs_older (line bigint, resource_type text, id text,
+        newer text) on commit drop;
     truncate pg_temp.hacs_single;
 end
 $$;
@@ -52,7 +53,8 @@ set extra_float_digits = 1
 as $$
 declare
     d record;
-    several constant text := 'd.document ->> ''resourceType'' = ''Bundle'' and jsonb_typeof(d.document -> ''entry'') = ''array'' '
+    several constant text := 'd.document ->> ''resourceType'' = ''Bundle'' and jsonb_typeof(d.document -> ''entry'') '
+        '= ''array'' '
         'or d.document ?& ''{line, code, message, document}''';
     rows bigint;
     more bigint;
@@ -64,7 +66,8 @@ begin
     execute format(
         'insert into pg_temp.hacs_staged (line, document, at, kept) select %s, d.document, %s, %L::jsonb from %s '
         'cross join lateral (select %s as document offset 0) as d where %s and (%s) is null and (%s) is not true',
-        line, pg_temp.hacs_time_sql((s).relation, 'updated_at'), case when (s).kind = 'columns' then '{}' end, origin, d.document, changed, d.problem, several
+        line, pg_temp.hacs_time_sql((s).relation, 'updated_at'), case when (s).kind = 'columns' then '{}' end, origin,
+            d.document, changed, d.problem, several
     );
     get diagnostics rows = row_count;
     execute format(
@@ -102,10 +105,12 @@ declare
     rule text;
 begin
     for t in execute format(
-        'select %s as line, t.config_key as key, t.config_value::jsonb as value, %s as description, %s as is_sensitive from %s where %s',
+        'select %s as line, t.config_key as key, t.config_value::jsonb as value, %s as description, %s as '
+            'is_sensitive from %s where %s',
         line,
         case when pg_temp.hacs_has((s).relation, 'description') then 't.description' else 'null' end,
-        case when pg_temp.hacs_has((s).relation, 'is_sensitive') then 'coalesce(t.is_sensitive, false)' else 'false' end,
+        case when pg_temp.hacs_has((s).relation, 'is_sensitive') then 'coalesce(t.is_sensitive, false)'
+            else 'false' end,
         origin, changed
     ) loop
         rows := rows + 1;
@@ -117,7 +122,8 @@ begin
             when integrity_constraint_violation then
                 get stacked diagnostics message = message_text, rule = constraint_name;
                 insert into pg_temp.hacs_refused (line, resource_type, id, code, field, rule, message)
-                values (t.line, 'SystemConfig', t.key, '23514', 'key', rule, format('SystemConfig is refused by %s', rule));
+                values (t.line, 'SystemConfig', t.key, '23514', 'key', rule,
+                    format('SystemConfig is refused by %s', rule));
         end;
     end loop;
     return rows;
@@ -160,7 +166,8 @@ begin
         if twice then
             execute format(
                 'with ranked as materialized ('
-                '    select s.line, first_value(s.line) over (partition by %1$s order by %2$s desc nulls last, s.line) as winner '
+                '    select s.line, first_value(s.line) over (partition by %1$s order by %2$s desc nulls last, '
+                    's.line) as winner '
                 '    from %3$s as s where s.document ->> ''id'' is not null '
                 '), gone as ('
                 '    delete from %3$s as s using ranked as r where r.line = s.line and r.line <> r.winner '
@@ -183,7 +190,8 @@ begin
                     then 'hacs_core.instant(o.data ->> ''updated_at'') at time zone ''UTC''' else 'o.updated_at' end,
                 pg_temp.hacs_moment_sql(),
                 case when d.resource_type is null
-                    then ' and o.resource_type = coalesce(s.document ->> ''resource_type'', s.document ->> ''resourceType'')'
+                    then ' and o.resource_type = coalesce(s.document ->> ''resource_type'', s.document ->> '
+                        '''resourceType'')'
                     else '' end,
                 d.identity, d.target
             );
@@ -203,8 +211,8 @@ declare
     fault hacs_core.fault;
     work_mem constant text := current_setting('work_mem');
 begin
-    -- What the triggers of the audit are given of each batch lies in memory of this size until the transaction ends, although
-    -- it is free by then; the rest is written to a file.
+    -- What the triggers of the audit are given of each batch lies in memory of this size until the transaction ends,
+    -- although it is free by then; the rest is written to a file.
     perform set_config('work_mem', '64kB', true);
     perform from hacs_core.put_staged(case when afresh then 'fail' else 'replace' end, false);
     perform set_config('work_mem', work_mem, true);
@@ -217,7 +225,8 @@ begin
                     fault.column_name = column_name, fault.constraint_name = constraint_name;
                 insert into pg_temp.hacs_refused (line, resource_type, id, code, field, rule, message, document)
                 values (
-                    s.line, coalesce(s.document ->> 'resource_type', s.document ->> 'resourceType'), s.document ->> 'id',
+                    s.line, coalesce(s.document ->> 'resource_type', s.document ->> 'resourceType'),
+                        s.document ->> 'id',
                     (fault).code, (fault).column_name, (fault).constraint_name, (fault).message, s.document
                 );
         end;
@@ -261,7 +270,8 @@ begin
     for s in select * from pg_temp.hacs_sources as h where h.kind <> 'left' order by h.number loop
         update pg_temp.hacs_sources as h set snapshot = pg_current_snapshot() where h.number = (s).number;
         rows := pg_temp.hacs_stage(
-            s, format('only %s as t', (s).stands_as), pg_temp.hacs_line_sql((s).number), pg_temp.hacs_changed_sql((s).since)
+            s, format('only %s as t', (s).stands_as), pg_temp.hacs_line_sql((s).number),
+                pg_temp.hacs_changed_sql((s).since)
         );
         update pg_temp.hacs_sources as h set staged = rows where h.number = (s).number;
     end loop;
@@ -298,7 +308,8 @@ declare
 begin
     create temporary table hacs_gone (line bigint, resource_type text, id text) on commit drop;
     for s in select * from pg_temp.hacs_sources as h where h.kind <> 'left' and h.stands_as !~ '^hacs_legacy\.' loop
-        execute format('select count(*) from only %s as t where %s', (s).stands_as, pg_temp.hacs_changed_sql((s).snapshot))
+        execute format('select count(*) from only %s as t where %s', (s).stands_as,
+            pg_temp.hacs_changed_sql((s).snapshot))
             into rows;
         changed := changed + rows;
         execute format('select count(*) from only %s as t where %s', (s).stands_as, pg_temp.hacs_changed_sql((s).since))

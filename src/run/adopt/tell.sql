@@ -89,7 +89,8 @@ begin
         select r.number, sum(r.rows) as rows,
             jsonb_agg(jsonb_build_object('reason', r.reason, 'rows', r.rows) order by r.rows desc, r.reason) as reasons
         from (
-            select f.line >> 48 as number, pg_temp.hacs_reason(f.code, f.resource_type, f.field, f.rule, f.message) as reason,
+            select f.line >> 48 as number, pg_temp.hacs_reason(f.code, f.resource_type, f.field, f.rule,
+                f.message) as reason,
                 count(*) as rows
             from pg_temp.hacs_refused as f
             group by 1, 2
@@ -117,13 +118,15 @@ declare
 begin
     for s in select * from pg_temp.hacs_sources as h where h.kind <> 'left' loop
         execute format(
-            'select count(*), count(*) filter (where %s) from only %s as t', pg_temp.hacs_changed_sql((s).since), (s).stands_as
+            'select count(*), count(*) filter (where %s) from only %s as t', pg_temp.hacs_changed_sql((s).since),
+                (s).stands_as
         )
         into rows, rows_read;
         update pg_temp.hacs_sources as h set found = rows, staged = rows_read, snapshot = pg_current_snapshot()
         where h.number = (s).number;
         -- a row that was written anew or removed since is what it was no more
-        if to_regclass('hacs_legacy.rejects') is not null and (s).since is not null and pg_temp.hacs_has((s).relation, 'id') then
+        if to_regclass('hacs_legacy.rejects') is not null and (s).since is not null
+            and pg_temp.hacs_has((s).relation, 'id') then
             execute format(
                 'delete from hacs_legacy.rejects as r where r.stands_as = %L and r.id is not null '
                 'and not exists (select from only %s as t where t.id::text = r.id and (%s) is not true)',
@@ -133,8 +136,10 @@ begin
     end loop;
     if exists (select from pg_temp.hacs_refused) or exists (select from pg_temp.hacs_older) then
         perform pg_temp.hacs_make_lists();
-        insert into hacs_legacy.rejects (table_name, stands_as, resource_type, id, row, code, field, constraint_name, message)
-        select h.found_as, h.stands_as, f.resource_type, f.id, pg_temp.hacs_row(f.line), f.code, f.field, f.rule, f.message
+        insert into hacs_legacy.rejects (table_name, stands_as, resource_type, id, row, code, field, constraint_name,
+            message)
+        select h.found_as, h.stands_as, f.resource_type, f.id, pg_temp.hacs_row(f.line), f.code, f.field, f.rule,
+            f.message
         from pg_temp.hacs_refused as f
         join pg_temp.hacs_sources as h on h.number = f.line >> 48
         order by f.line;
@@ -150,9 +155,11 @@ begin
     into read_now
     from pg_temp.hacs_sources as h
     where h.kind <> 'left';
-    if read_now is not null and exists (select from pg_temp.hacs_sources as h where h.staged > 0 or h.since is null and h.kind <> 'left') then
+    if read_now is not null and exists (select from pg_temp.hacs_sources as h where h.staged > 0 or h.since is null
+        and h.kind <> 'left') then
         insert into hacs_admin.system_config as c (key, value, description)
-        values ('adopt.read', read_now, 'Tables of the original Python system, and how far hacs-refinery adopt has read each')
+        values ('adopt.read', read_now, 'Tables of the original Python system, and how far hacs-refinery adopt has '
+            'read each')
         on conflict (key) do update set value = c.value || excluded.value;
     end if;
 end
@@ -161,7 +168,8 @@ $$;
 -- One row for each table.
 create function pg_temp.hacs_report()
 returns table (
-    found_as text, stands_as text, kind text, found bigint, taken_over bigint, before bigint, older bigint, set_aside bigint,
+    found_as text, stands_as text, kind text, found bigint, taken_over bigint, before bigint, older bigint,
+        set_aside bigint,
     left_alone bigint, note text, reasons jsonb
 )
 language sql stable
