@@ -485,9 +485,7 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    target constant regclass := (
-        select d.target from hacs_core.document_tables() as d where d.resource_type = document_fields.resource_type
-    );
+    target constant regclass := hacs_core.document_table(resource_type);
     readable text;
     defaults jsonb;
 begin
@@ -630,15 +628,4 @@ comment on function hacs_core.follow_differences(regclass) is
     'Documents of a followed table that are not stored here as they stand there, each with the reason where it was '
     'refused';
 
-do $$
-declare
-    function regprocedure;
-begin
-    for function in
-        select p.oid from pg_catalog.pg_proc as p where p.pronamespace = 'hacs_core'::regnamespace
-            and p.provolatile <> 'i'
-    loop
-        execute format('revoke all on function %s from public', function);
-    end loop;
-end
-$$;
+select hacs_core.keep_functions();

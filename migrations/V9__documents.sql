@@ -78,6 +78,15 @@ begin atomic
 end;
 comment on function hacs_core.document_tables() is 'The tables of documents, each with its type';
 
+create or replace function hacs_core.document_table(of_type text)
+returns regclass
+language sql stable
+begin atomic
+    select t.target from hacs_core.document_tables() as t where t.resource_type = of_type;
+end;
+comment on function hacs_core.document_table(text) is
+    'The table that holds the documents of a type; null where it has none of its own';
+
 -- Contacts and qualifications stand in the document of their organization: what is deleted with it, and kept in a list.
 create or replace function hacs_core.document_parts(whole regclass)
 returns table (field text, part regclass, owner_column text)
@@ -1472,8 +1481,7 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    target constant regclass := (select d.target from hacs_core.document_tables() as d
-        where d.resource_type = search_statement.resource_type);
+    target constant regclass := hacs_core.document_table(resource_type);
 begin
     if jsonb_typeof(criteria) is distinct from 'object' or criteria = '{}' then
         raise exception 'criteria are a JSON object with at least one field' using errcode = 'invalid_parameter_value';
@@ -1555,8 +1563,7 @@ set timezone = 'UTC'
 set extra_float_digits = 1
 as $$
 declare
-    target regclass := (select d.target from hacs_core.document_tables() as d
-        where d.resource_type = scan.resource_type);
+    target regclass := hacs_core.document_table(resource_type);
     served jsonb := '{}';
     condition text;
     document text := 't.data';
@@ -2483,15 +2490,25 @@ comment on function hacs_core.put_document(text, jsonb, jsonb, bigint, boolean) 
 comment on function hacs_core.lock_version(text, text) is
     'Locks a document until the transaction ends, and says its version';
 
-do $$
+-- For the end of a file that makes functions: as in V8, nobody may call what is no pure helper until it is granted.
+create or replace function hacs_core.keep_functions()
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
 declare
     function regprocedure;
 begin
     for function in
-        select p.oid from pg_catalog.pg_proc as p where p.pronamespace = 'hacs_core'::regnamespace
-            and p.provolatile <> 'i'
+        select p.oid
+        from pg_proc as p
+        where p.pronamespace = 'hacs_core'::regnamespace and p.provolatile <> 'i'
     loop
         execute format('revoke all on function %s from public', function);
     end loop;
 end
 $$;
+comment on function hacs_core.keep_functions() is
+    'Takes from everybody the right to call the functions of this schema, but for the pure ones';
+
+select hacs_core.keep_functions();

@@ -186,8 +186,7 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    target constant regclass := (select d.target from hacs_core.document_tables() as d
-        where d.resource_type = hacs_columns_sql.resource_type);
+    target constant regclass := hacs_core.document_table(resource_type);
     a record;
     f record;
     pairs text[] := '{}';

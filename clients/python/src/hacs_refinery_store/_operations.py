@@ -177,9 +177,8 @@ def read_versioned(resource_type: str | type[T], resource_id: str) -> Operation[
     """A document with its version, both of one moment."""
     name = type_name(resource_type)
     tables = yield Statement(
-        "select n.nspname, c.relname from hacs_core.document_tables() as t "
-        "join pg_catalog.pg_class as c on c.oid = t.target "
-        "join pg_catalog.pg_namespace as n on n.oid = c.relnamespace where t.resource_type = %s",
+        "select n.nspname, c.relname from pg_catalog.pg_class as c "
+        "join pg_catalog.pg_namespace as n on n.oid = c.relnamespace where c.oid = hacs_core.document_table(%s)",
         (name,),
     )
     condition = sql.SQL("t.id = %s")
