@@ -175,7 +175,7 @@ fn put<S: Copy>(session: &mut S, options: &mut ImportOptions<'_>) -> Result<Impo
     // Some are refused before they are counted as documents of a type.
     let count = "select count(*) from pg_temp.hacs_refused";
     let refused = Message::bare(count).send(session).map_err(Error::during("counting the refused documents"))?;
-    let unread = refused.rows(0).map(|row| number(row, 0)).sum::<u64>().saturating_sub(imported.refused);
+    let unread = refused.rows(0).map(|row| row.number::<u64>(0)).sum::<u64>().saturating_sub(imported.refused);
     imported.documents += unread;
     imported.refused += unread;
     if let Some(rejects) = options.rejects.as_mut() {
@@ -196,10 +196,10 @@ impl Imported {
     fn add(&mut self, row: Row<'_>) {
         let of_type = ImportedType {
             resource_type: row.string(0),
-            documents: number(row, 1),
-            stored: number(row, 2),
-            kept: number(row, 3),
-            refused: number(row, 4),
+            documents: row.number(1),
+            stored: row.number(2),
+            kept: row.number(3),
+            refused: row.number(4),
         };
         self.documents += of_type.documents;
         self.stored += of_type.stored;
@@ -207,10 +207,6 @@ impl Imported {
         self.refused += of_type.refused;
         self.types.push(of_type);
     }
-}
-
-fn number(row: Row<'_>, column: usize) -> u64 {
-    row.text(column).and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
 fn reading(error: io::Error) -> Error {

@@ -11,25 +11,15 @@ use std::io::{BufRead, BufReader, Read};
 use flate2::bufread::MultiGzDecoder;
 
 use crate::error::{Error, Result};
-use crate::history::{self, Purpose};
-use crate::schema::owner::Owner;
+use crate::history;
 use crate::server::{Answers, Connection, Message};
 
 /// What is read and written by COPY is UTF-8, whatever the role's client encoding is.
 const ENCODING: &str = "set local client_encoding = 'UTF8'";
 
-/// Asks a function or a view of the schemas, once it is known that whoever owns them may be trusted: what he wrote runs as
-/// this role. Gives the place of the answer as well.
+/// Asks a function or a view of the schemas. Gives the place of the answer as well.
 fn ask(connection: &mut dyn Connection, begin: Message, doing: &'static str, query: &str) -> Result<(Answers, usize)> {
-    let mut message = begin.then(&history::guard_raising(Purpose::Call, &[Owner::HACS]));
-    let at = message.ask(query);
-    match message.send(connection) {
-        Ok(answers) => Ok((answers, at)),
-        Err(failure) => match history::explain(connection, Purpose::Call, &[Owner::HACS], failure) {
-            history::Failed::Server(failure) => Err(Error::during(doing)(failure)),
-            untrusted => Err(untrusted.into()),
-        },
-    }
+    history::call(connection, begin, &[query]).map_err(Error::calling(doing))
 }
 
 /// A reader of what may be compressed with gzip, by its content.

@@ -80,15 +80,14 @@ pub fn seal(client: &mut impl Connection, standing: &Standing) -> Result<Sealed>
     let (answers, at) = asked.map_err(|error| after(seals, error))?;
     let Some(row) = answers.rows(at).next() else { return Ok(Sealed { seals, ..Sealed::default() }) };
     let text = |column| row.text(column).map(str::to_owned);
-    let number = |column| row.text(column).and_then(|text| text.parse().ok());
     Ok(Sealed {
         seals,
-        newest: number(0),
+        newest: row.parsed(0),
         digest: text(1),
         sealed_at: text(2),
         complete_until: text(3),
-        not_sealed: number(4).unwrap_or(0),
-        waits_for: number(5).unwrap_or(0),
+        not_sealed: row.number(4),
+        waits_for: row.number(5),
         waits_since: text(6),
     })
 }
@@ -124,7 +123,7 @@ pub fn verify(client: &mut impl Connection) -> Result<Vec<Problem>> {
     let query = "select seal_id, sealed_at, problem from hacs_audit.verify_seals()";
     let (answers, at) = ask(client, Message::new(), "verifying the seals of the audit trail", query)?;
     let problem = |row: Row<'_>| Problem {
-        seal: row.text(0).and_then(|text| text.parse().ok()),
+        seal: row.parsed(0),
         sealed_at: row.text(1).map(str::to_owned),
         problem: row.string(2),
     };

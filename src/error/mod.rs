@@ -198,6 +198,14 @@ impl Error {
         }
     }
 
+    /// For `map_err` of [`history::call`]: what was called failed, or may not be called.
+    pub(crate) fn calling(doing: &'static str) -> impl Fn(history::Failed) -> Self {
+        move |failed| match failed {
+            history::Failed::Server(failure) => Self::Database { doing, failure },
+            untrusted => untrusted.into(),
+        }
+    }
+
     /// For `map_err`: the server failed at something.
     pub(crate) fn during<E: Into<Failure>>(doing: &'static str) -> impl Fn(E) -> Self {
         move |error| Self::Database { doing, failure: error.into() }

@@ -7,7 +7,7 @@
 use super::Failed;
 use crate::schema::names::SCHEMAS;
 use crate::schema::owner::Owner;
-use crate::server::{Connection, Failure, Message, sql};
+use crate::server::{Answers, Connection, Failure, Message, sql};
 
 /// What the history is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,12 +195,12 @@ fn code(schemas: &str, owners_matter: &str) -> String {
 }
 
 /// A statement that fails where something cannot be trusted, and with it the rest of its message.
-pub(crate) fn raising(purpose: Purpose, owners: &[Owner]) -> String {
+pub(super) fn raising(purpose: Purpose, owners: &[Owner]) -> String {
     format!("select 1 / case when exists ({}) then 0 else 1 end", query(purpose, owners))
 }
 
 /// Why a message was refused in which [`raising`] stood.
-pub(crate) fn explain(connection: &mut dyn Connection, purpose: Purpose, owners: &[Owner], failure: Failure) -> Failed {
+pub(super) fn explain(connection: &mut dyn Connection, purpose: Purpose, owners: &[Owner], failure: Failure) -> Failed {
     // The transaction, where there is one, has failed.
     let _ = Message::bare("rollback").send(connection);
     let mut message = Message::new();
@@ -210,5 +210,21 @@ pub(crate) fn explain(connection: &mut dyn Connection, purpose: Purpose, owners:
             Failed::Untrusted(answers.rows(at).map(|row| row.string(0)).collect())
         }
         Ok(_) | Err(_) => Failed::Server(failure),
+    }
+}
+
+/// Sends statements that call functions of HACS's schemas, once it is known that whoever owns these may be trusted: what he
+/// wrote runs as this role. Gives the place of the first answer as well.
+pub(crate) fn call(
+    connection: &mut dyn Connection,
+    begin: Message,
+    statements: &[&str],
+) -> Result<(Answers, usize), Failed> {
+    let owners = [Owner::HACS];
+    let mut message = begin.then(&raising(Purpose::Call, &owners));
+    let places: Vec<usize> = statements.iter().map(|statement| message.ask(statement)).collect();
+    match message.send(connection) {
+        Ok(answers) => Ok((answers, places.first().copied().unwrap_or_default())),
+        Err(failure) => Err(explain(connection, Purpose::Call, &owners, failure)),
     }
 }

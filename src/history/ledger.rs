@@ -205,7 +205,7 @@ fn durations(migrations: &[OwnedMigration]) -> String {
 }
 
 fn seconds(row: Row<'_>) -> f64 {
-    row.text(0).and_then(|seconds| seconds.parse().ok()).unwrap_or_default()
+    row.number(0)
 }
 
 fn sql(migration: &Migration) -> &str {

@@ -14,7 +14,7 @@ use crate::schema::owner::Owner;
 use crate::server::safe_text::safe_line;
 use crate::server::{Answers, Connection, Failure, Message, Row, sqlstate};
 pub(crate) use compare::{Line, compare, sort_out};
-pub(crate) use guard::{Purpose, explain, query as guard_query, raising as guard_raising, schema_guard};
+pub(crate) use guard::{Purpose, call, query as guard_query, schema_guard};
 
 /// A row of the history that refinery could have written.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! What the server answers to a message, statement by statement.
 
+use std::str::FromStr;
+
 use postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 /// The rows that each statement of a message gave.
@@ -54,7 +56,17 @@ impl<'a> Row<'a> {
         self.0.try_get(column).ok().flatten()
     }
 
-    /// The same without null.
+    /// What a column is as a number, or of another type that is written as it is; `None` also where it is none.
+    pub(crate) fn parsed<T: FromStr>(self, column: usize) -> Option<T> {
+        self.text(column)?.parse().ok()
+    }
+
+    /// The same, with 0 for null.
+    pub(crate) fn number<T: FromStr + Default>(self, column: usize) -> T {
+        self.parsed(column).unwrap_or_default()
+    }
+
+    /// The text without null.
     pub(crate) fn string(self, column: usize) -> String {
         self.text(column).unwrap_or_default().to_owned()
     }

@@ -72,11 +72,10 @@ fn attempt(
     let exists = message.ask("select to_regnamespace('hacs_legacy') is not null");
     let left = message.ask("select * from pg_temp.hacs_leftovers()");
     let answers = message.send(ledger.transaction()).map_err(Error::during(doing))?;
-    let number = |text: Option<&str>| text.and_then(|text| text.parse().ok()).unwrap_or_default();
     let tables = answers.rows(left).map(|row| Leftover {
         table: row.string(0),
-        rows: number(row.text(1)),
-        only_here: number(row.text(2)),
+        rows: row.number(1),
+        only_here: row.number(2),
         note: row.text(3).map(str::to_owned),
     });
     let mut finished = Finished { dropped: false, tables: tables.collect() };

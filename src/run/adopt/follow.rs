@@ -7,10 +7,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::history::{self, Purpose};
+use crate::history;
 use crate::run::options::Options;
 use crate::run::patience;
-use crate::schema::owner::Owner;
 use crate::server::sql::literal;
 use crate::server::{Answers, Connection, Limit, Message};
 
@@ -104,8 +103,9 @@ pub fn follow(client: &mut impl Connection, options: &Options, how: &Follow) -> 
             literal(&Value::Object(types).to_string())
         ),
     ];
-    let (answers, first) =
-        patience::retry(client, options, |client, _| ask(client, "beginning to follow a table", &begin))?;
+    let (answers, first) = patience::retry(client, options, |client, _| {
+        ask(client, "beginning to follow a table", &begin.each_ref().map(String::as_str))
+    })?;
     let mut followed = Followed { table: how.table.clone(), made: answers.is_true(first), ..Followed::default() };
     followed.documents = steps(client, options, &table, false)?.0;
     // What another document had to wait for is there now; some wait for such as waited themselves.
@@ -124,16 +124,15 @@ fn steps(client: &mut dyn Connection, options: &Options, table: &str, only_refus
     let (mut read, mut refused, mut after) = (0, 0, String::new());
     loop {
         options.check_stop()?;
-        let step = [format!(
+        let step = format!(
             "select read, refused, last from hacs_core.follow_again({table}::regclass, {}, {STEP}, {only_refused})",
             literal(&after)
-        )];
+        );
         let doing = "storing the documents of a followed table";
-        let (answers, at) = patience::retry(client, options, |client, _| ask(client, doing, &step))?;
+        let (answers, at) = patience::retry(client, options, |client, _| ask(client, doing, &[&step]))?;
         let Some(row) = answers.rows(at).next() else { return Ok((read, refused)) };
-        let number = |column| row.text(column).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-        read += number(0);
-        refused += number(1);
+        read += row.number::<u64>(0);
+        refused += row.number::<u64>(1);
         match row.text(2) {
             Some(last) => after = last.to_owned(),
             None => return Ok((read, refused)),
@@ -150,20 +149,11 @@ fn steps(client: &mut dyn Connection, options: &Options, table: &str, only_refus
 /// As of [`follow`].
 pub fn unfollow(client: &mut impl Connection, options: &Options, table: &str) -> Result<()> {
     client.limit(Limit::Statement(options.statement_timeout));
-    let statement = [format!("select hacs_core.unfollow({}::regclass)", literal(table))];
-    patience::retry(client, options, |client, _| ask(client, "letting go of a table", &statement)).map(drop)
+    let statement = format!("select hacs_core.unfollow({}::regclass)", literal(table));
+    patience::retry(client, options, |client, _| ask(client, "letting go of a table", &[&statement])).map(drop)
 }
 
-/// Statements in a transaction of their own, once it is known that whoever owns the schemas may be trusted: what he wrote
-/// runs as this role. Gives the place of the first answer.
-fn ask(client: &mut dyn Connection, doing: &'static str, statements: &[String]) -> Result<(Answers, usize)> {
-    let mut message = Message::new().then(&history::guard_raising(Purpose::Call, &[Owner::HACS]));
-    let places: Vec<usize> = statements.iter().map(|statement| message.ask(statement)).collect();
-    match message.send(client) {
-        Ok(answers) => Ok((answers, places.first().copied().unwrap_or_default())),
-        Err(failure) => match history::explain(client, Purpose::Call, &[Owner::HACS], failure) {
-            history::Failed::Server(failure) => Err(Error::during(doing)(failure)),
-            untrusted => Err(untrusted.into()),
-        },
-    }
+/// Statements in a transaction of their own. Gives the place of the first answer.
+fn ask(client: &mut dyn Connection, doing: &'static str, statements: &[&str]) -> Result<(Answers, usize)> {
+    history::call(client, Message::new(), statements).map_err(Error::calling(doing))
 }

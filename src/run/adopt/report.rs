@@ -80,17 +80,16 @@ impl Adoption {
 impl AdoptedTable {
     /// From a row of `pg_temp.hacs_report()`.
     pub(super) fn from_row(row: Row<'_>) -> Self {
-        let number = |at: usize| row.text(at).and_then(|text| text.parse().ok()).unwrap_or_default();
         Self {
             table: row.string(0),
             moved_to: row.text(1).map(str::to_owned),
             kind: row.string(2),
-            rows: number(3),
-            taken_over: number(4),
-            read_before: number(5),
-            older: number(6),
-            set_aside: number(7),
-            left_alone: number(8),
+            rows: row.number(3),
+            taken_over: row.number(4),
+            read_before: row.number(5),
+            older: row.number(6),
+            set_aside: row.number(7),
+            left_alone: row.number(8),
             note: row.text(9).map(str::to_owned),
             reasons: row.text(10).and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default(),
         }
