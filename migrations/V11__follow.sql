@@ -286,26 +286,29 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    refusals constant text := hacs_core.refusals_of(target);
+    refusals constant regclass := hacs_core.refusals_of(target);
+    strange regclass;
 begin
-    if not hacs_core.is_plain(refusals) or exists (
-        select
-        from pg_class as c
-        join pg_roles as o on o.oid = c.relowner
-        where c.oid = refusals::regclass and (
+    select c.oid into strange
+    from pg_class as c
+    join pg_roles as o on o.oid = c.relowner
+    where c.oid = refusals and not hacs_core.is_plain(refusals::text)
+        or c.oid in (refusals, to_regclass(hacs_core.refusals_of(target, '_refused'))) and (
             exists (select from pg_trigger as t where t.tgrelid = c.oid)
             or not o.rolsuper and o.rolname <> current_user
                 and o.oid <> (select n.nspowner from pg_namespace as n where n.nspname = 'hacs_core')
         )
-    ) then
-        raise exception '% is not the table that hacs_core.follow makes', refusals
+    limit 1;
+    if strange is not null then
+        raise exception '% is not the % that hacs_core.follow makes', strange,
+            case when strange = refusals then 'table' else 'view' end
             using errcode = 'wrong_object_type',
                 hint = 'Somebody else has made it: look at it, drop it, and follow the table again.';
     end if;
 end
 $$;
 comment on function hacs_core.refuse_other_refusals(regclass) is
-    'Refuses a table of refusals that somebody else has made, or given a trigger';
+    'Refuses a table of refusals, or a view of them, that somebody else has made, or given a trigger';
 
 create or replace function hacs_core.refuse_in_use(target regclass)
 returns void
