@@ -1,14 +1,14 @@
--- Generations of documents: since 0.3.1, HACS's models write other documents of the same types; here they are called the
--- later form. A document is told by its keys. What its keys say goes into the columns of the table; what has no column, or
--- would not come back from it exactly, stays in extra under its own name, with a mark beside it. So each document is given
--- back in the form in which it came, and what was changed in a column since is in it.
+-- Generations of documents: since 0.3.1, HACS's models write other documents of the same types; here they are called
+-- the later form. A document is told by its keys. What its keys say goes into the columns of the table; what has no
+-- column, or would not come back from it exactly, stays in extra under its own name, with a mark beside it. So each
+-- document is given back in the form in which it came, and what was changed in a column since is in it.
 --
 -- For each form there are two functions: later_columns_… makes fields of 0.3 of a document, later_document_… goes back.
 -- They need no proof field by field: what does not come back is kept.
 
 -------------------------------------------------------------------------------------------------------------------
--- Values on their way into columns (later_…) and back (former_…). Whatever is of another kind than is expected passes as
--- it is, so that the rules of the column say what they think of it.
+-- Values on their way into columns (later_…) and back (former_…). Whatever is of another kind than is expected passes
+-- as it is, so that the rules of the column say what they think of it.
 -------------------------------------------------------------------------------------------------------------------
 
 create or replace function hacs_core.later_instant(value jsonb)
@@ -35,7 +35,8 @@ begin
         else hacs_core.later_instant(value) end;
 end
 $$;
-comment on function hacs_core.later_instant_text(jsonb) is 'A text that is a full time or day, in UTC; another text is null';
+comment on function hacs_core.later_instant_text(jsonb) is
+    'A text that is a full time or day, in UTC; another text is null';
 
 create or replace function hacs_core.later_date_text(value jsonb)
 returns jsonb
@@ -44,7 +45,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     return case when jsonb_typeof(value) <> 'string' then value
-        when value #>> '{}' ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' and hacs_core.instant(value #>> '{}') is not null then value end;
+        when value #>> '{}' ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' and hacs_core.instant(value #>> '{}') is not null
+            then value end;
 end
 $$;
 comment on function hacs_core.later_date_text(jsonb) is 'A text that is a full day; another text is null';
@@ -71,7 +73,8 @@ begin
         return list;
     end if;
     return (
-        select to_jsonb(string_agg(case jsonb_typeof(e.value) when 'string' then e.value #>> '{}' else e.value::text end, e'\n' order by e.place))
+        select to_jsonb(string_agg(case jsonb_typeof(e.value) when 'string' then e.value #>> '{}'
+            else e.value::text end, e'\n' order by e.place))
         from jsonb_array_elements(list) with ordinality as e (value, place)
     );
 end
@@ -97,7 +100,8 @@ set search_path = pg_catalog, pg_temp
 set extra_float_digits = 1
 as $$
 begin
-    return case when jsonb_typeof(value) = 'number' and abs(value::numeric) < 1e300 and (abs(value::numeric) > 1e-300 or value = '0')
+    return case when jsonb_typeof(value) = 'number' and abs(value::numeric) < 1e300
+        and (abs(value::numeric) > 1e-300 or value = '0')
         then to_jsonb(value::double precision) else value end;
 end
 $$;
@@ -108,13 +112,15 @@ create or replace function hacs_core.later_object(value jsonb, key text)
 returns jsonb
 language sql immutable parallel safe
 return case when jsonb_typeof(value) = 'string' then jsonb_build_object(key, value) else value end;
-comment on function hacs_core.later_object(jsonb, text) is 'A text as an object with the one key; anything else as it is';
+comment on function hacs_core.later_object(jsonb, text) is
+    'A text as an object with the one key; anything else as it is';
 
 create or replace function hacs_core.former_object(value jsonb, key text)
 returns jsonb
 language sql immutable parallel safe
 return case when jsonb_typeof(value -> key) = 'string' then value -> key else value end;
-comment on function hacs_core.former_object(jsonb, text) is 'The text of an object with the key; anything else as it is';
+comment on function hacs_core.former_object(jsonb, text) is
+    'The text of an object with the key; anything else as it is';
 
 create or replace function hacs_core.later_objects(value jsonb, key text)
 returns jsonb
@@ -244,7 +250,8 @@ begin
     ), '[]');
 end
 $$;
-comment on function hacs_core.former_text_references(jsonb) is 'The references in a list of CodeableReferences, as texts';
+comment on function hacs_core.former_text_references(jsonb) is
+    'The references in a list of CodeableReferences, as texts';
 
 -- The first of a concept's codes that the column knows; the concept stays in extra.
 create or replace function hacs_core.later_code(concept jsonb, allowed text[])
@@ -272,12 +279,15 @@ comment on function hacs_core.later_code(jsonb, text[]) is 'The first code of a 
 create or replace function hacs_core.former_code(value jsonb)
 returns jsonb
 language sql immutable parallel safe
-return case when jsonb_typeof(value) = 'string' then jsonb_build_object('coding', jsonb_build_array(jsonb_build_object('code', value)))
+return case when jsonb_typeof(value) = 'string'
+    then jsonb_build_object('coding', jsonb_build_array(jsonb_build_object('code', value)))
     else value end;
 comment on function hacs_core.former_code(jsonb) is 'A code as a concept';
 
--- other: the column's words for values that it does not have. Null without it: the value as it is, for its rule to refuse.
-create or replace function hacs_core.later_value(value jsonb, allowed text[], other jsonb, substitute jsonb, is_null boolean)
+-- other: the column's words for values that it does not have. Null without it: the value as it is, for its rule to
+-- refuse.
+create or replace function hacs_core.later_value(value jsonb, allowed text[], other jsonb, substitute jsonb,
+    is_null boolean)
 returns jsonb
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
@@ -292,7 +302,8 @@ begin
 end
 $$;
 comment on function hacs_core.later_value(jsonb, text[], jsonb, jsonb, boolean) is
-    'A value of a set, its other name there, or what stands for what the set does not have, and for null where it may not be';
+    'A value of a set, its other name there, or what stands for what the set does not have, and for null where it may '
+    'not be';
 
 create or replace function hacs_core.later_period(first jsonb, last jsonb)
 returns jsonb
@@ -319,10 +330,12 @@ begin
     select jsonb_object_agg(k.key, concept #> array['coding', '0', k.key]) into texts
     from unnest('{code, display, system}'::text[]) as k (key)
     where jsonb_typeof(concept #> array['coding', '0', k.key]) = 'string';
-    return coalesce(texts, case when jsonb_typeof(concept -> 'text') = 'string' then jsonb_build_object('text', concept -> 'text') end, '{}');
+    return coalesce(texts, case when jsonb_typeof(concept -> 'text') = 'string'
+        then jsonb_build_object('text', concept -> 'text') end, '{}');
 end
 $$;
-comment on function hacs_core.later_concept_texts(jsonb) is 'Code, display and system of the first coding of a concept, or its text';
+comment on function hacs_core.later_concept_texts(jsonb) is
+    'Code, display and system of the first coding of a concept, or its text';
 
 create or replace function hacs_core.former_concept_texts(texts jsonb)
 returns jsonb
@@ -353,12 +366,15 @@ begin
             when part = 'former stage' then hacs_core.former_stage(e.value)
             when part = 'performer' then hacs_core.later_performer(e.value, substitute)
             when part = 'former performer' then e.value
-                || jsonb_strip_nulls(jsonb_build_object('actor', hacs_core.former_object(e.value -> 'actor', 'reference'),
+                || jsonb_strip_nulls(jsonb_build_object('actor',
+                    hacs_core.former_object(e.value -> 'actor', 'reference'),
                     'on_behalf_of', hacs_core.former_object(e.value -> 'on_behalf_of', 'reference')))
             when part = 'device' then e.value
-                || jsonb_strip_nulls(jsonb_build_object('manipulated', hacs_core.later_object(e.value -> 'manipulated', 'reference')))
+                || jsonb_strip_nulls(jsonb_build_object('manipulated',
+                    hacs_core.later_object(e.value -> 'manipulated', 'reference')))
             when part = 'former device' then e.value
-                || jsonb_strip_nulls(jsonb_build_object('manipulated', hacs_core.former_object(e.value -> 'manipulated', 'reference')))
+                || jsonb_strip_nulls(jsonb_build_object('manipulated',
+                    hacs_core.former_object(e.value -> 'manipulated', 'reference')))
             when part = 'reaction' then hacs_core.later_reaction(e.value)
             when part = 'former reaction' then e.value
                 || jsonb_build_object('note', hacs_core.former_object_in_list(e.value -> 'note', 'text'))
@@ -366,14 +382,16 @@ begin
             when part = 'former action' then e.value
                 || jsonb_build_object('participant', hacs_core.former_objects(e.value -> 'participant', 'text'))
                 || case when e.value ? 'action'
-                    then jsonb_build_object('action', hacs_core.later_each(e.value -> 'action', 'former action')) else '{}' end
+                    then jsonb_build_object('action', hacs_core.later_each(e.value -> 'action', 'former action'))
+                        else '{}' end
             else e.value
         end order by e.place)
         from jsonb_array_elements(list) with ordinality as e (value, place)
     );
 end
 $$;
-comment on function hacs_core.later_each(jsonb, text, boolean) is 'A list of nested parts, each in the form of the other generation';
+comment on function hacs_core.later_each(jsonb, text, boolean) is
+    'A list of nested parts, each in the form of the other generation';
 
 -- Of two contacts with one id, the second has that of its place.
 create or replace function hacs_core.later_contacts(list jsonb, substitute boolean)
@@ -417,7 +435,8 @@ create or replace function hacs_core.later_stage(part jsonb)
 returns jsonb
 language sql immutable parallel safe
 return part - '{stage_summary, type_, assessment}'::text[]
-    || case when jsonb_typeof(part -> 'stage_summary') <> 'null' then jsonb_build_object('summary', part -> 'stage_summary') else '{}' end
+    || case when jsonb_typeof(part -> 'stage_summary') <> 'null'
+        then jsonb_build_object('summary', part -> 'stage_summary') else '{}' end
     || case when jsonb_typeof(part -> 'type_') <> 'null' then jsonb_build_object('type', part -> 'type_') else '{}' end
     || case when coalesce(part -> 'assessment', 'null') in ('null', '[]') then '{}'
         else jsonb_build_object('assessment', hacs_core.later_objects(part -> 'assessment', 'reference')) end;
@@ -436,7 +455,8 @@ comment on function hacs_core.former_stage(jsonb) is 'A stage of a condition, wi
 create or replace function hacs_core.later_performer(part jsonb, substitute boolean)
 returns jsonb
 language sql immutable parallel safe
-return case when substitute and part ->> 'actor' ~ '(^|/)Practitioner(Role)?/' then part - '{on_behalf_of, onBehalfOf}'::text[] else part end
+return case when substitute and part ->> 'actor' ~ '(^|/)Practitioner(Role)?/'
+    then part - '{on_behalf_of, onBehalfOf}'::text[] else part end
     || jsonb_strip_nulls(jsonb_build_object(
         'actor', hacs_core.later_object(part -> 'actor', 'reference'),
         'on_behalf_of', case when not substitute or coalesce(part ->> 'actor', '') !~ '(^|/)Practitioner(Role)?/'
@@ -447,8 +467,10 @@ comment on function hacs_core.later_performer(jsonb, boolean) is 'Who performs a
 create or replace function hacs_core.later_reaction(part jsonb)
 returns jsonb
 language sql immutable parallel safe
-return part || jsonb_build_object('note', coalesce(nullif(hacs_core.later_object_in_list(part -> 'note', 'text'), 'null'), '[]'))
-    || case when part ? 'onset' then jsonb_build_object('onset', hacs_core.later_instant_text(part -> 'onset')) else '{}' end;
+return part || jsonb_build_object('note',
+    coalesce(nullif(hacs_core.later_object_in_list(part -> 'note', 'text'), 'null'), '[]'))
+    || case when part ? 'onset' then jsonb_build_object('onset', hacs_core.later_instant_text(part -> 'onset'))
+        else '{}' end;
 comment on function hacs_core.later_reaction(jsonb) is 'A reaction: its note is a list, its onset a time';
 
 create or replace function hacs_core.later_action(part jsonb)
@@ -474,7 +496,8 @@ begin
         end if;
     end loop;
     for key in
-        select k from unnest('{condition, input, output, related_action, participant, dynamic_value, action}'::text[]) as k
+        select k from unnest('{condition, input, output, related_action, participant, dynamic_value,
+            action}'::text[]) as k
         where made -> k = 'null'
     loop
         made := made || jsonb_build_object(key, jsonb '[]');
@@ -488,7 +511,8 @@ begin
     return made;
 end
 $$;
-comment on function hacs_core.later_action(jsonb) is 'An action of a plan and its own actions, without what 0.3 does not have';
+comment on function hacs_core.later_action(jsonb) is
+    'An action of a plan and its own actions, without what 0.3 does not have';
 
 create or replace function hacs_core.later_evidence(list jsonb)
 returns jsonb
@@ -508,7 +532,8 @@ begin
                 with ordinality as c (value, place)
             union all
             select 2, d.place, jsonb_build_object('reference', hacs_core.later_object(d.value, 'reference'))
-            from jsonb_array_elements(case when jsonb_typeof(e.value -> 'detail') = 'array' then e.value -> 'detail' end)
+            from jsonb_array_elements(case when jsonb_typeof(e.value -> 'detail') = 'array'
+                then e.value -> 'detail' end)
                 with ordinality as d (value, place)
         ) as x
     ), '[]');
@@ -545,13 +570,15 @@ begin
     return (
         select e.value -> 'value'
         from jsonb_array_elements(list) with ordinality as e (value, place)
-        where e.value ->> 'system' = system and e.value ->> 'value' is not null and strpos(e.value ->> 'value', holding) > 0
+        where e.value ->> 'system' = system and e.value ->> 'value' is not null
+            and strpos(e.value ->> 'value', holding) > 0
         order by e.place
         limit 1
     );
 end
 $$;
-comment on function hacs_core.later_telecom(jsonb, text, text) is 'The first value with a system in a list of contact points';
+comment on function hacs_core.later_telecom(jsonb, text, text) is
+    'The first value with a system in a list of contact points';
 
 -- The value of the first element with the system is replaced; a new one is added; without a value it goes.
 create or replace function hacs_core.former_telecom(list jsonb, system text, holding text, value jsonb)
@@ -575,13 +602,15 @@ begin
     end;
 end
 $$;
-comment on function hacs_core.former_telecom(jsonb, text, text, jsonb) is 'Contact points of which the first with a system has the value';
+comment on function hacs_core.former_telecom(jsonb, text, text, jsonb) is
+    'Contact points of which the first with a system has the value';
 
 create or replace function hacs_core.former_address(address jsonb, columns jsonb)
 returns jsonb
 language sql immutable parallel safe
 return case when jsonb_typeof(address) is distinct from 'object'
-    and columns ->> 'city' is null and columns ->> 'state' is null and columns ->> 'postal_code' is null and columns ->> 'country' is null
+    and columns ->> 'city' is null and columns ->> 'state' is null and columns ->> 'postal_code' is null
+        and columns ->> 'country' is null
     and coalesce(columns -> 'address_line', 'null') in ('null', '[]') then null
     else case when jsonb_typeof(address) = 'object' then address else '{}' end || jsonb_build_object(
         'line', columns -> 'address_line', 'city', columns -> 'city', 'state', columns -> 'state',
@@ -594,7 +623,8 @@ returns jsonb
 language sql immutable parallel safe
 return jsonb_path_query_array(jsonb_build_array(hacs_core.former_address(list -> 0, columns)), '$[*] ? (@ != null)')
     || case when jsonb_typeof(list) = 'array' then list - 0 else '[]' end;
-comment on function hacs_core.former_addresses(jsonb, jsonb) is 'Addresses, of which the first has the parts that the columns say';
+comment on function hacs_core.former_addresses(jsonb, jsonb) is
+    'Addresses, of which the first has the parts that the columns say';
 
 create or replace function hacs_core.former_identifiers(list jsonb, texts jsonb)
 returns jsonb
@@ -608,7 +638,8 @@ begin
     return (
         select jsonb_agg(coalesce(
             (
-                select o.value from jsonb_array_elements(case when jsonb_typeof(list) = 'array' then list end) as o (value)
+                select o.value from jsonb_array_elements(case when jsonb_typeof(list) = 'array'
+                    then list end) as o (value)
                 where o.value -> 'value' = e.value
                 limit 1
             ),
@@ -618,7 +649,8 @@ begin
     );
 end
 $$;
-comment on function hacs_core.former_identifiers(jsonb, jsonb) is 'Identifiers with these values: those that were there, and new ones';
+comment on function hacs_core.former_identifiers(jsonb, jsonb) is
+    'Identifiers with these values: those that were there, and new ones';
 
 create or replace function hacs_core.later_identifiers(list jsonb)
 returns jsonb
@@ -630,7 +662,8 @@ begin
         return list;
     end if;
     return coalesce((
-        select jsonb_agg(case when jsonb_typeof(e.value) = 'object' then e.value -> 'value' else e.value end order by e.place)
+        select jsonb_agg(case when jsonb_typeof(e.value) = 'object' then e.value -> 'value' else e.value end
+            order by e.place)
         from jsonb_array_elements(list) with ordinality as e (value, place)
         where jsonb_typeof(e.value) <> 'object' or e.value ->> 'value' is not null
     ), '[]');
@@ -667,7 +700,8 @@ as $$
 declare
     place constant integer := hacs_core.later_name_place(list);
     parts constant jsonb := jsonb_build_object(
-        'family', columns -> 'family', 'given', columns -> 'given', 'prefix', columns -> 'prefix', 'suffix', columns -> 'suffix'
+        'family', columns -> 'family', 'given', columns -> 'given', 'prefix', columns -> 'prefix',
+        'suffix', columns -> 'suffix'
     );
 begin
     if place is not null then
@@ -678,7 +712,8 @@ begin
         else jsonb_build_array(parts) end;
 end
 $$;
-comment on function hacs_core.former_names(jsonb, jsonb) is 'The names of a patient, of which one has the parts that the columns say';
+comment on function hacs_core.former_names(jsonb, jsonb) is
+    'The names of a patient, of which one has the parts that the columns say';
 
 create or replace function hacs_core.later_content(content jsonb)
 returns jsonb
@@ -691,7 +726,8 @@ begin
     end if;
     return (
         select to_jsonb(coalesce(
-            string_agg(case jsonb_typeof(e.value) when 'string' then e.value #>> '{}' when 'object' then e.value ->> 'text' end, e'\n' order by e.place),
+            string_agg(case jsonb_typeof(e.value) when 'string' then e.value #>> '{}' when 'object'
+                then e.value ->> 'text' end, e'\n' order by e.place),
             content::text
         ))
         from jsonb_array_elements(content) with ordinality as e (value, place)
@@ -710,18 +746,21 @@ begin
         return list;
     end if;
     return (
-        select jsonb_agg(case when jsonb_typeof(e.value) <> 'object' then e.value else jsonb_strip_nulls(jsonb_build_object(
+        select jsonb_agg(case when jsonb_typeof(e.value) <> 'object' then e.value
+            else jsonb_strip_nulls(jsonb_build_object(
             'type', jsonb_build_object('text', e.value -> 'name'), name_key, e.value -> 'name',
             case jsonb_typeof(e.value -> 'default_value') when 'boolean' then 'value_boolean' when 'number' then
                 case when e.value ->> 'default_value' ~ '^-?[0-9]+$' then 'value_integer' else 'value_decimal' end
             else 'value_string' end,
-            case when jsonb_typeof(e.value -> 'default_value') in ('string', 'boolean', 'number') then e.value -> 'default_value' end
+            case when jsonb_typeof(e.value -> 'default_value') in ('string', 'boolean', 'number')
+                then e.value -> 'default_value' end
         )) end order by e.place)
         from jsonb_array_elements(list) with ordinality as e (value, place)
     );
 end
 $$;
-comment on function hacs_core.later_parameters(jsonb, text) is 'The inputs or outputs of a task, with their values by kind';
+comment on function hacs_core.later_parameters(jsonb, text) is
+    'The inputs or outputs of a task, with their values by kind';
 
 create or replace function hacs_core.former_parameters(list jsonb, name_key text)
 returns jsonb
@@ -735,13 +774,15 @@ begin
     return (
         select jsonb_agg(jsonb_build_object(
             'name', coalesce(e.value -> name_key, e.value #> '{type,text}'), 'type', null,
-            'default_value', coalesce(e.value -> 'value_string', e.value -> 'value_boolean', e.value -> 'value_integer', e.value -> 'value_decimal')
+            'default_value', coalesce(e.value -> 'value_string', e.value -> 'value_boolean',
+                e.value -> 'value_integer', e.value -> 'value_decimal')
         ) order by e.place)
         from jsonb_array_elements(list) with ordinality as e (value, place)
     );
 end
 $$;
-comment on function hacs_core.former_parameters(jsonb, text) is 'The inputs or outputs of a task, each with its default value';
+comment on function hacs_core.former_parameters(jsonb, text) is
+    'The inputs or outputs of a task, each with its default value';
 
 create or replace function hacs_core.later_order_detail(list jsonb)
 returns jsonb
@@ -771,9 +812,11 @@ begin
         return list;
     end if;
     return (
-        select jsonb_agg(case when as_texts then hacs_core.former_object(p.value -> 'code', 'text') else p.value -> 'code' end order by e.place, p.place)
+        select jsonb_agg(case when as_texts then hacs_core.former_object(p.value -> 'code', 'text')
+            else p.value -> 'code' end order by e.place, p.place)
         from jsonb_array_elements(list) with ordinality as e (value, place)
-        cross join lateral jsonb_array_elements(case when jsonb_typeof(e.value -> 'parameter') = 'array' then e.value -> 'parameter' end)
+        cross join lateral jsonb_array_elements(case when jsonb_typeof(e.value -> 'parameter') = 'array'
+            then e.value -> 'parameter' end)
             with ordinality as p (value, place)
     );
 end
@@ -792,12 +835,14 @@ begin
         refs := case when patient is null or patient = 'null' then '[]' else jsonb_build_array(patient) end;
     end if;
     return (
-        select jsonb_agg(jsonb_build_object('actor', hacs_core.later_object(e.value, 'reference'), 'status', 'needs-action') order by e.place)
+        select jsonb_agg(jsonb_build_object('actor', hacs_core.later_object(e.value, 'reference'),
+            'status', 'needs-action') order by e.place)
         from jsonb_array_elements(refs) with ordinality as e (value, place)
     );
 end
 $$;
-comment on function hacs_core.later_appointment_participants(jsonb, jsonb) is 'Who takes part in an appointment; the patient, where nobody else does';
+comment on function hacs_core.later_appointment_participants(jsonb, jsonb) is
+    'Who takes part in an appointment; the patient, where nobody else does';
 
 create or replace function hacs_core.former_appointment_participants(list jsonb)
 returns jsonb
@@ -817,8 +862,8 @@ $$;
 comment on function hacs_core.former_appointment_participants(jsonb) is 'Who takes part in an appointment, as texts';
 
 -------------------------------------------------------------------------------------------------------------------
--- The forms, field by field: the columns of a document d, and the document of columns c. o: what is kept of the document
--- that the columns were made of, for what goes back in part.
+-- The forms, field by field: the columns of a document d, and the document of columns c. o: what is kept of the
+-- document that the columns were made of, for what goes back in part.
 -------------------------------------------------------------------------------------------------------------------
 
 create or replace function hacs_core.later_columns_organization(d jsonb, substitute boolean)
@@ -1015,7 +1060,9 @@ begin
         'status', d -> 'status',
         'class_fhir', case when substitute then hacs_core.later_value(d -> 'class_', '{AMB, EMER, FLD, HH, IMP, ACUTE,
             NONAC, OBSENC, PRENC, SS, VR}',
-            '{"outpatient": "AMB", "ambulatory": "AMB", "inpatient": "IMP", "emergency": "EMER", "virtual": "VR", "telehealth": "VR", "home": "HH", "field": "FLD", "acute": "ACUTE", "observation": "OBSENC", "short stay": "SS", "preadmission": "PRENC"}', null, false) else d -> 'class_' end,
+            '{"outpatient": "AMB", "ambulatory": "AMB", "inpatient": "IMP", "emergency": "EMER", "virtual": "VR",
+                "telehealth": "VR", "home": "HH", "field": "FLD", "acute": "ACUTE", "observation": "OBSENC",
+                "short stay": "SS", "preadmission": "PRENC"}', null, false) else d -> 'class_' end,
         'subject', d -> 'subject',
         'participants', coalesce(nullif(hacs_core.later_each(d -> 'participant', 'participant'), 'null'), '[]'),
         'period', hacs_core.later_period(d -> 'period_start', d -> 'period_end'),
@@ -2187,7 +2234,8 @@ begin
 end
 $$;
 comment on function hacs_core.later_columns(text, jsonb, boolean) is
-    'The columns of a document of a later form, by name; substitute: with what stands for what a rule asks and it does not say';
+    'The columns of a document of a later form, by name; substitute: with what stands for what a rule asks and it '
+    'does not say';
 
 create or replace function hacs_core.later_document(form text, columns jsonb, kept jsonb)
 returns jsonb
@@ -2221,7 +2269,8 @@ begin
 end
 $$;
 comment on function hacs_core.later_document(text, jsonb, jsonb) is
-    'The document of a later form of its columns; kept: the document that they were made of, for what goes back in part';
+    'The document of a later form of its columns; kept: the document that they were made of, for what goes back in '
+    'part';
 
 -- Null into these, although they have a default: it would state what no document said.
 create or replace function hacs_core.later_unset(form text)
@@ -2230,120 +2279,94 @@ language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return case form
-        when 'Organization' then '{"part_of_organization_name": null}'::jsonb
-        when 'Encounter' then '{"priority": null, "appointment": null, "part_of": null, "hospitalization": null}'::jsonb
-        when 'Observation'
-            then '{"code_text": null, "effective_period": null, "value_numeric": null, "unit_text": null, "subject_reference": null, "normal_range_text": null, "confidence": null, "source": null}'::jsonb
-        when 'Condition'
-            then '{"condition_name": null, "condition_description": null, "condition_category": null, "condition_severity": null, "anatomical_location": null, "chief_complaint": null, "onset_description": null, "duration_description": null, "progression_status": null, "current_status_description": null, "treatment_response": null, "functional_impact": null, "quality_of_life_impact": null, "prognosis": null, "diagnosing_provider": null, "managing_provider": null, "condition_notes": null, "patient_concerns": null, "family_history_relevant": null}'::jsonb
-        when 'Medication'
-            then '{"medication_name": null, "dosage_form": null, "package_size": null, "lot_number": null, "expiration_date": null, "drug_class": null, "controlled_substance": null, "controlled_substance_schedule": null, "requires_prescription": null, "over_the_counter": null, "storage_requirements": null, "typical_cost": null}'::jsonb
-        when 'MedicationRequest'
-            then '{"status_reason": null, "status_note": null, "prescription_type": null, "medication_name": null, "generic_name": null, "brand_name": null, "prescribed_by": null, "performer_type": null, "to_be_given_by": null, "recorder": null, "prescribed_for": null, "prescribed_for_details": null, "group_identifier": null, "course_of_therapy_type": null, "treatment_plan": null, "instructions": null, "pharmacy_notes": null, "dosage": null, "route": null, "quantity_to_dispense": null, "refills_remaining": null, "days_supply": null, "generic_substitution_allowed": null, "prior_prescription": null, "allergies_checked": null, "cost_estimate": null, "covered_by_insurance": null, "therapeutic_goal": null, "monitoring_required": null, "monitoring_schedule": null}'::jsonb
-        when 'Procedure'
-            then '{"procedure_category": null, "focus": null, "occurrence_string": null, "occurrence_age": null, "occurrence_range": null, "occurrence_timing": null, "recorded": null, "recorder": null, "reported_boolean": null, "reported_reference": null, "procedure_name": null, "procedure_description": null, "indication": null, "clinical_reasoning": null, "anatomical_location": null, "procedure_outcome": null, "outcome_description": null, "performing_physician": null, "facility": null, "urgency": null, "follow_up_required": null, "anesthesia_type": null, "procedure_notes": null, "consent_obtained": null, "patient_satisfaction": null, "estimated_cost": null}'::jsonb
-        when 'AllergyIntolerance'
-            then '{"allergy_type": null, "allergen_name": null, "allergen_description": null, "onset_age": null, "onset_period": null, "onset_range": null, "onset_string": null, "started_when": null, "recorded_date": null, "reported_by": null, "notes": null, "severity_assessment": null, "management_plan": null, "emergency_action": null, "carries_epinephrine": null}'::jsonb
-        when 'Goal'
-            then '{"continuous": null, "goal_name": null, "goal_description": null, "goal_category": null, "goal_priority": null, "goal_timeframe": null, "target_date": null, "target_value": null, "current_value": null, "measurement_method": null, "progress_description": null, "percent_complete": null, "success_criteria": null, "barriers": null, "patient_motivation": null, "importance_to_patient": null, "confidence_level": null, "responsible_provider": null, "review_frequency": null, "achievement_date": null, "final_result": null, "lessons_learned": null, "goal_notes": null, "patient_feedback": null}'::jsonb
-        when 'ServiceRequest'
-            then '{"quantity_ratio": null, "quantity_range": null, "focus": null, "occurrence_period": null, "body_structure": null, "service_name": null, "service_description": null, "urgency_level": null, "expected_duration": null, "preparation_required": null, "preparation_instructions": null, "clinical_indication": null, "ordering_provider_name": null, "performing_department": null, "estimated_cost": null, "requires_authorization": null, "contraindications": null, "expected_outcomes": null}'::jsonb
-        when 'ServiceRequest/workflow'
-            then '{"instantiates_canonical": null, "instantiates_uri": null, "based_on": null, "replaces": null, "requisition": null, "category": null, "priority": null, "do_not_perform": null, "quantity_quantity": null, "quantity_ratio": null, "quantity_range": null, "focus": null, "encounter": null, "occurrence_date_time": null, "occurrence_period": null, "occurrence_timing": null, "as_needed_boolean": null, "as_needed_codeable_concept": null, "authored_on": null, "performer_type": null, "performer": null, "location": null, "reason": null, "insurance": null, "supporting_info": null, "body_structure": null, "note": null, "relevant_history": null, "service_name": null, "service_description": null, "urgency_level": null, "expected_duration": null, "preparation_required": null, "preparation_instructions": null, "clinical_indication": null, "ordering_provider_name": null, "performing_department": null, "estimated_cost": null, "requires_authorization": null, "contraindications": null, "expected_outcomes": null}'::jsonb
-        when 'FamilyMemberHistory'
-            then '{"instantiates_canonical": null, "instantiates_uri": null, "data_absent_reason": null, "date": null, "participant": null, "born_period": null, "born_date": null, "born_string": null, "age_age": null, "age_range": null, "age_string": null, "estimated_age": null, "deceased_boolean": null, "deceased_age": null, "deceased_range": null, "deceased_date": null, "deceased_string": null, "reason": null, "note": null, "procedure": null, "family_member_name": null, "relationship_description": null, "current_age_display": null, "birth_info_display": null, "death_info_display": null, "gender_description": null, "living_status": null, "has_significant_history": null, "genetic_risk_factors": null, "summary_description": null}'::jsonb
-        when 'PlanDefinition'
-            then '{"type_coding": null, "plan_type": null, "subject_codeable_concept": null, "subject_reference": null, "subject_canonical": null, "usage": null, "copyright_label": null}'::jsonb
-        when 'PlanDefinition/workflow'
-            then '{"url": null, "subtitle": null, "plan_type": null, "subject_codeable_concept": null, "subject_reference": null, "subject_canonical": null, "date": null, "publisher": null, "purpose": null, "usage": null, "copyright": null, "copyright_label": null, "approval_date": null, "last_review_date": null, "effective_period": null}'::jsonb
-        when 'Appointment'
-            then '{"cancellation_reason": null, "class_": null, "service_category": null, "service_type": null, "specialty": null, "appointment_type": null, "priority": null, "replaces": null, "virtual_service": null, "supporting_information": null, "previous_appointment": null, "originating_appointment": null, "minutes_duration": null, "requested_period": null, "slot": null, "account": null, "created": null, "cancellation_date": null, "note": null, "patient_instruction": null, "based_on": null, "recurrence_id": null, "occurrence_changed": null, "recurrence_template": null, "appointment_title": null, "patient_name": null, "provider_name": null, "location_name": null, "duration_minutes": null, "is_virtual": null, "is_recurring": null, "urgency_level": null, "preparation_required": null, "confirmation_required": null, "can_reschedule": null, "estimated_cost": null, "insurance_required": null}'::jsonb
-        when 'MemoryBlock' then '{"actor_id": null}'::jsonb
-        when 'AgentMessage'
-            then '{"parent_message_id": null, "in_reply_to": null, "thread_id": null, "summary": null, "sender_id": null, "response_deadline": null, "patient_id": null}'::jsonb
-        when 'Task/workflow'
-            then '{"instantiates_uri": null, "based_on": null, "group_identifier": null, "status_reason": null, "business_status": null, "do_not_perform": null, "focus": null, "encounter": null, "requested_period": null, "authored_on": null, "requested_performer": null, "owner": null, "performer": null, "location": null, "reason": null, "insurance": null, "relevant_history": null, "restriction": null, "task_title": null, "task_summary": null, "assigned_to": null, "created_by": null, "urgency_level": null, "completion_percentage": null, "estimated_duration": null, "actual_duration": null, "workflow_stage": null, "dependencies": null, "deliverables": null, "quality_requirements": null}'::jsonb
-        when 'ActivityDefinition/workflow'
-            then '{"url": null, "subtitle": null, "date": null, "publisher": null, "usage": null, "copyright": null, "copyright_label": null, "approval_date": null, "last_review_date": null, "effective_period": null, "profile": null, "intent": null, "priority": null, "do_not_perform": null, "timing_timing": null, "timing_datetime": null, "timing_age": null, "timing_period": null, "timing_range": null, "timing_duration": null, "location": null, "product_reference": null, "product_codeable_concept": null, "quantity": null, "transform": null}'::jsonb
-        else '{}'
-    end;
+    return (
+        select coalesce(jsonb_object_agg(u.name, null), '{}')
+        from unnest(case form
+            when 'Organization' then '{part_of_organization_name}'
+            when 'Encounter' then '{priority, appointment, part_of, hospitalization}'
+            when 'Observation' then '{code_text, effective_period, value_numeric, unit_text, subject_reference,
+                normal_range_text, confidence, source}'
+            when 'Condition' then '{condition_name, condition_description, condition_category, condition_severity,
+                anatomical_location, chief_complaint, onset_description, duration_description, progression_status,
+                current_status_description, treatment_response, functional_impact, quality_of_life_impact, prognosis,
+                diagnosing_provider, managing_provider, condition_notes, patient_concerns, family_history_relevant}'
+            when 'Medication' then '{medication_name, dosage_form, package_size, lot_number, expiration_date,
+                drug_class, controlled_substance, controlled_substance_schedule, requires_prescription,
+                over_the_counter, storage_requirements, typical_cost}'
+            when 'MedicationRequest'
+                then '{status_reason, status_note, prescription_type, medication_name, generic_name, brand_name,
+                prescribed_by, performer_type, to_be_given_by, recorder, prescribed_for, prescribed_for_details,
+                group_identifier, course_of_therapy_type, treatment_plan, instructions, pharmacy_notes, dosage, route,
+                quantity_to_dispense, refills_remaining, days_supply, generic_substitution_allowed, prior_prescription,
+                allergies_checked, cost_estimate, covered_by_insurance, therapeutic_goal, monitoring_required,
+                monitoring_schedule}'
+            when 'Procedure' then '{procedure_category, focus, occurrence_string, occurrence_age, occurrence_range,
+                occurrence_timing, recorded, recorder, reported_boolean, reported_reference, procedure_name,
+                procedure_description, indication, clinical_reasoning, anatomical_location, procedure_outcome,
+                outcome_description, performing_physician, facility, urgency, follow_up_required, anesthesia_type,
+                procedure_notes, consent_obtained, patient_satisfaction, estimated_cost}'
+            when 'AllergyIntolerance'
+                then '{allergy_type, allergen_name, allergen_description, onset_age, onset_period, onset_range,
+                onset_string, started_when, recorded_date, reported_by, notes, severity_assessment, management_plan,
+                emergency_action, carries_epinephrine}'
+            when 'Goal' then '{continuous, goal_name, goal_description, goal_category, goal_priority, goal_timeframe,
+                target_date, target_value, current_value, measurement_method, progress_description, percent_complete,
+                success_criteria, barriers, patient_motivation, importance_to_patient, confidence_level,
+                responsible_provider, review_frequency, achievement_date, final_result, lessons_learned, goal_notes,
+                patient_feedback}'
+            when 'ServiceRequest'
+                then '{quantity_ratio, quantity_range, focus, occurrence_period, body_structure, service_name,
+                service_description, urgency_level, expected_duration, preparation_required, preparation_instructions,
+                clinical_indication, ordering_provider_name, performing_department, estimated_cost,
+                requires_authorization, contraindications, expected_outcomes}'
+            when 'ServiceRequest/workflow'
+                then '{instantiates_canonical, instantiates_uri, based_on, replaces, requisition, category, priority,
+                do_not_perform, quantity_quantity, quantity_ratio, quantity_range, focus, encounter,
+                occurrence_date_time, occurrence_period, occurrence_timing, as_needed_boolean,
+                as_needed_codeable_concept, authored_on, performer_type, performer, location, reason, insurance,
+                supporting_info, body_structure, note, relevant_history, service_name, service_description,
+                urgency_level, expected_duration, preparation_required, preparation_instructions, clinical_indication,
+                ordering_provider_name, performing_department, estimated_cost, requires_authorization,
+                contraindications, expected_outcomes}'
+            when 'FamilyMemberHistory'
+                then '{instantiates_canonical, instantiates_uri, data_absent_reason, date, participant, born_period,
+                born_date, born_string, age_age, age_range, age_string, estimated_age, deceased_boolean, deceased_age,
+                deceased_range, deceased_date, deceased_string, reason, note, procedure, family_member_name,
+                relationship_description, current_age_display, birth_info_display, death_info_display,
+                gender_description, living_status, has_significant_history, genetic_risk_factors, summary_description}'
+            when 'PlanDefinition'
+                then '{type_coding, plan_type, subject_codeable_concept, subject_reference, subject_canonical, usage,
+                copyright_label}'
+            when 'PlanDefinition/workflow'
+                then '{url, subtitle, plan_type, subject_codeable_concept, subject_reference, subject_canonical, date,
+                publisher, purpose, usage, copyright, copyright_label, approval_date, last_review_date,
+                effective_period}'
+            when 'Appointment' then '{cancellation_reason, class_, service_category, service_type, specialty,
+                appointment_type, priority, replaces, virtual_service, supporting_information, previous_appointment,
+                originating_appointment, minutes_duration, requested_period, slot, account, created, cancellation_date,
+                note, patient_instruction, based_on, recurrence_id, occurrence_changed, recurrence_template,
+                appointment_title, patient_name, provider_name, location_name, duration_minutes, is_virtual,
+                is_recurring, urgency_level, preparation_required, confirmation_required, can_reschedule,
+                estimated_cost, insurance_required}'
+            when 'MemoryBlock' then '{actor_id}'
+            when 'AgentMessage' then '{parent_message_id, in_reply_to, thread_id, summary, sender_id,
+                response_deadline, patient_id}'
+            when 'Task/workflow' then '{instantiates_uri, based_on, group_identifier, status_reason, business_status,
+                do_not_perform, focus, encounter, requested_period, authored_on, requested_performer, owner, performer,
+                location, reason, insurance, relevant_history, restriction, task_title, task_summary, assigned_to,
+                created_by, urgency_level, completion_percentage, estimated_duration, actual_duration, workflow_stage,
+                dependencies, deliverables, quality_requirements}'
+            when 'ActivityDefinition/workflow'
+                then '{url, subtitle, date, publisher, usage, copyright, copyright_label, approval_date,
+                last_review_date, effective_period, profile, intent, priority, do_not_perform, timing_timing,
+                timing_datetime, timing_age, timing_period, timing_range, timing_duration, location, product_reference,
+                product_codeable_concept, quantity, transform}'
+        end::text[]) as u (name)
+    );
 end
 $$;
 comment on function hacs_core.later_unset(text) is
     'The columns of which a later form says nothing, and that are not left to their default';
-
-create or replace function hacs_core.later_keys(form text)
-returns text[]
-language plpgsql immutable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return case form
-        when 'Organization' then '{id, resource_type, created_at, updated_at, identifier, active, type, name, alias,
-            description, telecom, address, part_of, contact, endpoint}'::text[]
-        when 'OrganizationContact' then '{id, resource_type, created_at, updated_at, purpose, name, telecom,
-            address}'::text[]
-        when 'Patient' then '{id, resource_type, created_at, updated_at, name, full_name, gender, birth_date, age,
-            deceased_boolean, deceased_date_time, identifier, care_provider, contact, language, agent_context, telecom,
-            phone, email, address, address_text, marital_status, communication, active}'::text[]
-        when 'Encounter' then '{id, resource_type, created_at, updated_at, status, class_, subject, participant,
-            period_start, period_end, agent_context, length, reason_code, reason_reference, diagnosis,
-            service_provider}'::text[]
-        when 'Observation' then '{id, resource_type, created_at, updated_at, code, category, subject, encounter,
-            value_quantity, value_codeable_concept, value_string, value_boolean, value_integer, value_range,
-            reference_range, status, effective_date_time, issued, data_absent_reason, note}'::text[]
-        when 'Condition' then '{id, resource_type, created_at, updated_at, clinical_status, verification_status,
-            identifier, category, severity, code, body_site, onset_age, onset_period, onset_range, onset_string,
-            abatement_age, abatement_period, abatement_range, abatement_string, onset_date_time, abatement_date_time,
-            recorded_date, subject, encounter, stage, evidence, note}'::text[]
-        when 'Medication' then '{id, resource_type, created_at, updated_at, identifier, status, code, generic_name,
-            brand_name, manufacturer, form, amount, ingredient, batch}'::text[]
-        when 'MedicationRequest' then '{id, resource_type, created_at, updated_at, identifier, status, intent, priority,
-            category, do_not_perform, medication_codeable_concept, medication_reference, subject, encounter, requester,
-            performer, reason_code, reason_reference, dosage_instruction, dispense_request, substitution, authored_on,
-            note}'::text[]
-        when 'Procedure' then '{id, resource_type, created_at, updated_at, identifier, status, status_reason, code,
-            reason_code, body_site, outcome, follow_up, duration_minutes, category, subject, encounter, location,
-            performer, focal_device, reason_reference, report, used_reference, complication, note, performed_date_time,
-            performed_period_start, performed_period_end}'::text[]
-        when 'AllergyIntolerance' then '{id, resource_type, created_at, updated_at, identifier, clinical_status,
-            verification_status, type, category, patient, encounter, recorder, asserter, criticality, code,
-            onset_datetime, last_occurrence, reaction, note}'::text[]
-        when 'Goal' then '{id, resource_type, created_at, updated_at, identifier, category, priority, description,
-            start_codeable_concept, target, status_reason, lifecycle_status, achievement_status, subject, start_date,
-            status_date, addresses, note, expressed_by, outcome_code, outcome_reference}'::text[]
-        when 'ServiceRequest' then '{id, resource_type, created_at, updated_at, identifier, status, intent, priority,
-            instantiates_canonical, instantiates_uri, category, do_not_perform, code, quantity_quantity,
-            as_needed_boolean, as_needed_codeable_concept, performer_type, body_site, based_on, replaces, requisition,
-            order_detail, subject, encounter, requester, performer, occurrence_datetime, occurrence_timing, authored_on,
-            location_code, location_reference, reason_code, reason_reference, insurance, supporting_info, specimen,
-            note, patient_instruction, relevant_history}'::text[]
-        when 'ServiceRequest/workflow' then '{id, resource_type, created_at, updated_at, identifier, status, intent,
-            code, subject, requester, order_detail, specimen, body_site, patient_instruction}'::text[]
-        when 'FamilyMemberHistory' then '{id, resource_type, created_at, updated_at, identifier, status, patient_ref,
-            relationship_text, name, sex, condition_text, outcome_text, contributed_to_death}'::text[]
-        when 'PlanDefinition' then '{id, resource_type, created_at, updated_at, identifier, version, status,
-            agent_context, url, name, title, subtitle, publisher, description, purpose, copyright, effective_period,
-            library, experimental, date, approval_date, last_review_date, contact, author, editor, reviewer, endorser,
-            use_context, jurisdiction, topic, related_artifact, goal, action}'::text[]
-        when 'PlanDefinition/workflow' then '{id, resource_type, created_at, updated_at, identifier, version, status,
-            agent_context, name, title, description, type, goal, action}'::text[]
-        when 'Appointment' then '{id, resource_type, created_at, updated_at, identifier, status, description, start,
-            end, patient_ref, participant_refs, reason_text}'::text[]
-        when 'MemoryBlock' then '{id, resource_type, created_at, updated_at, memory_type, content, importance_score,
-            context_metadata, last_accessed}'::text[]
-        when 'AgentMessage' then '{id, resource_type, created_at, updated_at, content, role, message_type, status,
-            tool_calls}'::text[]
-        when 'Task/workflow' then '{id, resource_type, created_at, updated_at, identifier, code, description, status,
-            intent, priority, subject, requester, instantiates_canonical, part_of, execution_period_end, last_modified,
-            note, input, output}'::text[]
-        when 'ActivityDefinition/workflow' then '{id, resource_type, created_at, updated_at, identifier, version,
-            agent_context, kind, name, title, description, purpose, status, code, participant}'::text[]
-    end;
-end
-$$;
-comment on function hacs_core.later_keys(text) is 'The keys of a later form that have columns';
 
 -- Where a key alone makes a column of the same name, nothing is said.
 create or replace function hacs_core.later_entries(form text)
@@ -2395,7 +2418,7 @@ begin atomic
     select e.keys, e.columns from entries as e where e.form = later_entries.form
     union all
     select array[k.key], array[k.key]
-    from unnest(hacs_core.later_keys(later_entries.form)) as k (key)
+    from jsonb_object_keys(hacs_core.later_document(later_entries.form, '{}', '{}')) as k (key)
     where not exists (select from entries as e where e.form = later_entries.form and k.key = any (e.keys));
 end;
 comment on function hacs_core.later_entries(text) is 'Which keys of a later form make which columns together';
@@ -2467,7 +2490,8 @@ begin atomic
                 managing_provider, onset_description, participant, patient_concerns, presenting_symptoms, prognosis,
                 progression_status, quality_of_life_impact, related_conditions, risk_factors,
                 treatment_response}'::text[],
-            'strict ($.subject.type() == "string") || ($.encounter.type() == "string") || (exists($.note ? (@.type() == "array")[*] ? (@.type() == "string")))'::jsonpath
+            'strict ($.subject.type() == "string") || ($.encounter.type() == "string")
+                || (exists($.note ? (@.type() == "array")[*] ? (@.type() == "string")))'::jsonpath
         ),
         (
             'Medication', 'Medication',
@@ -2491,7 +2515,8 @@ begin atomic
                 pharmacy_notes, prescribed_by, prescribed_for, prescribed_for_details, prescription_type,
                 prior_prescription, quantity_to_dispense, recorder, refills_remaining, route, status_note,
                 status_reason, supporting_information, therapeutic_goal, to_be_given_by, treatment_plan}'::text[],
-            'strict (exists($.identifier ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.note ? (@.type() == "array")[*] ? (@.type() == "string")))'::jsonpath
+            'strict (exists($.identifier ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.note ? (@.type() == "array")[*] ? (@.type() == "string")))'::jsonpath
         ),
         (
             'Procedure', 'Procedure',
@@ -2505,7 +2530,13 @@ begin atomic
                 patient_satisfaction, performing_physician, procedure_category, procedure_description, procedure_name,
                 procedure_notes, procedure_outcome, reason, recorded, recorder, reported_boolean, reported_reference,
                 supporting_info, urgency, used}'::text[],
-            'strict (exists($.identifier ? (@.type() == "array")[*] ? (@.type() == "string"))) || ($.category.type() == "object") || ($.subject.type() == "string") || ($.encounter.type() == "string") || ($.location.type() == "string") || (exists($.reason_reference ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.report ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.note ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.used_reference ? (@.type() == "array")[*] ? (@.type() == "string")))'::jsonpath
+            'strict (exists($.identifier ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || ($.category.type() == "object") || ($.subject.type() == "string")
+                || ($.encounter.type() == "string") || ($.location.type() == "string")
+                || (exists($.reason_reference ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.report ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.note ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.used_reference ? (@.type() == "array")[*] ? (@.type() == "string")))'::jsonpath
         ),
         (
             'AllergyIntolerance', 'AllergyIntolerance',
@@ -2514,7 +2545,8 @@ begin atomic
             '{allergen_description, allergen_name, allergy_type, carries_epinephrine, emergency_action, management_plan,
                 notes, onset_age, onset_period, onset_range, onset_string, recorded_date, reported_by,
                 severity_assessment, started_when}'::text[],
-            'strict (exists($.identifier ? (@.type() == "array")[*] ? (@.type() == "string"))) || ($.note.type() == "string")'::jsonpath
+            'strict (exists($.identifier ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || ($.note.type() == "string")'::jsonpath
         ),
         (
             'Goal', 'Goal',
@@ -2527,7 +2559,9 @@ begin atomic
                 patient_feedback, patient_motivation, percent_complete, progress_description, related_conditions,
                 related_medications, responsible_provider, review_frequency, source, success_criteria, support_needed,
                 target_date, target_value, team_members}'::text[],
-            'strict ($.subject.type() == "string") || ($.achievement_status.type() == "object") || (exists($.addresses ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.note ? (@.type() == "array")[*] ? (@.type() == "string")))'::jsonpath
+            'strict ($.subject.type() == "string") || ($.achievement_status.type() == "object")
+                || (exists($.addresses ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.note ? (@.type() == "array")[*] ? (@.type() == "string")))'::jsonpath
         ),
         (
             'ServiceRequest', 'ServiceRequest',
@@ -2538,7 +2572,21 @@ begin atomic
                 expected_outcomes, focus, location, occurrence_date_time, ordering_provider_name, performing_department,
                 preparation_instructions, preparation_required, reason, requires_authorization, service_description,
                 service_name, urgency_level}'::text[],
-            'strict (exists($.identifier ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.based_on ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.replaces ? (@.type() == "array")[*] ? (@.type() == "string"))) || ($.requisition.type() == "string") || ($.quantity_ratio.type() == "string") || ($.quantity_range.type() == "string") || ($.subject.type() == "string") || ($.encounter.type() == "string") || ($.occurrence_period.type() == "string") || ($.occurrence_timing.type() == "string") || ($.requester.type() == "string") || (exists($.performer ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.insurance ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.supporting_info ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.specimen ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.note ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.patient_instruction ? (@.type() == "array")[*] ? (@.type() == "string"))) || ($.patient_instruction.type() == "string") || (exists($.relevant_history ? (@.type() == "array")[*] ? (@.type() == "string")))'::jsonpath
+            'strict (exists($.identifier ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.based_on ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.replaces ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || ($.requisition.type() == "string") || ($.quantity_ratio.type() == "string")
+                || ($.quantity_range.type() == "string") || ($.subject.type() == "string")
+                || ($.encounter.type() == "string") || ($.occurrence_period.type() == "string")
+                || ($.occurrence_timing.type() == "string") || ($.requester.type() == "string")
+                || (exists($.performer ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.insurance ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.supporting_info ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.specimen ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.note ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.patient_instruction ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || ($.patient_instruction.type() == "string")
+                || (exists($.relevant_history ? (@.type() == "array")[*] ? (@.type() == "string")))'::jsonpath
         ),
         (
             'FamilyMemberHistory', 'FamilyMemberHistory',
@@ -2551,14 +2599,24 @@ begin atomic
                 genetic_risk_factors, has_significant_history, instantiates_canonical, instantiates_uri, living_status,
                 note, participant, patient, procedure, reason, relationship, relationship_description,
                 summary_description}'::text[],
-            'strict (exists($.identifier ? (@.type() == "array")[*] ? (@.type() == "string"))) || ($.sex.type() == "string")'::jsonpath
+            'strict (exists($.identifier ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || ($.sex.type() == "string")'::jsonpath
         ),
         (
             'PlanDefinition', 'PlanDefinition',
             '{agent_meta, contained, extension, implicit_rules, language, meta_profile, meta_security, meta_source,
                 meta_tag, modifier_extension, text, type, type_}'::text[],
             '{copyright_label, execution_metadata, plan_type, subject_canonical, type_coding}'::text[],
-            'strict (exists($.identifier ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.contact ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.use_context ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.jurisdiction ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.topic ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.author ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.editor ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.reviewer ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.endorser ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.related_artifact ? (@.type() == "array")[*] ? (@.type() == "string")))'::jsonpath
+            'strict (exists($.identifier ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.contact ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.use_context ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.jurisdiction ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.topic ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.author ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.editor ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.reviewer ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.endorser ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.related_artifact ? (@.type() == "array")[*] ? (@.type() == "string")))'::jsonpath
         ),
         (
             'Appointment', 'Appointment',
@@ -2601,7 +2659,11 @@ begin atomic
                 for_, group_identifier, instantiates_uri, insurance, location, owner, performer, quality_requirements,
                 reason, relevant_history, requested_performer, requested_period, restriction, status_reason,
                 task_summary, task_title, urgency_level, workflow_stage}'::text[],
-            'strict (exists($.identifier ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.instantiates_canonical ? (@.type() == "array")[*] ? (@.type() == "string"))) || (exists($.part_of ? (@.type() == "array")[*] ? (@.type() == "string"))) || ($.code.type() == "string") || ($.requester.type() == "string") || ($.note.type() == "string")'::jsonpath
+            'strict (exists($.identifier ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.instantiates_canonical ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || (exists($.part_of ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || ($.code.type() == "string") || ($.requester.type() == "string")
+                || ($.note.type() == "string")'::jsonpath
         ),
         (
             'ActivityDefinition', 'ActivityDefinition',
@@ -2613,12 +2675,13 @@ begin atomic
                 publisher, quantity, related_artifact, reviewer, specimen_requirement, subtitle, timing_age,
                 timing_datetime, timing_duration, timing_period, timing_range, timing_timing, topic, transform, url,
                 usage, use_context}'::text[],
-            'strict (exists($.identifier ? (@.type() == "array")[*] ? (@.type() == "string"))) || ($.code.type() == "string") || (exists($.participant[*] ? (@.type() != "object")))'::jsonpath
+            'strict (exists($.identifier ? (@.type() == "array")[*] ? (@.type() == "string")))
+                || ($.code.type() == "string") || (exists($.participant[*] ? (@.type() != "object")))'::jsonpath
         );
 end;
 comment on function hacs_core.later_signs() is 'What tells a later document of a type from one of 0.3';
--- The form of a document that may be a later one (its type's condition in put says so): null where it is one of 0.3, and
--- "unclear" where its keys are of both.
+-- The form of a document that may be a later one (its type's condition in put says so): null where it is one of 0.3,
+-- and "unclear" where its keys are of both.
 create or replace function hacs_core.later_form(document jsonb, of_type text)
 returns text
 language plpgsql immutable parallel safe
@@ -2670,7 +2733,8 @@ begin
     select min(k) into former from unnest(signs.only_former) as k where document ? k;
     fault.code := '22023';
     fault.column_name := case when document ? 'hacs:generation' then 'hacs:generation' else later end;
-    fault.message := case when document ? 'hacs:generation' then format('%s has the key hacs:generation, which is not a document''s', of_type)
+    fault.message := case when document ? 'hacs:generation'
+        then format('%s has the key hacs:generation, which is not a document''s', of_type)
         else format('%s has keys of two generations: %s is of 0.3, %s of 0.4', of_type, former, later) end;
     return fault;
 end
@@ -2689,9 +2753,8 @@ language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    keys constant text[] := hacs_core.later_keys(form);
     back jsonb;
-    absent text[];
+    absent jsonb;
 begin
     if document ? 'resourceType' then
         document := document - 'resourceType'
@@ -2701,11 +2764,12 @@ begin
     back := hacs_core.later_document(form, columns, '{}');
     select jsonb_object_agg(d.key, d.value) into kept
     from jsonb_each(document) as d
-    where (back -> d.key is distinct from d.value or jsonb_typeof(d.value) = 'number' and back ->> d.key <> d.value #>> '{}')
+    where (back -> d.key is distinct from d.value or jsonb_typeof(d.value) = 'number'
+        and back ->> d.key <> d.value #>> '{}')
         and not (d.value = 'null' and d.key in ('id', 'created_at', 'updated_at'));
-    if not document ?& keys then
-        absent := array(select k.key from unnest(keys) as k (key) where not document ? k.key and k.key <> 'id');
-    end if;
+    select coalesce(jsonb_agg(b.key), '[]') into absent
+    from jsonb_object_keys(back) as b (key)
+    where not document ? b.key and b.key <> 'id';
     -- a part says by itself whose it is, in both generations
     if form = 'OrganizationContact' and document ? 'organization_id' then
         columns := columns || jsonb_build_object('organization_id', document -> 'organization_id');
@@ -2713,12 +2777,13 @@ begin
     end if;
     columns := columns || hacs_core.later_unset(form);
     kept := coalesce(kept, '{}') || jsonb_build_object('hacs:generation', jsonb_build_object(
-        'model', '0.4', 'type', form, 'absent', to_jsonb(coalesce(absent, '{}'))
+        'model', '0.4', 'type', form, 'absent', absent
     ));
 end
 $$;
 comment on function hacs_core.from_later(jsonb, text, boolean) is
-    'A later document in the form of 0.3, and what is kept of it in extra: what does not come back from the columns exactly';
+    'A later document in the form of 0.3, and what is kept of it in extra: what does not come back from the columns '
+    'exactly';
 
 -- What is kept counts while the columns are what it was turned into; what was changed since, counts.
 create or replace function hacs_core.to_later(columns jsonb, extra jsonb)
@@ -2739,7 +2804,8 @@ begin
         return columns || extra;
     end if;
     made := hacs_core.later_columns(form, document, true);
-    if hacs_core.holds_columns(columns, made) or hacs_core.holds_columns(columns, hacs_core.later_columns(form, document, false)) then
+    if hacs_core.holds_columns(columns, made)
+        or hacs_core.holds_columns(columns, hacs_core.later_columns(form, document, false)) then
         return document || hacs_core.filled_in(columns, document, absent);
     end if;
     for entry in select * from hacs_core.later_entries(form) loop
@@ -2766,11 +2832,13 @@ begin
         or jsonb_array_length(columns -> 'contacts') = jsonb_array_length(made -> 'contacts') and not exists (
             select
             from jsonb_array_elements(made -> 'contacts') with ordinality as m (value, place)
-            where (columns -> 'contacts' -> (m.place - 1)::integer) || m.value <> columns -> 'contacts' -> (m.place - 1)::integer
+            where (columns -> 'contacts' -> (m.place - 1)::integer)
+                || m.value <> columns -> 'contacts' -> (m.place - 1)::integer
         ));
 end
 $$;
-comment on function hacs_core.holds_columns(jsonb, jsonb) is 'Whether columns still are what a later document was turned into';
+comment on function hacs_core.holds_columns(jsonb, jsonb) is
+    'Whether columns still are what a later document was turned into';
 
 create or replace function hacs_core.filled_in(columns jsonb, document jsonb, absent text[])
 returns jsonb
@@ -2782,7 +2850,8 @@ return jsonb_strip_nulls(jsonb_build_object(
     'updated_at', case when coalesce(document -> 'updated_at', 'null') = 'null' and 'updated_at' <> all (absent)
         then hacs_core.former_instant(columns -> 'updated_at') end
 ));
-comment on function hacs_core.filled_in(jsonb, jsonb, text[]) is 'What the database has given a document that did not have it';
+comment on function hacs_core.filled_in(jsonb, jsonb, text[]) is
+    'What the database has given a document that did not have it';
 
 -- A row that came in the later form, in ours: without what only that form has.
 create or replace function hacs_core.to_former(columns jsonb, extra jsonb)
@@ -2796,8 +2865,8 @@ end
 $$;
 comment on function hacs_core.to_former(jsonb, jsonb) is 'A row that came in the later form, in the form of 0.3';
 
--- For each type, SQL that tells of a document that it may be of a later form, and that nobody can say of which. A column
--- that a table was given since is no sign of the later form. MemoryBlock has no table of its own.
+-- For each type, SQL that tells of a document that it may be of a later form, and that nobody can say of which. A
+-- column that a table was given since is no sign of the later form. MemoryBlock has no table of its own.
 create or replace function hacs_core.later_conditions()
 returns table (type text, resource_type text, condition text, unclear text)
 language plpgsql stable
@@ -2809,7 +2878,8 @@ begin
         select s.type, t.resource_type,
             concat_ws(
                 ' or ', format('document ?| %L', s.later || 'hacs:generation'::text),
-                case when s.shapes is not null then format('not document ?| %L and document @@ %L', s.former, s.shapes) end
+                case when s.shapes is not null
+                    then format('not document ?| %L and document @@ %L', s.former, s.shapes) end
             ),
             concat_ws(
                 ' or ', 'document ? ''hacs:generation''',
@@ -2856,8 +2926,8 @@ $$;
 comment on function hacs_core.read_later(jsonb, text, boolean, jsonb) is
     'As from_later, for a document that may be of a later form; an error where it is of two generations';
 
--- In the staging table of import, all documents of a type at once. Whoever stages documents of 0.3 that have other keys as
--- well says so with kept, {} or more. A document is taken out of its compression once, not for each key.
+-- In the staging table of import, all documents of a type at once. Whoever stages documents of 0.3 that have other keys
+-- as well says so with kept, {} or more. A document is taken out of its compression once, not for each key.
 create or replace function hacs_core.turn_staged(
     type text, resource_type text, condition text, unclear text, substitute boolean
 )
@@ -2867,7 +2937,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     staged constant text := hacs_core.staged(case when type = resource_type then type end);
-    others constant text := case when type = resource_type then 'true' else format('document ->> ''resource_type'' = %L', type) end;
+    others constant text := case when type = resource_type then 'true'
+        else format('document ->> ''resource_type'' = %L', type) end;
 begin
     execute format(
         'with gone as (delete from %s as s where %s and s.kept is null and (%s) returning s.line, s.document) '
@@ -2895,21 +2966,5 @@ $$;
 comment on function hacs_core.turn_staged(text, text, text, text, boolean) is
     'Turns the staged documents of a type that are of a later form into those of 0.3';
 
-do $$
-begin
-    perform hacs_core.choose_documents();
-end
-$$;
-
-do $$
-declare
-    function regprocedure;
-begin
-    for function in
-        select p.oid from pg_catalog.pg_proc as p
-        where p.pronamespace = 'hacs_core'::regnamespace and (p.provolatile <> 'i' or p.proname = 'unclear_form')
-    loop
-        execute format('revoke all on function %s from public', function);
-    end loop;
-end
-$$;
+select hacs_core.choose_documents();
+select hacs_core.keep_functions();
