@@ -1,5 +1,5 @@
--- What a service of the original system does: its adapter sets up its table at the first connection, and then stores whole
--- documents in it. For docker-compose.follow.yml, in place of such a service.
+-- What a service of the original system does: its adapter sets up its table at the first connection, and then stores
+-- whole documents in it. For docker-compose.follow.yml, in place of such a service.
 \set ON_ERROR_STOP on
 
 create table if not exists public.hacs_resources (
@@ -17,6 +17,14 @@ create index if not exists idx_hacs_resources_data_gin on public.hacs_resources 
 
 insert into public.hacs_resources (id, resource_type, data, created_by, updated_by)
 values
-    ('s1', 'Patient', '{"resource_type": "Patient", "id": "s1", "full_name": "Ada Lovelace", "gender": "female"}', 'doctor/1', 'doctor/1'),
-    ('s2', 'Patient', '{"resource_type": "Patient", "id": "s2", "full_name": "Grace Hopper", "gender": "unheard of"}', 'doctor/1', 'doctor/1')
+    (
+        's1', 'Patient',
+        '{"resource_type": "Patient", "id": "s1", "full_name": "Ada Lovelace", "gender": "female"}',
+        'doctor/1', 'doctor/1'
+    ),
+    (
+        's2', 'Patient',
+        '{"resource_type": "Patient", "id": "s2", "full_name": "Grace Hopper", "gender": "unheard of"}',
+        'doctor/1', 'doctor/1'
+    )
 on conflict (id) do update set data = excluded.data, updated_at = now(), updated_by = excluded.updated_by;

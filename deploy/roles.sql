@@ -14,13 +14,13 @@
 --
 -- After the migration, as hacs_migrator: scripts/grant-app-role.sql.
 \set ON_ERROR_STOP on
-\set migrator `if [ -n "$MIGRATOR_PASSWORD_FILE" ]; then cat "$MIGRATOR_PASSWORD_FILE"; else printf %s "$MIGRATOR_PASSWORD"; fi`
-\set app `if [ -n "$APP_PASSWORD_FILE" ]; then cat "$APP_PASSWORD_FILE"; else printf %s "$APP_PASSWORD"; fi`
-\set auditor `if [ -n "$AUDITOR_PASSWORD_FILE" ]; then cat "$AUDITOR_PASSWORD_FILE"; else printf %s "$AUDITOR_PASSWORD"; fi`
-\set sealer `if [ -n "$SEALER_PASSWORD_FILE" ]; then cat "$SEALER_PASSWORD_FILE"; else printf %s "$SEALER_PASSWORD"; fi`
+\set migrator `[ -n "$MIGRATOR_PASSWORD_FILE" ] && cat "$MIGRATOR_PASSWORD_FILE" || printf %s "$MIGRATOR_PASSWORD"`
+\set app `[ -n "$APP_PASSWORD_FILE" ] && cat "$APP_PASSWORD_FILE" || printf %s "$APP_PASSWORD"`
+\set auditor `[ -n "$AUDITOR_PASSWORD_FILE" ] && cat "$AUDITOR_PASSWORD_FILE" || printf %s "$AUDITOR_PASSWORD"`
+\set sealer `[ -n "$SEALER_PASSWORD_FILE" ] && cat "$SEALER_PASSWORD_FILE" || printf %s "$SEALER_PASSWORD"`
 
--- Only a superuser can keep the passwords out of a log of all statements, and out of what extensions keep of them. For the
--- session: which transactions are logged as a whole is decided when they begin.
+-- Only a superuser can keep the passwords out of a log of all statements, and out of what extensions keep of them. For
+-- the session: which transactions are logged as a whole is decided when they begin.
 select usesuper as superuser from pg_catalog.pg_user where usename = current_user \gset
 \if :superuser
 set log_statement = 'none';
@@ -39,7 +39,8 @@ select :'migrator' = '' or :'app' = '' or :'auditor' = '' as missing \gset
 do $$
 begin
     raise exception 'a password is missing, so no role was made'
-        using hint = 'Set MIGRATOR_PASSWORD, APP_PASSWORD and AUDITOR_PASSWORD, or the same with _FILE and the name of a file.';
+        using hint = 'Set MIGRATOR_PASSWORD, APP_PASSWORD and AUDITOR_PASSWORD, or the same with _FILE and the name '
+            'of a file.';
 end
 $$;
 \endif
@@ -53,7 +54,9 @@ alter role hacs_app login password :'app';
 alter role hacs_auditor login password :'auditor';
 select :'sealer' <> '' as sealing \gset
 \if :sealing
-select 'create role hacs_sealer login' where not exists (select from pg_catalog.pg_roles where rolname = 'hacs_sealer') \gexec
+select 'create role hacs_sealer login'
+where not exists (select from pg_catalog.pg_roles where rolname = 'hacs_sealer')
+\gexec
 alter role hacs_sealer login password :'sealer';
 \endif
 

@@ -8,7 +8,8 @@
 set client_min_messages = warning;
 \pset tuples_only on
 
-create function public.update_updated_at_column() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+create function public.update_updated_at_column() returns trigger language plpgsql
+    set search_path = pg_catalog, pg_temp as $$
 begin
     new.updated_at = now();
     return new;
@@ -22,7 +23,8 @@ select distinct format('create schema if not exists %s', split_part(name, '.', 1
 select format('create table %s (%s)', name, (
     select string_agg(
         format('%I %s', c ->> 'name', replace(c ->> 'type', 'vector(1536)', 'text'))
-            || coalesce(' default ' || (c ->> 'default'), '') || case when c @> '{"not_null": true}' then ' not null' else '' end,
+            || coalesce(' default ' || (c ->> 'default'), '') || case when c @> '{"not_null": true}' then ' not null'
+                else '' end,
         ', ' order by place
     )
     from jsonb_array_elements(facts -> 'columns') with ordinality as e (c, place)
@@ -37,5 +39,6 @@ select format('create index if not exists %s on %s using %s', i ->> 'name', name
 from facts, jsonb_array_elements(facts -> 'indexes') as e (i)
 where i ->> 'on' not like '%vector%' \gexec
 
-select format('create trigger %s before update on %s for each row execute function public.update_updated_at_column()', t, name)
+select format('create trigger %s before update on %s for each row execute function public.update_updated_at_column()',
+    t, name)
 from facts, jsonb_array_elements_text(facts -> 'triggers') as k (t) \gexec

@@ -1,4 +1,5 @@
--- What does this patient have at present? GET [base]/Condition?subject=Patient/p7&clinical-status=active,recurrence,relapse
+-- What does this patient have at present?
+-- GET [base]/Condition?subject=Patient/p7&clinical-status=active,recurrence,relapse
 -- with: 'p7'
 select id, code, onset_date_time, condition_name
 from hacs_clinical.conditions

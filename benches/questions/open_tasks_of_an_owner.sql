@@ -1,4 +1,5 @@
--- What has this person still to do? GET [base]/Task?owner=Practitioner/dr7&status=requested,received,accepted,ready,in-progress,on-hold
+-- What has this person still to do?
+-- GET [base]/Task?owner=Practitioner/dr7&status=requested,received,accepted,ready,in-progress,on-hold
 -- with: 'Practitioner/dr7'
 select id, status, priority, description, patient_id, authored_on
 from hacs_clinical.tasks

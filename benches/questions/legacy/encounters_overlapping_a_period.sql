@@ -1,5 +1,5 @@
--- The same question to the tables of the original Python system: a text comparison, right as long as all dates are written
--- in UTC and in full.
+-- The same question to the tables of the original Python system: a text comparison, right as long as all dates are
+-- written in UTC and in full.
 -- with: '2026-03-02T22:00:00Z', '2026-03-03T06:00:00Z'
 select id, subject, class, status, period
 from hacs_core.encounters
