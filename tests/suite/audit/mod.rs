@@ -1,6 +1,7 @@
 //! The trail: what it records, who may touch it, and what shows that somebody did.
 
-pub mod attacks;
+pub mod attacker;
+mod attacks;
 mod carry;
 mod feed;
 mod guards;

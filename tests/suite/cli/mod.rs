@@ -2,6 +2,8 @@
 
 mod command_line;
 mod escapes;
+mod outcomes;
 mod snapshots;
 mod stopping;
 pub mod terminal;
+mod unanswered;

@@ -5,7 +5,7 @@ use postgres::Client;
 use serde_json::Value;
 
 use super::put::document;
-use crate::audit::attacks::Attacker;
+use crate::audit::attacker::Attacker;
 use crate::documents;
 
 /// Every valid document, in an order in which each comes after what it refers to, with type and id.

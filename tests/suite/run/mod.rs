@@ -9,6 +9,7 @@ mod history;
 pub mod kills;
 mod migrating;
 mod owners;
+mod place;
 mod preexisting;
 mod refusals;
 mod rehearsing;

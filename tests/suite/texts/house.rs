@@ -12,12 +12,12 @@ fn level(room: &str) -> Option<usize> {
     ROOMS.iter().position(|rooms| rooms.contains(&room))
 }
 
-fn files(dir: &Path, found: &mut Vec<std::path::PathBuf>) {
+fn files(dir: &Path, ending: &str, found: &mut Vec<std::path::PathBuf>) {
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            files(&path, found);
-        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            files(&path, ending, found);
+        } else if path.extension().is_some_and(|found| found == ending) {
             found.push(path);
         }
     }
@@ -27,7 +27,7 @@ fn files(dir: &Path, found: &mut Vec<std::path::PathBuf>) {
 fn imports_run_down() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut all = Vec::new();
-    files(&src, &mut all);
+    files(&src, "rs", &mut all);
     let mut looked_at = 0;
     for file in all {
         let place = file.strip_prefix(&src).unwrap().to_string_lossy().replace('\\', "/");
@@ -49,7 +49,7 @@ fn imports_run_down() {
 fn no_file_is_long_and_no_function() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut all = Vec::new();
-    files(&src, &mut all);
+    files(&src, "rs", &mut all);
     for file in all {
         let text = fs::read_to_string(&file).unwrap();
         assert!(text.lines().count() <= 350, "{} is longer than 350 lines", file.display());
@@ -72,7 +72,7 @@ fn no_file_is_long_and_no_function() {
 fn half_of_the_files_fit_on_two_screens() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut all = Vec::new();
-    files(&src, &mut all);
+    files(&src, "rs", &mut all);
     let short = all.iter().filter(|file| fs::read_to_string(file).unwrap().lines().count() < 100).count();
     assert!(short * 2 >= all.len(), "{short} of {} files have less than 100 lines", all.len());
 }
@@ -81,8 +81,8 @@ fn half_of_the_files_fit_on_two_screens() {
 fn every_public_name_stands_in_an_example_or_a_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut users = Vec::new();
-    files(&root.join("examples"), &mut users);
-    files(&root.join("tests/suite"), &mut users);
+    files(&root.join("examples"), "rs", &mut users);
+    files(&root.join("tests/suite"), "rs", &mut users);
     let users: String = users.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
     let used: BTreeSet<&str> = users.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
     let face = fs::read_to_string(root.join("src/lib.rs")).unwrap();
@@ -95,10 +95,26 @@ fn every_public_name_stands_in_an_example_or_a_test() {
 }
 
 #[test]
-fn no_line_of_a_released_schema_is_long() {
-    for migration in hacs_refinery::migrations().iter().filter(|migration| migration.version() <= 6) {
-        for (at, line) in migration.sql().unwrap().lines().enumerate() {
-            assert!(line.chars().count() <= 120, "{migration}, line {}: {line}", at + 1);
+fn no_file_of_tests_is_long() {
+    let mut all = Vec::new();
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), "rs", &mut all);
+    for file in all {
+        let lines = fs::read_to_string(&file).unwrap().lines().count();
+        assert!(lines <= 400, "{} has {lines} lines", file.display());
+    }
+}
+
+#[test]
+fn no_line_of_sql_is_long() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut all = Vec::new();
+    for dir in ["migrations", "src", "scripts", "deploy", "benches", "examples"] {
+        files(&root.join(dir), "sql", &mut all);
+    }
+    assert!(all.len() > 30, "{} files", all.len());
+    for file in all {
+        for (at, line) in fs::read_to_string(&file).unwrap().lines().enumerate() {
+            assert!(line.chars().count() <= 120, "{}, line {}: {line}", file.display(), at + 1);
         }
     }
 }
