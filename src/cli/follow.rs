@@ -9,23 +9,24 @@ use hacs_refinery::{Link, Options, Result, safe_line};
 pub struct Following {
     /// Follow the generic table afterwards, so that services that write into it go on as they are: what breaks a rule is an
     /// error of the service (refuse), or stays in the table and is listed (note)
-    #[arg(long, value_name = "MODE", value_enum, conflicts_with_all = ["dry_run", "strict", "unfollow", "finish"])]
+    #[arg(long, value_name = "MODE", value_enum, group = "followed",
+        conflicts_with_all = ["dry_run", "strict", "unfollow", "finish"])]
     follow: Option<OfRefusals>,
 
     /// A mode of its own for a type of documents
-    #[arg(long, value_name = "TYPE=MODE", value_parser = of_type, requires = "follow")]
+    #[arg(long, value_name = "TYPE=MODE", value_parser = of_type, requires = "follow", conflicts_with = "unfollow")]
     follow_type: Vec<(String, OfRefusals)>,
 
     /// Let go of a table that is followed, and do nothing else
-    #[arg(long, conflicts_with_all = ["dry_run", "strict", "retry", "finish"])]
+    #[arg(long, group = "followed", conflicts_with_all = ["dry_run", "strict", "retry", "finish"])]
     unfollow: bool,
 
     /// The generic table that is followed, or no longer
-    #[arg(long, value_name = "SCHEMA.TABLE", default_value = GENERIC_TABLE)]
+    #[arg(long, value_name = "SCHEMA.TABLE", default_value = GENERIC_TABLE, requires = "followed")]
     generic_table: String,
 
     /// Who owns the table where it has to be made: the role of the service
-    #[arg(long, value_name = "ROLE", requires = "follow")]
+    #[arg(long, value_name = "ROLE", requires = "follow", conflicts_with = "unfollow")]
     service_role: Option<String>,
 }
 

@@ -10,7 +10,7 @@ use super::batch::Limits;
 #[derive(Args, Debug)]
 pub struct Fleet {
     /// Many databases: a file with a name and a connection string on each line; - is standard input
-    #[arg(long, value_name = "FILE", group = "many")]
+    #[arg(long, value_name = "FILE", group = "many", conflicts_with = "database_url")]
     pub databases: Option<PathBuf>,
 
     /// Many databases: those of the server whose names match, such as 'hospital_*'

@@ -116,6 +116,8 @@ begin
             and (t.name <> all (ours) or t.name = any (in_the_way))
             and not (t.nspname = 'hacs_admin' and t.relname ~ '^([a-z][a-z0-9_]*_)?migrations$')
             and not (t.nspname = 'hacs_audit' and t.relname ~ '^resource_changes_')
+            -- beside a table that is followed
+            and not (t.relname ~ '_refusals$' and t.columns ?& '{row_id, sqlstate, field, rule, refused_at}')
     ),
     kinds as (
         select c.*, case

@@ -209,13 +209,8 @@ as $$
 declare
     s record;
     fault hacs_core.fault;
-    work_mem constant text := current_setting('work_mem');
 begin
-    -- What the triggers of the audit are given of each batch lies in memory of this size until the transaction ends,
-    -- although it is free by then; the rest is written to a file.
-    perform set_config('work_mem', '64kB', true);
     perform from hacs_core.put_staged(case when afresh then 'fail' else 'replace' end, false);
-    perform set_config('work_mem', work_mem, true);
     for s in select h.line, h.document from pg_temp.hacs_single as h order by h.line loop
         begin
             perform from hacs_core.put(s.document);

@@ -46,6 +46,7 @@ fn a_database_is_adopted_and_its_services_go_on() {
     let again = adopt(&database, &["--follow", "refuse"]);
     assert!(again.code == Some(9) && again.stdout.contains("public.hacs_resources is followed: "), "{again:?}");
     assert!(again.stdout.contains(", 1 of them refused: select * from public.hacs_resources_refused."), "{again:?}");
+    assert!(!again.stdout.contains("it is not known"), "{again:?}");
     database.client().execute(SAVE, &[&"worse", &patient("worse", "none")]).unwrap_err();
     let off = adopt(&database, &["--unfollow"]);
     assert_eq!(

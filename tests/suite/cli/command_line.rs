@@ -56,6 +56,33 @@ fn a_password_shows_up_nowhere() {
 }
 
 #[test]
+fn an_option_that_would_be_ignored_is_refused_and_named() {
+    for (args, option) in [
+        (&["migrate", "--databases", "list", "-d", "x"][..], "--database-url"),
+        (&["status", "-d", "x", "--databases", "list"], "--database-url"),
+        (&["verify", "--databases", "list", "--all-databases", "x*"], "--all-databases"),
+        (&["migrate", "--parallel", "2"], "--databases"),
+        (&["migrate", "--canary", "2"], "--databases"),
+        (&["status", "--stop-after", "2"], "--databases"),
+        (&["adopt", "--generic-table", "public.documents"], "--follow"),
+        (&["adopt", "--follow-type", "Patient=note"], "--follow"),
+        (&["adopt", "--service-role", "x"], "--follow"),
+        (&["adopt", "--unfollow", "--service-role", "x"], "--unfollow"),
+        (&["adopt", "--unfollow", "--follow-type", "Patient=note"], "--unfollow"),
+        (&["adopt", "--discard"], "--finish"),
+        (&["adopt", "--finish", "--retry"], "--retry"),
+        (&["adopt", "--finish", "--strict"], "--strict"),
+        (&["adopt", "--follow", "note", "--dry-run"], "--dry-run"),
+        (&["plan", "--json", "--sql"], "--sql"),
+        (&["status", "-q", "-v"], "--verbose"),
+    ] {
+        let end = ended(tool(args).output().unwrap());
+        assert_eq!(end.code, Some(2), "{args:?}: {end:?}");
+        assert!(end.stderr.contains(option), "{args:?}: {end:?}");
+    }
+}
+
+#[test]
 fn wrong_usage_exits_with_2() {
     for args in [&["migrat"][..], &["migrate", "--target", "x"], &["status", "--nonsense"], &[]] {
         assert_eq!(ended(tool(args).output().unwrap()).code, Some(2), "{args:?}");

@@ -156,9 +156,14 @@ pub(super) fn through(proxy: &Proxy, database: &Database, command: &[&str]) -> (
         _ => Input::new("{\"resource_type\": \"Patient\", \"id\": \"new\", \"family\": \"x\"}\n"),
     };
     let takes_one = ["import", "--databases"].contains(command.last().unwrap());
-    let (path, at) = (input.path(), ["-d", url.as_str()]);
-    let more: &[&str] = if takes_one { &[&path] } else { &[] };
-    (tool(&[command, more, &at].concat()), input)
+    let (path, mut tool) = (input.path(), tool(command));
+    if takes_one {
+        tool.arg(&path);
+    }
+    if command.last() != Some(&"--databases") {
+        tool.args(["-d", url.as_str()]);
+    }
+    (tool, input)
 }
 
 fn silence(server: &Server, command: &[&str], number: usize) {
