@@ -1,5 +1,5 @@
-//! Reckons the checksums of the migrations, so that a run with nothing to do need not; and makes cargo notice a migration
-//! that was added or removed.
+//! Reckons the checksums of the migrations, so that a run with nothing to do need not; and makes cargo notice a
+//! migration that was added or removed.
 
 #![allow(clippy::print_stdout)]
 

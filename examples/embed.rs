@@ -3,8 +3,8 @@
 //!
 //!     DATABASE_URL=postgresql://localhost/hacs cargo run --example embed -- wards migrations-of-mine/V1__wards.sql
 //!
-//! Files without a name before them are those of `wards`; after the word `hacs`, they stand in HACS's own line, as what its
-//! next release would bring.
+//! Files without a name before them are those of `wards`; after the word `hacs`, they stand in HACS's own line, as what
+//! its next release would bring.
 
 #![allow(clippy::print_stdout)]
 

@@ -18,11 +18,12 @@
 //!
 //! All of these functions block. Inside an async runtime they must not be called: `postgres::Client` runs a tokio
 //! runtime of its own, and tokio panics where one is started on a thread of another ("Cannot start a runtime from
-//! within a runtime"); dropping the client panics once more, which ends the process. On other executors the thread, and every task on it, would stand still for the whole run, the
-//! wait for other runs included.
+//! within a runtime"); dropping the client panics once more, which ends the process. On other executors the thread, and
+//! every task on it, would stand still for the whole run, the wait for other runs included.
 //!
 //! The feature `tokio-postgres` brings `migrate_async`, `status_async` and the others, which take a
-//! `tokio_postgres::Client` and do the same. Without it, `tokio::task::spawn_blocking` is the place for the blocking form, the connecting included.
+//! `tokio_postgres::Client` and do the same. Without it, `tokio::task::spawn_blocking` is the place for the blocking
+//! form, the connecting included.
 
 use std::time::Duration;
 

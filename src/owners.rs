@@ -7,8 +7,8 @@ use crate::run::options::Options;
 use crate::server::{Connection, Limit};
 
 impl Options {
-    /// [`status()`](crate::status()) with all that these options bring: each owner with its pending migrations, and what is wrong with its
-    /// history.
+    /// [`status()`](crate::status()) with all that these options bring: each owner with its pending migrations, and
+    /// what is wrong with its history.
     ///
     /// # Errors
     ///
@@ -18,8 +18,8 @@ impl Options {
         status::read(client, &self.lines()?)
     }
 
-    /// [`verify()`](crate::verify()) with all that these options bring: besides HACS's objects, those in the schemas of each owner that
-    /// brought a manifest with [`Options::manifest`].
+    /// [`verify()`](crate::verify()) with all that these options bring: besides HACS's objects, those in the schemas of
+    /// each owner that brought a manifest with [`Options::manifest`].
     ///
     /// # Errors
     ///

@@ -41,8 +41,8 @@ use crate::server::{Answers, Connection, Failure, Message};
 ///
 /// A future that is dropped commits nothing, or nothing more where a migration outside a transaction parts the run: the
 /// first thing that the connection does afterwards is to roll back, and to give back what the session held. A statement
-/// that is running then runs to its end before that, unless the client's `cancel_token` cancels it. Only where the COMMIT
-/// was on its way already, the run is complete nevertheless; [`status_async`] tells.
+/// that is running then runs to its end before that, unless the client's `cancel_token` cancels it. Only where the
+/// COMMIT was on its way already, the run is complete nevertheless; [`status_async`] tells.
 ///
 /// # Errors
 ///

@@ -165,7 +165,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Record all migrations as applied where psql or another tool has made the database of the same files; refused otherwise
+    /// Record all migrations as applied where psql or another tool has made the database of the same files; refused
+    /// otherwise
     Baseline(Baseline),
     /// Move a database of the original Python system in: set its tables aside, migrate, and take its rows over
     Adopt(Adopt),

@@ -7,8 +7,8 @@ use hacs_refinery::{Link, Options, Result, safe_line};
 /// Whether a table is followed, and how.
 #[derive(Args, Debug)]
 pub struct Following {
-    /// Follow the generic table afterwards, so that services that write into it go on as they are: what breaks a rule is an
-    /// error of the service (refuse), or stays in the table and is listed (note)
+    /// Follow the generic table afterwards, so that services that write into it go on as they are: what breaks a rule
+    /// is an error of the service (refuse), or stays in the table and is listed (note)
     #[arg(long, value_name = "MODE", value_enum, group = "followed",
         conflicts_with_all = ["dry_run", "strict", "unfollow", "finish"])]
     follow: Option<OfRefusals>,

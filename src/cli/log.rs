@@ -59,8 +59,8 @@ pub fn start(args: &Args) {
     }
 }
 
-/// Whether the statements of a command hold ids and values of patients, or what was given as a pattern: the client's own log
-/// would show them.
+/// Whether the statements of a command hold ids and values of patients, or what was given as a pattern: the client's
+/// own log would show them.
 fn hides_statements(command: &Command) -> bool {
     let fleet = match command {
         Command::Import(_) | Command::Export(_) => return true,

@@ -128,8 +128,8 @@ fn complain_with(text: &str) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Writes to standard output, and tells how the command ends. A reader that has gone away, as in `| head`, is no failure
-/// of ours; a full disk is.
+/// Writes to standard output, and tells how the command ends. A reader that has gone away, as in `| head`, is no
+/// failure of ours; a full disk is.
 fn write(text: &str, code: ExitCode) -> ExitCode {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

@@ -1,5 +1,6 @@
 //! SIGINT and SIGTERM end a run in order: its statement is cancelled, its transaction rolled back. And they end it in
-//! time: the thread that ends the program waits for nothing but the clock, whatever server, network, disk or terminal do.
+//! time: the thread that ends the program waits for nothing but the clock, whatever server, network, disk or terminal
+//! do.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};

@@ -20,7 +20,8 @@ const GOODBYE: Duration = Duration::from_secs(1);
 ///
 /// A `postgres::Client` cannot be told how long its log-in may last, so that one from
 /// [`Database::connect`](crate::Database::connect) logs in on a thread that can be left behind. That costs a tenth of a
-/// run with nothing to do. A link has a clock of its own, and a limit to what a server may send before it has let us in.
+/// run with nothing to do. A link has a clock of its own, and a limit to what a server may send before it has let us
+/// in.
 ///
 /// It blocks, and must not be used inside an async runtime.
 pub struct Link {

@@ -20,8 +20,8 @@ use tokio_postgres::config::Host;
 const LOG_IN: u64 = 1 << 20;
 /// How many bytes one answer may have.
 pub(crate) const ANSWER: u64 = 64 << 20;
-/// How often a password may be hashed for SCRAM: PostgreSQL asks for 4096 times unless told otherwise, and four thousand
-/// million times would keep us for an hour.
+/// How often a password may be hashed for SCRAM: PostgreSQL asks for 4096 times unless told otherwise, and four
+/// thousand million times would keep us for an hour.
 const ITERATIONS: u64 = 10_000_000;
 
 /// What the server may still send. Every clone is the same.

@@ -1,5 +1,5 @@
-//! What a session is told while it logs in. Settings of the role or the database could end it before the server has heard
-//! our first statement; what the client asks for at the start goes before them.
+//! What a session is told while it logs in. Settings of the role or the database could end it before the server has
+//! heard our first statement; what the client asks for at the start goes before them.
 
 use tokio_postgres::Config;
 

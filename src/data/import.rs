@@ -44,7 +44,8 @@ pub struct ImportOptions<'a> {
     pub on_conflict: OnConflict,
     /// Where the documents go that are refused, a JSON object a line. Without it the first one ends the import.
     pub rejects: Option<&'a mut dyn Write>,
-    /// Refuse a document of a later generation that says less than a rule asks, where otherwise something stands for it.
+    /// Refuse a document of a later generation that says less than a rule asks, where otherwise something stands for
+    /// it.
     pub exact: bool,
     /// Roll everything back at the end.
     pub dry_run: bool,

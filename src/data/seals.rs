@@ -59,8 +59,8 @@ const REACH: &str = "select s.seal_id, encode(s.digest, 'hex'), r.sealed_at, nul
 ///
 /// # Errors
 ///
-/// [`Error::Untrusted`](crate::Error::Untrusted), and [`Error::Database`](crate::Error::Database). What was sealed before
-/// the error stays sealed, and [`Error::Partly`] says so; where the connection broke, [`Error::CommitUnknown`].
+/// [`Error::Untrusted`](crate::Error::Untrusted), and [`Error::Database`](crate::Error::Database). What was sealed
+/// before the error stays sealed, and [`Error::Partly`] says so; where the connection broke, [`Error::CommitUnknown`].
 pub fn seal(client: &mut impl Connection, standing: &Standing) -> Result<Sealed> {
     client.limit(Limit::Statement(Duration::ZERO));
     let mut seals = 0;

@@ -77,8 +77,8 @@ pub enum Error {
         #[source]
         failure: Failure,
     },
-    /// A migration replaces a function that a CHECK, a domain, a generated column or an index stands on; the whole run was
-    /// rolled back.
+    /// A migration replaces a function that a CHECK, a domain, a generated column or an index stands on; the whole run
+    /// was rolled back.
     Replaced {
         /// The migration, and the statement where it was found.
         location: Location,

@@ -62,8 +62,8 @@ pub(crate) fn compare(owner: &Owner, history: &[Record], at_hand: &[Migration]) 
     if errors.is_empty() { Ok(plan) } else { Err(errors.into_iter().map(|error| error.of(owner)).collect()) }
 }
 
-/// Before there were owners, their migrations stood in HACS's line. What is not HACS's there, and has number, name and text
-/// of an owner's migration, is taken for the owner's.
+/// Before there were owners, their migrations stood in HACS's line. What is not HACS's there, and has number, name and
+/// text of an owner's migration, is taken for the owner's.
 pub(crate) fn sort_out(found: &mut [Vec<Record>], lines: &[Line<'_>]) -> Vec<OwnedMigration> {
     let mut moved = Vec::new();
     let (Some((hacs, theirs)), Some(((_, known), lines))) = (found.split_first_mut(), lines.split_first()) else {

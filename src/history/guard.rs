@@ -171,8 +171,8 @@ fn stood_before(schemas: &str) -> String {
     )
 }
 
-/// What would run as this role: functions of others in the schemas, which a call could mean, and those that a trigger of
-/// a table calls. A right to create or to make triggers is all that it takes to put them there.
+/// What would run as this role: functions of others in the schemas, which a call could mean, and those that a trigger
+/// of a table calls. A right to create or to make triggers is all that it takes to put them there.
 fn code(schemas: &str, owners_matter: &str) -> String {
     format!(
         "union
@@ -213,8 +213,8 @@ pub(super) fn explain(connection: &mut dyn Connection, purpose: Purpose, owners:
     }
 }
 
-/// Sends statements that call functions of HACS's schemas, once it is known that whoever owns these may be trusted: what he
-/// wrote runs as this role. Gives the place of the first answer as well.
+/// Sends statements that call functions of HACS's schemas, once it is known that whoever owns these may be trusted:
+/// what he wrote runs as this role. Gives the place of the first answer as well.
 pub(crate) fn call(
     connection: &mut dyn Connection,
     begin: Message,

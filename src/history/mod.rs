@@ -169,8 +169,8 @@ pub(crate) fn read(
     }
 }
 
-/// The same outside a transaction, where tables may be missing: an owner without a table has an empty history. Only where
-/// all are there, the rest of the message was executed.
+/// The same outside a transaction, where tables may be missing: an owner without a table has an empty history. Only
+/// where all are there, the rest of the message was executed.
 pub(crate) fn read_where_there(
     connection: &mut dyn Connection,
     message: &Message,

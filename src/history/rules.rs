@@ -1,5 +1,5 @@
-//! Functions that rules stand on. PostgreSQL lets `create or replace` change one under a CHECK, a domain, a generated column or
-//! an index, and looks at no row again: what is marked as checked is not, and a dump may not be restored.
+//! Functions that rules stand on. PostgreSQL lets `create or replace` change one under a CHECK, a domain, a generated
+//! column or an index, and looks at no row again: what is marked as checked is not, and a dump may not be restored.
 
 use std::collections::BTreeMap;
 

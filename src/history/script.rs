@@ -22,8 +22,8 @@ impl Script {
         if let Some(before) = index.checked_sub(1) {
             self.text += &format!("release savepoint {};\n", savepoint(before));
         }
-        // What another migration has set does not reach this one. The savepoint tells afterwards how far the script came. The setting is read by the default of the
-        // history's `duration`.
+        // What another migration has set does not reach this one. The savepoint tells afterwards how far the script
+        // came. The setting is read by the default of the history's `duration`.
         let settings = Message::of_run();
         self.text += &format!(
             "savepoint {};\n{}select set_config('hacs_refinery.migration_started', clock_timestamp()::text, true);\n",

@@ -3,8 +3,8 @@
 use crate::error::{Error, Result};
 use crate::server::{Connection, Limit, Message, sql};
 
-/// The names of the databases that take connections, are no templates, and match a pattern: `*` stands for any text, `?`
-/// for one character, everything else for itself.
+/// The names of the databases that take connections, are no templates, and match a pattern: `*` stands for any text,
+/// `?` for one character, everything else for itself.
 ///
 /// # Errors
 ///

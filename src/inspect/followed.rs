@@ -8,8 +8,8 @@ use crate::schema::difference::{Change, Difference};
 use crate::server::sql::literal;
 use crate::server::{Connection, Message, Row};
 
-/// For each trigger that there has to be: its name, its definition, and what is there. Of the catalogue alone, but for the
-/// settings, which are asked for behind the same guard as everything else that is registered.
+/// For each trigger that there has to be: its name, its definition, and what is there. Of the catalogue alone, but for
+/// the settings, which are asked for behind the same guard as everything else that is registered.
 pub(super) const QUERY: &str = "
     select format('%s.%s', f.target, t.name), t.definition, (
         select pg_get_triggerdef(g.oid)
@@ -91,8 +91,8 @@ fn difference(name: &str, expected: &str, found: Option<&str>) -> Option<Differe
     })
 }
 
-/// Documents of a followed table that are not stored as they stand there: those that nothing explains, and those that are
-/// listed as refused.
+/// Documents of a followed table that are not stored as they stand there: those that nothing explains, and those that
+/// are listed as refused.
 fn compare(client: &mut dyn Connection, target: &str) -> Result<[Option<Difference>; 2]> {
     let mut message = Message::start(status::START);
     let counts = message.ask(&format!(

@@ -21,7 +21,8 @@ pub struct Status {
     pub schemas_found: Vec<String>,
     /// How many that are.
     pub total_schemas: usize,
-    /// Tables in these schemas: ordinary and partitioned ones, not the partitions, nor quarters of the audit trail that were let go.
+    /// Tables in these schemas: ordinary and partitioned ones, not the partitions, nor quarters of the audit trail that
+    /// were let go.
     pub total_tables: usize,
     /// Whether the history table exists.
     pub migration_table_exists: bool,
@@ -206,8 +207,8 @@ fn ask(client: &mut dyn Connection, lines: &[Line<'_>]) -> Result<Status> {
 
 pub(super) const READING: &str = "reading the catalogue";
 
-/// Schemas and tables; a schema without tables gives a row as well. Besides, whether the table is the history of an owner, and
-/// whether this role may read it.
+/// Schemas and tables; a schema without tables gives a row as well. Besides, whether the table is the history of an
+/// owner, and whether this role may read it.
 fn relations_query() -> String {
     format!(
         "select s.name, s.name || '.' || c.relname,

@@ -28,9 +28,9 @@ pub struct Verification {
     /// What is not as the migrations made it. While migrations are pending, only invalid indexes are named: the rest
     /// would be noise.
     pub differences: Vec<Difference>,
-    /// The same for comments, privileges and owners, and for what is registered under [`IGNORE_KEY`] of HACS's tables: own
-    /// columns, indexes, triggers, value sets with more values. For you to judge, and without a mend. A role that has what
-    /// `scripts/grant-app-role.sql` gives is none; any other role is one.
+    /// The same for comments, privileges and owners, and for what is registered under [`IGNORE_KEY`] of HACS's tables:
+    /// own columns, indexes, triggers, value sets with more values. For you to judge, and without a mend. A role that
+    /// has what `scripts/grant-app-role.sql` gives is none; any other role is one.
     pub warnings: Vec<Difference>,
     /// How many more the operator has registered under [`IGNORE_KEY`]. What takes protection away is never left out.
     pub ignored: usize,
@@ -234,8 +234,8 @@ pub fn manifest(client: &mut impl Connection) -> Result<Manifest> {
 }
 
 impl Manifest {
-    /// What these schemas hold: what an owner of migrations brings with [`Options::manifest`](crate::Options::manifest). As
-    /// text, it can be kept in a file and read again.
+    /// What these schemas hold: what an owner of migrations brings with
+    /// [`Options::manifest`](crate::Options::manifest). As text, it can be kept in a file and read again.
     ///
     /// # Errors
     ///

@@ -12,15 +12,15 @@ use crate::schema::manifest::{self, Manifest};
 use crate::schema::owned::OwnedMigration;
 use crate::server::{Connection, Limit, Message};
 
-/// Records all of HACS's migrations as applied, without running one, where the database is what they make: one that psql or
-/// another tool has made of the same files. Owners are left alone. [`Options::target`] is not looked at.
+/// Records all of HACS's migrations as applied, without running one, where the database is what they make: one that
+/// psql or another tool has made of the same files. Owners are left alone. [`Options::target`] is not looked at.
 ///
 /// The client must not be inside a transaction.
 ///
 /// # Errors
 ///
-/// [`Error::Unlike`] with the differences, [`Error::Recorded`] where the history has rows already and some are missing, and
-/// those of [`migrate`](crate::migrate()). Nothing was changed then.
+/// [`Error::Unlike`] with the differences, [`Error::Recorded`] where the history has rows already and some are missing,
+/// and those of [`migrate`](crate::migrate()). Nothing was changed then.
 pub fn baseline(client: &mut impl Connection, options: &Options) -> Result<Report> {
     pending::check(options)?;
     client.limit(Limit::Statement(options.statement_timeout));

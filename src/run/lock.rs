@@ -1,8 +1,8 @@
 //! One run at a time: a lock that ends with its transaction, so that no crash and no connection pool can keep it.
 //!
-//! Who waits for it has no transaction open. `create index concurrently`, which the run that has the lock may be at, waits
-//! for the end of every transaction that is looking at anything when it comes to its last step: each would wait for the
-//! other, and the server would not see it, since one of them asks instead of queueing.
+//! Who waits for it has no transaction open. `create index concurrently`, which the run that has the lock may be at,
+//! waits for the end of every transaction that is looking at anything when it comes to its last step: each would wait
+//! for the other, and the server would not see it, since one of them asks instead of queueing.
 
 use std::time::Duration;
 

@@ -61,8 +61,8 @@ fn attempt(client: &mut dyn Connection, options: &Options, patience: &Patience) 
     apply(client, options, patience, usize::MAX)
 }
 
-/// Under the lock: what is pending now, since another run may have finished while this one waited. No more than that many
-/// migrations.
+/// Under the lock: what is pending now, since another run may have finished while this one waited. No more than that
+/// many migrations.
 fn apply(client: &mut dyn Connection, options: &Options, patience: &Patience, most: usize) -> Result<Report> {
     let mut ledger = stage::begin(client, options, patience)?;
     let opened = stage::open(&mut ledger, options)?;
@@ -86,8 +86,8 @@ fn apply(client: &mut dyn Connection, options: &Options, patience: &Patience, mo
 }
 
 /// Makes the quarters of the audit trail that are not there yet. Without them nothing is lost: their rows go to the
-/// default partition. So a role that may not make them, a standby, or somebody who holds the trail is no reason to fail;
-/// and nobody waits long behind this, because it does not wait.
+/// default partition. So a role that may not make them, a standby, or somebody who holds the trail is no reason to
+/// fail; and nobody waits long behind this, because it does not wait.
 fn make_quarters(client: &mut dyn Connection, plan: &Plan) {
     const SINCE: i64 = 7;
     if plan.version < Some(SINCE) {

@@ -51,8 +51,8 @@ pub struct Options {
     owners: Vec<(String, Vec<Migration>)>,
 }
 
-/// The migrations of a run: a `Vec` of the embedded ones, made when somebody asks for it. A run that finds nothing to do
-/// never asks.
+/// The migrations of a run: a `Vec` of the embedded ones, made when somebody asks for it. A run that finds nothing to
+/// do never asks.
 #[derive(Clone, Debug, Default)]
 pub struct Migrations {
     changed: Option<Vec<Migration>>,
@@ -105,9 +105,9 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Adds the migrations of a service, which run after HACS's and after those of the owners that were added before. They
-    /// have a history table of their own, `hacs_admin.<name>_migrations`, and with it numbers of their own, which may be
-    /// times: `V20261125093000__wards.sql`. All of it is one run, in one transaction, under one lock.
+    /// Adds the migrations of a service, which run after HACS's and after those of the owners that were added before.
+    /// They have a history table of their own, `hacs_admin.<name>_migrations`, and with it numbers of their own, which
+    /// may be times: `V20261125093000__wards.sql`. All of it is one run, in one transaction, under one lock.
     ///
     /// A name is a small letter, then up to 39 of `a-z`, `0-9` and `_`; `hacs` is taken. Others are refused by the run.
     ///
@@ -121,8 +121,8 @@ impl Options {
     /// # }
     /// ```
     ///
-    /// A database in which they stand in HACS's own history, from a time when there was no other, is changed by the next
-    /// run: what has the same number, name and text there becomes the owner's.
+    /// A database in which they stand in HACS's own history, from a time when there was no other, is changed by the
+    /// next run: what has the same number, name and text there becomes the owner's.
     #[must_use]
     pub fn owner(mut self, name: impl Into<String>, migrations: impl IntoIterator<Item = Migration>) -> Self {
         self.owners.push((name.into(), migrations.into_iter().collect()));

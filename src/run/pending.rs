@@ -26,8 +26,8 @@ pub fn pending(client: &mut impl Connection, options: &Options) -> Result<Vec<Ow
     })
 }
 
-/// The histories of HACS and of all owners, without a transaction and without a lock. Also whether quarters of the audit
-/// trail are due.
+/// The histories of HACS and of all owners, without a transaction and without a lock. Also whether quarters of the
+/// audit trail are due.
 pub(super) fn read_histories(
     client: &mut dyn Connection,
     options: &Options,
@@ -83,8 +83,8 @@ fn audit_incomplete() -> String {
 const QUARTERS_AHEAD: i32 = 4;
 
 /// Whether `hacs_audit.ensure_partitions()` has something to do: one of its quarters is not attached, or the default
-/// partition holds rows. To call the function takes longer than all the rest of a run with nothing to do; and to see the
-/// size of the partition needs no right to its rows. Who may not look into the schema is told by the function.
+/// partition holds rows. To call the function takes longer than all the rest of a run with nothing to do; and to see
+/// the size of the partition needs no right to its rows. Who may not look into the schema is told by the function.
 ///
 /// The quarters are named here, by this machine's clock. The function goes by the server's, and by what they hold.
 fn quarters_due() -> String {

@@ -243,8 +243,8 @@ pub(crate) fn compare(expected: &Manifest, found: &Manifest, own: &Own) -> Compa
     Compared { different: all, registered, ignored: ignored.len() }
 }
 
-/// Whether it is about a function that the audit has written anew, for own columns or an own table. Who may call it, and
-/// whose it is, stays a difference.
+/// Whether it is about a function that the audit has written anew, for own columns or an own table. Who may call it,
+/// and whose it is, stays a difference.
 fn is_recorder(difference: &Difference, recorders: &BTreeSet<String>) -> bool {
     match difference.kind.as_str() {
         "function" => difference.found.is_some() && recorders.contains(&difference.name),

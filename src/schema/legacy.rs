@@ -1,6 +1,6 @@
-//! Tables of the original Python system: the same names as here with other columns, which are in the way, and others beside
-//! them, which are not. (What else may stand in the way of the first migration is found by comparing its result with the
-//! manifest.)
+//! Tables of the original Python system: the same names as here with other columns, which are in the way, and others
+//! beside them, which are not. (What else may stand in the way of the first migration is found by comparing its result
+//! with the manifest.)
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -68,8 +68,8 @@ fn shortened(columns: &[String]) -> String {
     if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
-/// Asks for tables of these names: their columns, their rows as the server thinks, and whether there is a history, so that
-/// the migrations have made their own: facts of one moment.
+/// Asks for tables of these names: their columns, their rows as the server thinks, and whether there is a history, so
+/// that the migrations have made their own: facts of one moment.
 pub(crate) fn query() -> String {
     format!(
         "select n.nspname || '.' || c.relname,
@@ -104,8 +104,8 @@ pub(crate) fn query() -> String {
     )
 }
 
-/// What the answer to [`query`] names. In the way is what has one of our names and lacks columns of ours: a table that has
-/// them all is taken for one of these migrations.
+/// What the answer to [`query`] names. In the way is what has one of our names and lacks columns of ours: a table that
+/// has them all is taken for one of these migrations.
 pub(crate) fn read<'a>(rows: impl Iterator<Item = Row<'a>>) -> Legacy {
     let mut expected = BTreeMap::new();
     let mut legacy = Legacy::default();

@@ -60,8 +60,8 @@ fn text(file: &Path) -> Result<String> {
     read.map_err(|error| wrong(&error.to_string()))
 }
 
-/// A name and a connection string on each line; empty lines and those that begin with # are left out. A line that is not
-/// understood is named by its number alone: it may hold a password.
+/// A name and a connection string on each line; empty lines and those that begin with # are left out. A line that is
+/// not understood is named by its number alone: it may hold a password.
 fn lines(text: &str) -> Result<Vec<Listed>> {
     let mut names = std::collections::BTreeSet::new();
     let mut listed = Vec::new();

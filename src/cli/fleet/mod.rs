@@ -23,7 +23,8 @@ const BEAT: Duration = Duration::from_millis(250);
 /// What is done with each.
 pub type Work<'a> = dyn Fn(&mut Link, Standing) -> Result<One> + Sync + 'a;
 
-/// Does it with each of the databases, says how each ended, and then what that comes to. The exit code is the worst one.
+/// Does it with each of the databases, says how each ended, and then what that comes to. The exit code is the worst
+/// one.
 pub fn run(args: &Args, of: &Fleet, json: bool, what: &Work<'_>) -> Result<u8> {
     let databases = list::read(args, of)?;
     signals::expect_many();

@@ -41,8 +41,8 @@ impl Finished {
     }
 }
 
-/// Drops the schema `hacs_legacy`, if every row of it was taken over or `discard` says that the others may go. Nothing is
-/// dropped that others have made to stand on its tables: then it is refused. A rehearsal tells what would go.
+/// Drops the schema `hacs_legacy`, if every row of it was taken over or `discard` says that the others may go. Nothing
+/// is dropped that others have made to stand on its tables: then it is refused. A rehearsal tells what would go.
 ///
 /// # Errors
 ///

@@ -75,8 +75,8 @@ pub struct Followed {
     pub refused: u64,
 }
 
-/// From now on each document that is written into the table is stored in the same transaction, and those that stand there
-/// are stored before this ends.
+/// From now on each document that is written into the table is stored in the same transaction, and those that stand
+/// there are stored before this ends.
 ///
 /// The client must not be inside a transaction.
 ///

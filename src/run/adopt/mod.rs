@@ -1,8 +1,9 @@
 //! Moving in: a database of the original Python system becomes one of ours, in one transaction.
 //!
-//! The old tables that are in the way are set aside, the migrations run, and the old rows are put as documents, by the way of
-//! import. A table that services write to, such as `public.hacs_resources`, stays in its place, and is read twice: first
-//! without a lock, for as long as it takes; then, under a lock that lets nobody write, what was written meanwhile.
+//! The old tables that are in the way are set aside, the migrations run, and the old rows are put as documents, by the
+//! way of import. A table that services write to, such as `public.hacs_resources`, stays in its place, and is read
+//! twice: first without a lock, for as long as it takes; then, under a lock that lets nobody write, what was written
+//! meanwhile.
 
 mod finish;
 mod follow;
@@ -36,8 +37,8 @@ pub struct AdoptOptions {
     pub retry: bool,
 }
 
-/// The functions of a run, made in the schema of temporary objects: those that look at what is there, and those that need
-/// our tables.
+/// The functions of a run, made in the schema of temporary objects: those that look at what is there, and those that
+/// need our tables.
 const FIND: &str = include_str!("find.sql");
 const TAKE: [&str; 4] =
     [include_str!("documents.sql"), include_str!("take.sql"), include_str!("tell.sql"), include_str!("again.sql")];
@@ -48,8 +49,8 @@ const CLEAR: &str = "select pg_temp.hacs_clear(); drop function pg_temp.hacs_cle
 /// Brings a database of the original Python system to the newest version, and takes its rows over.
 ///
 /// Everything happens in one transaction, under the lock of the migrations. Tables that are in the way are moved to the
-/// schema `hacs_legacy`, with rows, keys and indexes; nothing is dropped. Each old row becomes a document; what breaks a rule
-/// stands in `hacs_legacy.rejects` afterwards. Run again, it takes over what was written since.
+/// schema `hacs_legacy`, with rows, keys and indexes; nothing is dropped. Each old row becomes a document; what breaks
+/// a rule stands in `hacs_legacy.rejects` afterwards. Run again, it takes over what was written since.
 ///
 /// Migrations of [owners](Options::owner) are left to [`migrate`](crate::migrate()). The client must not be inside a
 /// transaction.
@@ -179,8 +180,8 @@ fn take(ledger: &mut Ledger<'_>, query: &str) -> Result<()> {
     message.then(query).send(ledger.transaction()).map(drop).map_err(Error::during("taking old rows over"))
 }
 
-/// Lets nobody write to the tables that stay in their place, until the end: whether there are any. Who waits for a lock has
-/// others wait behind him, so no attempt is long; what was done so far is kept between them.
+/// Lets nobody write to the tables that stay in their place, until the end: whether there are any. Who waits for a lock
+/// has others wait behind him, so no attempt is long; what was done so far is kept between them.
 fn lock(ledger: &mut Ledger<'_>, options: &Options, patience: &Patience) -> Result<bool> {
     const SAVEPOINT: &str = "hacs_refinery_lock";
     let doing = "locking the tables that services write to";

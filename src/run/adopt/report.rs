@@ -12,7 +12,8 @@ use crate::server::Row;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Adoption {
-    /// Whether anything is different now: not so in a rehearsal, nor where there was nothing to do or strictness forbade it.
+    /// Whether anything is different now: not so in a rehearsal, nor where there was nothing to do or strictness
+    /// forbade it.
     pub changed: bool,
     /// Whether it was all rolled back, as asked.
     pub dry_run: bool,

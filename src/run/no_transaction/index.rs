@@ -1,5 +1,5 @@
-//! Whether what has the name of an index already is the index that a statement would make: `if not exists` looks at the name
-//! alone.
+//! Whether what has the name of an index already is the index that a statement would make: `if not exists` looks at the
+//! name alone.
 //!
 //! Only the server knows what a statement would make. So the server makes that index on an empty table with the same
 //! columns, in a transaction that is rolled back, and the two definitions are compared as the server writes them.

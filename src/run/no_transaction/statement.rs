@@ -128,7 +128,8 @@ fn validates(rest: &[&str]) -> bool {
     actions.all(|action| matches!(action, ["validate", "constraint", _]))
 }
 
-/// Where the words of a statement stand; parentheses, commas and `=` are words of their own, and quoted names stay whole.
+/// Where the words of a statement stand; parentheses, commas and `=` are words of their own, and quoted names stay
+/// whole.
 fn words(statement: &str) -> Vec<Range<usize>> {
     let mut words = Vec::new();
     let mut start = 0;

@@ -4,7 +4,8 @@ use super::{adopt, adopted, counts};
 use crate::database::{Database, Ended, ended, tool};
 use crate::python::SERVICE;
 
-/// A service that owns its table, a role that adopts, and a mark that the service's code leaves when it runs as another.
+/// A service that owns its table, a role that adopts, and a mark that the service's code leaves when it runs as
+/// another.
 struct Place {
     database: Database,
     service: String,

@@ -1,5 +1,5 @@
-//! A role that puts its own code in the way of every name that ours could mean, and a mark that this code leaves when it
-//! runs as somebody else.
+//! A role that puts its own code in the way of every name that ours could mean, and a mark that this code leaves when
+//! it runs as somebody else.
 
 use std::process::Command;
 

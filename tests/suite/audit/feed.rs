@@ -1,5 +1,5 @@
-//! The feed of changes: whoever goes on from his last cursor misses nothing and sees nothing twice; and the seals, which
-//! reckon in the same way how far the changes are final.
+//! The feed of changes: whoever goes on from his last cursor misses nothing and sees nothing twice; and the seals,
+//! which reckon in the same way how far the changes are final.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};

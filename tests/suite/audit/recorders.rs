@@ -1,5 +1,5 @@
-//! Nothing is changed without a row, nothing is written twice, each row has the values of its own pair, and nothing depends
-//! on the settings of the session.
+//! Nothing is changed without a row, nothing is written twice, each row has the values of its own pair, and nothing
+//! depends on the settings of the session.
 
 use postgres::{Client, NoTls};
 

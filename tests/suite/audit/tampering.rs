@@ -1,6 +1,6 @@
 //! What an owner or a superuser can do to the trail and its seals, each followed by putting everything back so that
-//! `verify` is content: `verify_seals` names it, or the digest kept elsewhere does, or docs/audit.md says that it cannot be
-//! shown.
+//! `verify` is content: `verify_seals` names it, or the digest kept elsewhere does, or docs/audit.md says that it
+//! cannot be shown.
 
 use crate::database::Database;
 
@@ -19,8 +19,8 @@ use Shown::{By, ByTheDigest, InTheArchive, Not};
 
 const ALTERED: &str = "were altered";
 
-/// Patients p0 to p4 of 2020, sealed by the first seal; then three seals over ten patients each, with a number between that
-/// was rolled back. `QUARTER` is the present one.
+/// Patients p0 to p4 of 2020, sealed by the first seal; then three seals over ten patients each, with a number between
+/// that was rolled back. `QUARTER` is the present one.
 fn sealed() -> Database {
     let database = Database::migrated();
     let mut client = database.client();

@@ -1,5 +1,5 @@
-//! Nobody waits for the audit: while the trail is read, written and dumped, whatever is to be called regularly ends within
-//! its own bounds, and a stranger's statement waits at most 200 ms for a lock.
+//! Nobody waits for the audit: while the trail is read, written and dumped, whatever is to be called regularly ends
+//! within its own bounds, and a stranger's statement waits at most 200 ms for a lock.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};

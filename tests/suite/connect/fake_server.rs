@@ -255,8 +255,8 @@ fn play(mut client: &TcpStream, step: &Step) -> std::io::Result<()> {
     }
 }
 
-/// The memory that a process has of its own, in kilobytes, as long as it can be asked. Not what is mapped of files: of a
-/// program with all that a debugger needs, that is most.
+/// The memory that a process has of its own, in kilobytes, as long as it can be asked. Not what is mapped of files: of
+/// a program with all that a debugger needs, that is most.
 ///
 /// For a moment after the start a process still has the memory of the one that started it: that is not counted.
 fn memory(process: u32) -> Option<u64> {

@@ -1,5 +1,5 @@
-//! Documents in and out where somebody has put functions, types, operators and tables in the way of every name: what is not
-//! ours runs in nobody's name but its maker's.
+//! Documents in and out where somebody has put functions, types, operators and tables in the way of every name: what is
+//! not ours runs in nobody's name but its maker's.
 
 use postgres::Client;
 use serde_json::Value;

@@ -12,7 +12,8 @@ fn named(database: &Database) -> (Vec<String>, Vec<Difference>) {
     (all.iter().map(short).collect(), all)
 }
 
-/// Mends until nothing is left but warnings, which are for people to judge and have no mend. A dropped table takes triggers and references with it, which show when it is back.
+/// Mends until nothing is left but warnings, which are for people to judge and have no mend. A dropped table takes
+/// triggers and references with it, which show when it is back.
 fn mend(database: &Database) -> Result<(), String> {
     for _ in 0..4 {
         let (warnings, differences): (Vec<_>, Vec<_>) = named(database).1.into_iter().partition(Difference::is_warning);

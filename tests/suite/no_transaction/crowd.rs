@@ -1,5 +1,5 @@
-//! Many runs at once with a migration outside a transaction. `create index concurrently` waits for every transaction that
-//! looks at anything when it comes to its last step: a run that waits for the lock must not be one of them.
+//! Many runs at once with a migration outside a transaction. `create index concurrently` waits for every transaction
+//! that looks at anything when it comes to its last step: a run that waits for the lock must not be one of them.
 
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;

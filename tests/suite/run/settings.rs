@@ -1,5 +1,5 @@
-//! Each setting that a role or a database can set, to an odd value, one at a time: `migrate`, `status` and `verify` give
-//! the same as without it.
+//! Each setting that a role or a database can set, to an odd value, one at a time: `migrate`, `status` and `verify`
+//! give the same as without it.
 //!
 //! The gate takes a sample; `scripts/test-settings.sh` takes all that the server knows, or
 //! those that it is told.
@@ -40,8 +40,8 @@ const SAMPLE: [&str; 25] = [
     "transaction_timeout",
 ];
 
-/// Where the server's own list does not tell an odd value. The timeout of transactions, which cannot be set at the start
-/// of a session of every version, is longer than a busy machine takes until our first statement.
+/// Where the server's own list does not tell an odd value. The timeout of transactions, which cannot be set at the
+/// start of a session of every version, is longer than a busy machine takes until our first statement.
 const ODD: [(&str, &[&str]); 22] = [
     ("application_name", &["'; drop table x'"]),
     ("client_encoding", &["LATIN1", "SQL_ASCII"]),

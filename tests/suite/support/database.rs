@@ -193,8 +193,8 @@ pub fn ended(output: Output) -> Ended {
     Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
-/// Reads what a program says until it says this, and leaves the rest to be read. A program that never does has to end by
-/// itself.
+/// Reads what a program says until it says this, and leaves the rest to be read. A program that never does has to end
+/// by itself.
 pub fn until_it_says(mut program: impl std::io::Read, words: &str) -> String {
     let mut said = Vec::new();
     let mut byte = [0];

@@ -36,8 +36,8 @@ pub fn shared() -> &'static Server {
 }
 
 impl Server {
-    /// Makes a cluster and starts it on a unix socket, with further lines of `postgresql.conf`. Whoever comes in over the
-    /// socket is trusted, so its directory is closed to other users of this machine.
+    /// Makes a cluster and starts it on a unix socket, with further lines of `postgresql.conf`. Whoever comes in over
+    /// the socket is trusted, so its directory is closed to other users of this machine.
     pub fn start(settings: &[&str]) -> Self {
         Self::start_on(PORT, settings)
     }

@@ -45,15 +45,16 @@ impl Wire {
         self.traffic.connections.load(Ordering::SeqCst)
     }
 
-    /// How often the server answered after a client had spoken: the turns of the traffic, in all connections. A good-bye,
-    /// which nobody answers, is none.
+    /// How often the server answered after a client had spoken: the turns of the traffic, in all connections. A
+    /// good-bye, which nobody answers, is none.
     pub fn round_trips(&self) -> usize {
         self.traffic.round_trips.load(Ordering::SeqCst)
     }
 }
 
 /// Whether the other end of a connection within this machine is held by who runs this. A port is open to everybody, and
-/// the server's socket trusts whoever comes. Where there is no list of connections, as outside of Linux, it cannot be known.
+/// the server's socket trusts whoever comes. Where there is no list of connections, as outside of Linux, it cannot be
+/// known.
 pub fn is_ours(client: &TcpStream) -> bool {
     let (Ok(list), Ok(me)) = (fs::read_to_string("/proc/net/tcp"), fs::metadata("/proc/self")) else {
         return !Path::new("/proc/net/tcp").exists();

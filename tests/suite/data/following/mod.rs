@@ -1,5 +1,5 @@
-//! Services of the original system write into their generic table, as their adapter does, statement by statement; and what
-//! they write is checked, typed and audited here.
+//! Services of the original system write into their generic table, as their adapter does, statement by statement; and
+//! what they write is checked, typed and audited here.
 
 mod many;
 mod strangers;
