@@ -238,10 +238,13 @@ fn an_async_run_can_be_stopped_and_its_statement_cancelled() {
     other.execute("select pg_advisory_lock($1)", &[&ADVISORY_LOCK]).unwrap();
     let options = Options::default();
     let error = wait(async {
-        let mut client = connect(&database.conninfo()).await;
+        let conninfo = database.conninfo();
+        let mut client = connect(&conninfo).await;
         let stop = options.stop.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(millis(300)).await;
+            let waits = "select exists (select from pg_stat_activity where datname = current_database()
+                and query ~ 'who holds the advisory lock of migrations' and pid <> pg_backend_pid())";
+            until(&conninfo, waits).await;
             stop.store(true, Ordering::Relaxed);
         });
         let error = migrate_async(&mut client, &options).await.unwrap_err();
