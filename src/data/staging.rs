@@ -37,7 +37,7 @@ impl Staging {
         let rows = std::mem::take(&mut self.rows);
         let (broken, sound): (Vec<_>, Vec<_>) = rows.into_iter().partition(|document| document.broken);
         for document in &broken {
-            refuse(session, document)?;
+            refuse(session, document, NO_JSON)?;
         }
         copy(session, &sound)
     }
@@ -60,7 +60,7 @@ fn copy(session: &mut impl Copy, documents: &[Document]) -> Result<()> {
         Err(failure) if is_of_the_data(&failure) => {
             Message::bare("rollback to savepoint hacs_chunk").send(session).map_err(&staging)?;
             match documents {
-                [document] => refuse(session, document),
+                [document] => refuse(session, document, failure.sqlstate().unwrap_or(NO_JSON)),
                 _ => {
                     let (first, second) = documents.split_at(documents.len() / 2);
                     copy(session, first)?;
@@ -77,13 +77,29 @@ fn is_of_the_data(failure: &Failure) -> bool {
     failure.sqlstate().is_some_and(|code| code.starts_with("22") || code.starts_with("54"))
 }
 
-/// Writes down a document that is no JSON. What is no text is left out.
-fn refuse(session: &mut impl Copy, document: &Document) -> Result<()> {
+/// `invalid_text_representation`: what PostgreSQL says of what is no JSON.
+const NO_JSON: &str = "22P02";
+
+/// Why the server did not take the text of a document. Its own words may quote the document.
+fn reason(sqlstate: &str) -> &'static str {
+    match sqlstate {
+        NO_JSON => "it is no JSON that PostgreSQL takes",
+        "22P05" => r"it has \u0000 in a text, which PostgreSQL cannot store",
+        "22021" => "it is not in UTF-8",
+        "22003" => "a number in it is larger than PostgreSQL stores",
+        "54001" => "it is nested more deeply than the server takes (max_stack_depth)",
+        _ => "it is larger than PostgreSQL stores",
+    }
+}
+
+/// Writes down a document that is not taken. What is no text is left out.
+fn refuse(session: &mut impl Copy, document: &Document, sqlstate: &str) -> Result<()> {
     let text: String = String::from_utf8_lossy(&document.text).chars().filter(|c| *c != '\0').collect();
     let insert = format!(
         "insert into pg_temp.hacs_refused (line, code, message, document)
-         values ({}, '22P02', 'it is no JSON that PostgreSQL takes', to_jsonb(e'{}'::text))",
+         values ({}, '{sqlstate}', '{}', to_jsonb(e'{}'::text))",
         document.line * NUMBERS_OF_A_LINE,
+        reason(sqlstate),
         text.replace('\\', r"\\").replace('\'', "''"),
     );
     Message::bare(&insert).send(session).map(drop).map_err(Error::during("copying the documents"))
