@@ -224,3 +224,43 @@ fn what_comes_from_elsewhere_is_pinned_by_what_it_is() {
     let froms = read("Dockerfile.migration");
     assert_eq!(froms.lines().filter(|line| line.starts_with("FROM ") && !line.starts_with("FROM ${")).count(), 0);
 }
+
+/// The lines of a Job's head that wait for its end.
+fn wait_for_the_end(text: &str) -> String {
+    let comment = text.lines().map_while(|line| line.strip_prefix('#')).map(|line| line.trim_start_matches(' '));
+    let lines: Vec<&str> = comment.skip_while(|line| !line.starts_with("(for ")).collect();
+    let end = lines.iter().position(|line| line.ends_with("exit 1)")).expect("the end of the loop");
+    lines[..=end].join("\n")
+}
+
+#[test]
+fn waiting_for_a_job_ends_when_it_is_complete_and_when_it_has_failed() {
+    // In place of kubectl: a Job in the state that it is told, at the third question.
+    let kubectl = "#!/bin/sh
+        echo \"$*\" >>asked
+        case $* in
+            logs*) echo 'the log' ;;
+            *condition=$STATE*) [ \"$(grep -c \"condition=$STATE\" asked)\" -ge 3 ] ;;
+            *) exit 1 ;;
+        esac";
+    for name in ["migration-job", "roles-job", "fleet-job"] {
+        let text = read(&format!("deploy/kubernetes/{name}.yaml"));
+        let seconds = text.split("activeDeadlineSeconds: ").nth(1).unwrap().lines().next().unwrap();
+        let tries: u32 = text.split("$(seq ").nth(1).unwrap().split(')').next().unwrap().parse().unwrap();
+        assert_eq!(seconds, (tries * 5).to_string(), "{name} waits as long as the Job may take");
+        for (state, code, printed) in [("complete", 0, ""), ("failed", 1, "the log\n"), ("gone", 1, "the log\n")] {
+            let dir = tempfile::tempdir().unwrap();
+            let program = dir.path().join("kubectl");
+            fs::write(&program, kubectl).unwrap();
+            fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+            let path = std::env::join_paths(
+                [dir.path().to_owned()].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+            );
+            let mut sh = Command::new("sh");
+            sh.args(["-c", &wait_for_the_end(&text).replace(&format!("$(seq {tries})"), "$(seq 9)")]);
+            let end =
+                ended(sh.current_dir(dir.path()).env("PATH", path.unwrap()).env("STATE", state).output().unwrap());
+            assert_eq!((end.code, end.stdout.as_str()), (Some(code), printed), "{name} {state}: {end:?}");
+        }
+    }
+}
