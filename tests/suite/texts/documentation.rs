@@ -109,6 +109,31 @@ fn the_picture_of_a_terminal_shows_what_the_program_prints() {
 }
 
 #[test]
+fn docker_compose_is_spelt_in_one_way() {
+    let mut files = documents();
+    for dir in ["deploy", "deploy/kubernetes", "scripts"] {
+        files.extend(fs::read_dir(Path::new(ROOT).join(dir)).unwrap().map(|entry| entry.unwrap().path()));
+    }
+    for name in
+        ["docker-compose.yml", "docker-compose.secrets.yml", "docker-compose.follow.yml", "Dockerfile.migration"]
+    {
+        files.push(Path::new(ROOT).join(name));
+    }
+    for file in files.iter().filter(|file| file.is_file()) {
+        for line in fs::read_to_string(file).unwrap().lines() {
+            // What was typed before, in the guide for those who did; and the program of that name, where it is looked for.
+            let before = line.starts_with("| `docker-compose ") && line.contains("| `docker compose ");
+            let looked_for = line.contains("command -v docker-compose") || line.contains("install docker-compose,");
+            if !before && !looked_for {
+                let typed = ["up", "run", "exec", "down", "build", "-f"];
+                let hyphen = typed.iter().any(|verb| line.contains(&format!("docker-compose {verb}")));
+                assert!(!hyphen, "{}: {line}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
 fn every_test_that_a_document_names_is_there() {
     let mut sources = Vec::new();
     for dir in ["tests/suite", "src"] {
