@@ -1,13 +1,15 @@
 //! The text of an error: what happened, what it has left in the database, what to do next.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 
 use super::{Error, Outcome, Unfinished};
 use crate::schema::location::Location;
 use crate::schema::owner::Owner;
-use crate::server::failure::human;
+use crate::server::failure::{Failure, human};
 use crate::server::holder::Holder;
 use crate::server::safe_text::safe_line;
+use crate::server::sqlstate;
 
 impl Display for Error {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -50,7 +52,7 @@ impl Error {
             Self::Migration { location, failure } => {
                 write!(f, "{location}: {failure}{}{}", statement(location), failure.next_step())
             }
-            Self::Database { doing, failure } => write!(f, "{doing} failed: {failure}{}", failure.next_step()),
+            Self::Database { doing, failure } => write!(f, "{doing} failed: {failure}{}", step(doing, failure)),
             Self::NotRepeatable { location, why } => write!(f, "{location}: {why}{}", statement(location)),
             Self::NameTaken { location, found, expected } => {
                 write!(f, "{location}: something else has the name of this index{}", statement(location))?;
@@ -187,6 +189,16 @@ fn prefix(owner: Option<&str>) -> String {
 
 fn statement(location: &Location) -> String {
     location.statement.as_ref().map(|words| format!("\nSTATEMENT: {words}")).unwrap_or_default()
+}
+
+/// What to do next. Who may not even read needs less than who may not create.
+fn step(doing: &str, failure: &Failure) -> Cow<'static, str> {
+    if doing.starts_with("reading") && failure.sqlstate() == Some(sqlstate::INSUFFICIENT_PRIVILEGE) {
+        return "\nNEXT: To look, a role needs what reader_role or auditor_role of scripts/grant-app-role.sql has; see \
+                \"Roles\" in the README."
+            .into();
+    }
+    failure.next_step()
 }
 
 fn named(holder: Option<&Holder>) -> String {
