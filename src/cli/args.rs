@@ -8,7 +8,8 @@ use super::fleet::Fleet;
 use super::import::Import;
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-const EXAMPLES: &str = "\
+/// What `--help` says besides; `-h` is the options alone.
+const MORE: &str = "\
 Examples:
   hacs-refinery migrate --database-url postgresql://hacs@localhost/hacs
   DATABASE_URL=postgresql://hacs@db/hacs hacs-refinery status --json
@@ -35,7 +36,8 @@ Environment:
 
 /// Brings a PostgreSQL database to the newest HACS schema, and tells how far it is
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(version, after_help = "Examples, exit codes and variables: hacs-refinery --help", after_long_help = MORE)]
+#[command(max_term_width = 100)]
 pub struct Args {
     #[command(subcommand)]
     pub command: Command,

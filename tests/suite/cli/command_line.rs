@@ -95,6 +95,13 @@ fn help_lists_examples_exit_codes_and_environment() {
     for part in ["Examples:", "Exit codes:", "Environment:", "DATABASE_URL", "  8  a migration failed"] {
         assert!(end.stdout.contains(part), "{part}: {end:?}");
     }
+    // The short form fits on a screen: commands and options, and where the rest is.
+    let short = ended(tool(&["-h"]).output().unwrap());
+    for part in ["Examples:", "Exit codes:", "Environment:"] {
+        assert!(!short.stdout.contains(part), "{part}: {short:?}");
+    }
+    assert!(short.stdout.ends_with("Examples, exit codes and variables: hacs-refinery --help\n"), "{short:?}");
+    assert!(short.stdout.contains("--database-url <URL>") && short.stdout.lines().count() <= 45, "{short:?}");
     let version = ended(tool(&["--version"]).output().unwrap());
     assert_eq!(version.stdout, format!("hacs-refinery {}\n", env!("CARGO_PKG_VERSION")));
 }
