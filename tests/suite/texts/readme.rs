@@ -257,3 +257,32 @@ fn the_exit_codes_of_the_readme_are_those_of_the_help() {
         list.lines().filter_map(|line| line.strip_prefix("  ")?.split_once("  ")).map(|(code, _)| code).collect();
     assert_eq!(codes, of_help);
 }
+
+#[test]
+fn the_first_screen_says_what_it_is_for_whom_and_what_to_type_and_the_tables_come_after_what_it_prints() {
+    let readme = read("README.md");
+    let screen: Vec<&str> = readme.lines().take(45).collect();
+    let screen = screen.join("\n");
+    let order = [
+        "makes the PostgreSQL database of HACS",
+        "This project is for you if you",
+        "## A database in one minute",
+        "\ndocker compose up -d\n",
+        "\nhacs-refinery migrate\n",
+        "\nscripts/quickstart.sh\nscripts/test.sh\n",
+        "\n```text\n",
+    ];
+    let places: Vec<usize> = order
+        .iter()
+        .map(|part| screen.find(part).unwrap_or_else(|| panic!("not on the first screen: {part}")))
+        .collect();
+    assert!(places.is_sorted(), "{places:?}");
+    assert!(!screen.contains("|---"), "a table before what it prints");
+    let (_, printed) = blocks(&readme).into_iter().find(|(language, _)| language == "text").unwrap();
+    let migrated = Database::empty().run(&["migrate"]);
+    let untimed = |line: &str| {
+        let (before, after) = line.split_once(" applied in ").unwrap();
+        format!("{before}; {}", after.split_once(" ms; ").unwrap().1)
+    };
+    assert_eq!(untimed(printed.trim()), untimed(migrated.stdout.lines().last().unwrap()));
+}
