@@ -24,7 +24,7 @@ fn an_erasure_in_an_archive_leaves_it_verifiable_and_every_other_change_does_not
     let archive = "hacs_audit.resource_changes_2020q1";
     let problems = format!("select count(*) from hacs_audit.verify_archive('{archive}')");
     assert_eq!(database.text(&problems), "0");
-    let (_, rest) = GUIDE.split_once("here of a quarter that was let go:\n\n```sql\n").unwrap();
+    let (_, rest) = GUIDE.split_once("a quarter that was let go:\n\n```sql\n").unwrap();
     let (update, _) = rest.split_once("```").unwrap();
     let update = update.replace("hacs_audit.resource_changes_2023q4", archive);
     let erased = client.execute(update.trim().trim_end_matches(';'), &[]).unwrap();
@@ -39,7 +39,7 @@ fn an_erasure_in_an_archive_leaves_it_verifiable_and_every_other_change_does_not
 #[test]
 fn a_subscriber_whose_triggers_fire_for_local_writes_alone_is_told_as_such_and_can_be_taken_back() {
     let database = Database::migrated();
-    let (_, rest) = GUIDE.split_once("alone:\n\n```sql\n").unwrap();
+    let (_, rest) = GUIDE.split_once("local\nwrites.\n\n```sql\n").unwrap();
     let (sql, _) = rest.split_once("```").unwrap();
     let psql = |sql: &str| {
         let mut psql = Command::new(server::bindir().join("psql"));
@@ -63,7 +63,7 @@ fn a_subscriber_whose_triggers_fire_for_local_writes_alone_is_told_as_such_and_c
     };
     // Nobody gets past the audit by a setting.
     assert_eq!((write("local", "origin"), write("as if received", "replica")), ("1".into(), "1".into()));
-    assert!(GUIDE.contains("`enable replica` in the same statement takes it back"));
+    assert!(GUIDE.contains("write `enable replica` in place of `disable` in the same statement"));
     psql(&sql.replace("disable trigger", "enable replica trigger"));
     assert_eq!(database.text(disabled), "0");
     let end = database.run(&["verify"]);
