@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     match cli::run(&args) {
         Ok(code) => code.into(),
         Err(error) => {
-            cli::complain(args.global.log_format, &error);
+            cli::complain(&args, &error);
             cli::signal_exit_code().unwrap_or_else(|| cli::ExitCode::from(&error) as u8).into()
         }
     }

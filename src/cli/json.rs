@@ -23,8 +23,8 @@ pub fn versioned(report: impl Serialize) -> String {
     hacs_refinery::safe_json(&json).into_owned() + "\n"
 }
 
-/// An error as a line of the log, with what a program decides by in keys of its own.
-pub fn complaint(error: &Error) -> String {
+/// An error as a line of the log, with what a program decides by in keys of its own; values of rows only where asked for.
+pub fn complaint(error: &Error, values: bool) -> String {
     let refused = refused(error);
     let line = serde_json::json!({
         "time": humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
@@ -33,14 +33,14 @@ pub fn complaint(error: &Error) -> String {
         "message": error.to_string(),
         "exit_code": ExitCode::from(error) as u8,
         "sqlstate": refused.map(|error| &error.sqlstate),
-        "detail": refused.and_then(|error| error.detail.as_ref()),
+        "detail": refused.filter(|error| values || error.detail_of_row().is_none()).and_then(|error| error.detail.as_ref()),
         "hint": refused.and_then(|error| error.hint.as_ref()),
     });
     hacs_refinery::safe_json(&line.to_string()).into_owned() + "\n"
 }
 
 /// What the server said, where it is the cause.
-fn refused(error: &Error) -> Option<&ServerError> {
+pub fn refused(error: &Error) -> Option<&ServerError> {
     let mut cause = error.source();
     while let Some(inner) = cause {
         if let Some(Failure::Refused(error)) = inner.downcast_ref::<Failure>() {

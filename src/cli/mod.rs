@@ -112,14 +112,17 @@ fn connect_to_one(mut database: Database, args: &Args, run: &Arc<signals::Run>) 
     Ok(link)
 }
 
-/// Says why a command failed: on standard error, in the form of the log.
-pub fn complain(format: LogFormat, error: &hacs_refinery::Error) {
-    match format {
+/// Says why a command failed: on standard error, in the form of the log. Values of a row, such as a patient's, only with -v.
+pub fn complain(args: &Args, error: &hacs_refinery::Error) {
+    let values = args.global.verbose > 0;
+    match args.global.log_format {
         LogFormat::Text => {
-            let text = format!("{} {error}", style::paint(style::BAD, "error:"));
+            let detail = json::refused(error).and_then(|refused| refused.detail_of_row()).filter(|_| values);
+            let detail = detail.map(|detail| format!("\nDETAIL: {detail}")).unwrap_or_default();
+            let text = format!("{} {error}{detail}", style::paint(style::BAD, "error:"));
             complain_with(&format!("{}\n", style::safe(&text)));
         }
-        LogFormat::Json => complain_with(&json::complaint(error)),
+        LogFormat::Json => complain_with(&json::complaint(error, values)),
     }
 }
 

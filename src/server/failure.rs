@@ -15,7 +15,7 @@ pub struct ServerError {
     pub sqlstate: String,
     /// The error in a sentence.
     pub message: String,
-    /// PostgreSQL's DETAIL.
+    /// PostgreSQL's DETAIL. Where a row breaks a rule, it holds values of that row: [`ServerError::detail_of_row`].
     pub detail: Option<String>,
     /// PostgreSQL's HINT.
     pub hint: Option<String>,
@@ -23,6 +23,16 @@ pub struct ServerError {
     pub context: Option<String>,
     /// Where in the message that was sent, in characters from 1. Unknown for what a function did inside.
     pub position: Option<u32>,
+    /// Whether a row broke a rule of a table that is not the history's or the settings'.
+    of_row: bool,
+}
+
+impl ServerError {
+    /// The DETAIL, where it holds values of a row, such as a patient's. The text of the error leaves it out.
+    #[must_use]
+    pub fn detail_of_row(&self) -> Option<&str> {
+        self.detail.as_deref().filter(|_| self.of_row)
+    }
 }
 
 impl From<&DbError> for ServerError {
@@ -38,6 +48,7 @@ impl From<&DbError> for ServerError {
                 Some(ErrorPosition::Original(position)) => Some(*position),
                 _ => None,
             },
+            of_row: error.code().code().starts_with("23") && error.schema() != Some("hacs_admin"),
         }
     }
 }
@@ -45,7 +56,11 @@ impl From<&DbError> for ServerError {
 impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (SQLSTATE {})", self.message, self.sqlstate)?;
-        let parts = [("DETAIL", &self.detail), ("HINT", &self.hint), ("CONTEXT", &self.context)];
+        let detail = match self.detail_of_row() {
+            Some(_) => Some("the values of the row are left out; -v shows them"),
+            None => self.detail.as_deref(),
+        };
+        let parts = [("DETAIL", detail), ("HINT", self.hint.as_deref()), ("CONTEXT", self.context.as_deref())];
         for (name, part) in parts {
             if let Some(text) = part {
                 write!(f, "\n{name}: {text}")?;

@@ -3,6 +3,7 @@
 mod command_line;
 mod escapes;
 mod outcomes;
+mod row_values;
 mod snapshots;
 mod stopping;
 pub mod terminal;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hacs_refinery::{Error, migrate, rehearse};
+use hacs_refinery::{Error, Failure, migrate, rehearse};
 
 use crate::database::{Database, ended, tool};
 use crate::newest::NEWEST;
@@ -67,7 +67,7 @@ fn duplicates_fail_with_the_place_and_leave_no_index_and_the_next_run_goes_on() 
         lines,
         [
             "V101__mine.sql, line 6: could not create unique index \"patients_phone_key\" (SQLSTATE 23505)",
-            "DETAIL: Key (public.slowly(phone))=(same) is duplicated.",
+            "DETAIL: the values of the row are left out; -v shows them",
             "STATEMENT: create unique index concurrently if not exists patients_phone_key on hac …",
             "NEXT: The rows that are there already break the rule. Mend them, then run this again.",
             "V100 was applied and stays. V101 runs outside a transaction: 2 of its 3 statements are done. \
@@ -76,7 +76,8 @@ fn duplicates_fail_with_the_place_and_leave_no_index_and_the_next_run_goes_on() 
     );
     let Error::Partly { applied, unfinished, cause } = error else { panic!("{error:?}") };
     assert_eq!((applied, unfinished.unwrap().done), (vec!["V100".to_owned()], 2));
-    assert!(matches!(*cause, Error::Migration { .. }), "{cause:?}");
+    let Error::Migration { failure: Failure::Refused(refused), .. } = *cause else { panic!("{cause:?}") };
+    assert_eq!(refused.detail_of_row(), Some("Key (public.slowly(phone))=(same) is duplicated."));
     assert_eq!(
         (versions(&database).as_str(), indexes(&database).as_str()),
         ("100", "hacs_core.patients_ward_idx true")
