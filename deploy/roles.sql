@@ -1,18 +1,17 @@
--- The roles of a HACS database, and their passwords. Run it with psql as a superuser, or as a role that owns the
--- database and may make roles; before the first migration, and again whenever a password changes:
+-- Makes the roles of a HACS database, and sets their passwords. Run it with psql, as a superuser, or as a role that owns
+-- the database and may make roles. Run it before the first migration, and again whenever a password changes:
 --
 --     MIGRATOR_PASSWORD=… APP_PASSWORD=… AUDITOR_PASSWORD=… psql -X -f deploy/roles.sql hacs
 --
--- Each password may be in a file instead, as a mounted secret is: MIGRATOR_PASSWORD_FILE and so on. Passwords are read
--- by psql itself, so that they stand on no command line, and reach the server's log only where it is told to log
--- everything.
+-- Each password may be in a file instead, such as a mounted secret: MIGRATOR_PASSWORD_FILE and so on. psql itself reads the
+-- passwords, so they are on no command line. They reach the server's log only if it is told to log everything.
 --
 --   hacs_migrator  migrates, and owns the schemas
---   hacs_app       reads and writes resources; what it may is granted after the first migration
---   hacs_auditor   reads resources and the trail; likewise
---   hacs_sealer    seals the trail; only where SEALER_PASSWORD or SEALER_PASSWORD_FILE is set
+--   hacs_app       reads and writes resources
+--   hacs_auditor   reads resources and the trail
+--   hacs_sealer    seals the trail; it is made only if SEALER_PASSWORD or SEALER_PASSWORD_FILE is set
 --
--- After the migration, as hacs_migrator: scripts/grant-app-role.sql.
+-- After the migration, run scripts/grant-app-role.sql as hacs_migrator. It grants the rights of these roles.
 \set ON_ERROR_STOP on
 \set migrator `[ -n "$MIGRATOR_PASSWORD_FILE" ] && cat "$MIGRATOR_PASSWORD_FILE" || printf %s "$MIGRATOR_PASSWORD"`
 \set app `[ -n "$APP_PASSWORD_FILE" ] && cat "$APP_PASSWORD_FILE" || printf %s "$APP_PASSWORD"`

@@ -1,4 +1,4 @@
-//! A program that stores documents and gives them back, many at once.
+//! Stores many documents at once, and prints them again.
 //!
 //!     DATABASE_URL=postgresql://localhost/hacs cargo run --example carry
 

@@ -1,4 +1,4 @@
-//! Says as whom, and to which database of which server, a connection string leads, as `psql -c '\\conninfo'` does.
+//! Prints to which server, database and role a connection string leads, like `psql -c '\\conninfo'`.
 //!
 //!     cargo run --example connected -- postgresql://localhost/hacs
 

@@ -1,4 +1,4 @@
-//! A program that puts a document and gets it back.
+//! Stores one document, and reads it back.
 //!
 //!     DATABASE_URL=postgresql://localhost/hacs cargo run --example documents
 

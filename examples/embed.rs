@@ -1,10 +1,10 @@
-//! A service that links the HACS migrations in, and brings some of its own after them: as the owner that its name says,
-//! with numbers and a history of its own. Another service may do the same in the same database.
+//! A service that runs HACS's migrations and then its own, as an owner with a name, with its own numbers and history.
+//! Other services may do the same in the same database.
 //!
 //!     DATABASE_URL=postgresql://localhost/hacs cargo run --example embed -- wards migrations-of-mine/V1__wards.sql
 //!
-//! Files without a name before them are those of `wards`; after the word `hacs`, they stand in HACS's own line, as what
-//! its next release would bring.
+//! A name before the files is the owner; without a name it is `wards`. After the word `hacs`, the files are treated as
+//! migrations of HACS's next release.
 
 #![allow(clippy::print_stdout)]
 

@@ -1,4 +1,4 @@
-//! A program for the one who is on call: it shows the run beforehand, can end it, and tells what an error has left.
+//! A program for operators: it shows a run before it happens, can stop it, and says what an error has left behind.
 //!
 //!     DATABASE_URL=postgresql://localhost/hacs cargo run --example operator
 

@@ -1,10 +1,10 @@
-//! A service with a pool of connections. Every instance of it migrates before it serves: whoever is first does the
-//! work, the others wait for it and then find nothing to do.
+//! A service with a pool of connections. Every instance migrates before it serves: the first one does the work, the others
+//! wait for it and then find nothing to do.
 //!
 //!     DATABASE_URL=postgresql://localhost/hacs cargo run --features tokio-postgres --example service_with_deadpool
 //!
-//! With sqlx, whose connections are of another kind, migrate over a `tokio_postgres::connect` of its own, as in
-//! examples/tokio_postgres.rs, and make the pool afterwards.
+//! sqlx has connections of another type. With it, open a connection with `tokio_postgres::connect` to migrate, as in
+//! examples/tokio_postgres.rs, and make the pool of sqlx afterwards.
 
 #![allow(clippy::print_stdout)]
 

@@ -1,5 +1,5 @@
-//! Runs a command through a slow wire, and prints what it took on it: connections, round trips, milliseconds. The
-//! command finds the port where it has `{port}`.
+//! Runs a command through a slow connection, and prints the connections, round trips and milliseconds that it took.
+//! `{port}` in the command is replaced by the port to connect to.
 //!
 //!     cargo run --example wire -- /var/run/postgresql/.s.PGSQL.5432 20 psql -h 127.0.0.1 -p '{port}' -c 'select 1'
 

@@ -1,22 +1,22 @@
--- Rights for the roles that use a HACS database. Run it with psql as the role that migrates, which owns the schemas:
+-- Grants rights to the roles that use a HACS database. Run it with psql, as the role that migrates and owns the schemas:
 --
 --     psql -X -v app_role=hacs_app -v auditor_role=hacs_auditor -f scripts/grant-app-role.sql hacs
 --
---   app_role      reads and writes resources; changes no schema, sees neither history, settings nor audit, but tells
---                 the audit who acts
---   reader_role   reads resources, and the history, so that it can ask for the status and verify
---   auditor_role  what the reader may, and the trail, the seals and the settings: it asks who changed what, what a
---                 resource was at a moment, and whether the seals are intact
+--   app_role      reads and writes resources, and tells the audit who acts; it cannot change a schema, or read the
+--                 history, the settings or the audit
+--   reader_role   reads resources and the history, so that it can run status and verify
+--   auditor_role  the same as the reader; also reads the trail, the seals and the settings: who changed what, what a
+--                 resource was at a moment, whether the seals are intact
 --   sealer_role   seals the trail, and sees how far it is sealed: for the job that does so every few minutes
 --   feed_role     reads the feed of changes (docs/audit.md), and so every value that was changed
 --
--- Name at least one; the roles have to exist (deploy/roles.sql makes them). Tables and functions that the same role
--- makes in later migrations are included. The migrating role itself needs one right, before its first run, and need not
--- be a superuser:
+-- Name at least one role. The roles must exist (deploy/roles.sql makes them). The rights include tables and functions that
+-- the same role makes in later migrations. The migrating role itself need not be a superuser. Before its first run it needs
+-- one right:
 --
 --     grant create on database hacs to hacs_migrator;
 --
--- Everything here can be run again. To take the rights back: drop owned by hacs_app, in the database.
+-- You can run this script again. To take the rights back, run in the database: drop owned by hacs_app.
 \set ON_ERROR_STOP on
 
 \if :{?app_role} \else \set app_role '' \endif

@@ -227,3 +227,40 @@ fn each_rule_of_the_reference_is_broken_by_its_example() {
     }
     assert!(rows > 500 && tried > 400, "{rows} {tried}");
 }
+
+/// What strangers had to read twice, or took for something else, in documents of earlier days.
+const NOT_UNDERSTOOD: [&str; 21] = [
+    "complete or as it was before, whoever",
+    "parts it",
+    "parts the run",
+    "does not fit to this binary",
+    "how it comes to that",
+    "only their owner can tell",
+    "append-only for everybody.",
+    "the setting counts for itself",
+    "goes in and out as it is",
+    "is no apology",
+    "the word of the application about",
+    "has no name yet",
+    "It never queues",
+    "cannot be registered",
+    "leaves the tool ignorant",
+    "standing still",
+    "no application was written for",
+    "This has not.",
+    "After each but the last",
+    "is yours to add",
+    "what becomes of it",
+];
+
+#[test]
+fn what_was_not_understood_at_the_first_reading_does_not_come_back() {
+    let mut found = Vec::new();
+    for document in documents().iter().filter(|document| !document.ends_with("CHANGELOG.md")) {
+        let text = fs::read_to_string(document).unwrap();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let unclear = NOT_UNDERSTOOD.iter().filter(|words| text.contains(**words));
+        found.extend(unclear.map(|words| format!("{}: {words}", document.file_name().unwrap().display())));
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
