@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Does what the README tells a newcomer, as one who may do nothing else: a user made for it without root rights, with a
-# strict umask, with cargo told to build elsewhere, beside the quickstart of another user, at the lowest priority.
+# Runs both commands of the README as a newcomer would: a user made for this, without root rights, with umask 077, with cargo
+# told to build elsewhere (CARGO_TARGET_DIR), beside the quickstart of another user, at the lowest priority. Once everything
+# is built, each core is busy with something else.
 #
 #   scripts/test-newcomer.sh quickstart    scripts/quickstart.sh alone
-#   scripts/test-newcomer.sh               and scripts/test.sh with a few of the tests
-#   scripts/test-newcomer.sh all           and scripts/test.sh with all of them
+#   scripts/test-newcomer.sh               and scripts/test.sh, with the tests for which user, umask or load make a difference
+#   scripts/test-newcomer.sh all           and scripts/test.sh with all tests
 #
-# Needs root to make the user, who is removed at the end; exits with 3 without.
+# The tests that make a difference start servers and scripts as this user, or have to end within a given time. The others
+# run once, as whoever runs .ci/run. Needs root to make the user, who is removed at the end; exits with 3 without.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -22,14 +24,17 @@ bin=$(need_postgres)
 user=hacs-newcomer-$$
 place=$(mktemp -d /var/tmp/hacs-newcomer-XXXXXX)
 chmod 0755 "$place"
+# What keeps the cores busy.
+busy=()
 leave() {
     local code=$?
     trap - EXIT
     if [ "$code" != 0 ]; then cat "$place/said" >&2 2>/dev/null || true; say "FAILED as $user"; fi
     if [ -d "$place/checkout" ]; then as_newcomer scripts/quickstart.sh stop >/dev/null 2>&1 || true; fi
+    if [ "${#busy[@]}" != 0 ]; then kill "${busy[@]}" 2>/dev/null || true; fi
     stop_cluster "$place/tmp/hacs-quickstart-another" immediate || true
-    # Whatever of his still runs, where this was interrupted.
-    pkill -KILL -u "$user" || true
+    # Whatever of his still runs, where this was interrupted: a user is not removed before his last process has ended.
+    for _ in $(seq 100); do pkill -KILL -u "$user" || break; sleep 0.1; done
     userdel "$user" 2>/dev/null || true
     rm -rf "$place"
     exit "$code"
@@ -71,24 +76,46 @@ is() { [ "$1" = "$2" ] || { say "found: $1"; return 1; }; }
 start_cluster "$place/tmp/hacs-quickstart-another" >/dev/null
 theirs() { as_server "$bin/psql" -X -q -A -t -h "$place/tmp/hacs-quickstart-another" -U hacs -d postgres -c 'select 1'; }
 
+# As busy as the newcomer is nice: he gets about half of the machine.
+load_each_core() {
+    local core
+    for core in $(seq "$(getconf _NPROCESSORS_ONLN)"); do
+        nice -n 19 bash -c "while :; do :; done # core $core" &
+        busy+=($!)
+    done
+}
+mine() { find "$place/tmp" -mindepth 1 -maxdepth 1 -user "$user"; }
+
 started=$SECONDS
 check "quickstart ends well" as_newcomer scripts/quickstart.sh >"$place/said" 2>&1
 cat "$place/said" >&2
-mine=$(find "$place/tmp" -maxdepth 1 -name 'hacs-quickstart-*' -user "$user")
-check "it made one cluster, which nobody else can enter" is "$(stat -c %a "$mine")" 700
+cluster=$(mine)
+check "it made one cluster, which nobody else can enter" is "$(stat -c %a "$cluster")" 700
 connect=$(sed -n 's/^Connect: *//p' "$place/said")
 # shellcheck disable=SC2086 # the words of a command
 check "what it prints connects" is "$(as_newcomer $connect -X -A -t -c 'select count(*) > 7 from hacs_admin.migrations')" t
 check "it built where cargo was told to" is "$(ls -d "$place/checkout/target" 2>/dev/null)" ''
 check "the other's server still answers" is "$(theirs)" 1
+load_each_core
+check "a second time, on a busy machine, it ends well too" as_newcomer scripts/quickstart.sh >"$place/said" 2>&1
+check "with the same cluster" is "$(mine)" "$cluster"
 check "stop ends well" as_newcomer scripts/quickstart.sh stop
-check "and leaves nothing of his" is "$(find "$place/tmp" -mindepth 1 -maxdepth 1 -user "$user")" ''
+check "and leaves nothing of his" is "$(mine)" ''
 check "but the other's server" is "$(theirs)" 1
+kill "${busy[@]}"
+busy=()
 say "quickstart in $((SECONDS - started)) s"
 
 [ "${1:-}" != quickstart ] || exit 0
-if [ "${1:-}" = all ]; then filter=; else filter='quickstart:: status:: migrating:: private:: scripts::'; fi
+filter='a_second_signal broken:: concurrently:: fleet::stopping private:: quickstart:: scripts:: status:: tls:: waiting::'
+if [ "${1:-}" = all ]; then filter=; fi
 started=$SECONDS
+# What is compiled is the same on a busy machine, and takes twice as long.
+check "the tests compile" as_newcomer cargo test --locked --quiet --all-features --no-run >"$place/said" 2>&1
+say "compiled in $((SECONDS - started)) s"
+started=$SECONDS
+load_each_core
 : >"$place/said"
 check "test.sh ends well" as_newcomer env HACS_TEST_FILTER="$filter" scripts/test.sh
 say "test.sh in $((SECONDS - started)) s"
+times >&2

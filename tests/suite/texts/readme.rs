@@ -237,6 +237,20 @@ fn the_gate_runs_what_the_readme_cannot_and_everything_with_all_features() {
     {
         assert!(gate.lines().any(|line| line.trim() == script), "{script}");
     }
+    // 3: nobody but root can make the user.
+    assert!(gate.contains("\nscripts/test-newcomer.sh || [ $? = 3 ]\n"));
+    let newcomer = read("scripts/test-newcomer.sh");
+    for tried in [
+        "useradd ",
+        "umask 077",
+        "CARGO_TARGET_DIR=",
+        "nice -n 19",
+        "start_cluster \"$place/tmp/hacs-quickstart-another\"",
+        "load_each_core\ncheck \"a second time, on a busy machine, it ends well too\" as_newcomer scripts/quickstart.sh ",
+        "load_each_core\n: >\"$place/said\"\ncheck \"test.sh ends well\" as_newcomer env HACS_TEST_FILTER=\"$filter\" scripts/test.sh\n",
+    ] {
+        assert!(newcomer.contains(tried), "scripts/test-newcomer.sh: {tried}");
+    }
     let tests = read("scripts/test.sh");
     for command in ["cargo clippy", "cargo test", "cargo doc"] {
         let line = tests.lines().find(|line| line.contains(command)).unwrap();
