@@ -38,6 +38,9 @@ install_packages() {
         --no-install-recommends "$@" >&2
 }
 
+# Installs what is optional, where that is possible without asking.
+try_packages() { command -v apt-get >/dev/null && as_root true 2>/dev/null && (install_packages "$@"); }
+
 # What cargo needs beyond Rust: a linker, and OpenSSL's headers for native-tls.
 need_build_tools() {
     command -v cargo >/dev/null || die "cargo is missing; install Rust from https://rustup.rs"
@@ -60,7 +63,7 @@ need_postgres() {
 # shellcheck disable=SC2034 # the scripts that call this use it
 need_pgbouncer() {
     skipped=()
-    if command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || (install_packages pgbouncer); then return; fi
+    if command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || try_packages pgbouncer; then return; fi
     say "NOT RUN: the tests through PgBouncer, since it is missing"
     skipped=(--skip pgbouncer --skip pooled::)
 }
@@ -118,17 +121,22 @@ python_tools() {
 }
 
 # A tool of npm, without the scripts of its packages, whose checksums scripts/npm.txt lists; prints its directory:
-# npm_tool NAME
+# npm_tool NAME; 3 where it cannot be installed
 npm_tool() {
     local name=$1 version dir
     version=$(awk -v name="$name" '$1 == name { print $2 }' scripts/npm.txt)
     dir=$cache/$name-$version
     if [ ! -e "$dir/checked" ]; then
-        command -v npm >/dev/null || install_packages nodejs npm
+        if ! command -v npm >/dev/null && ! try_packages nodejs npm; then
+            say "npm is missing"
+            return 3
+        fi
         say "installing $name $version"
         mkdir -p "$dir"
-        npm install --silent --ignore-scripts --no-audit --no-fund --no-save --prefix "$dir" "$name@$version" >&2 ||
-            die "npm cannot install $name $version"
+        if ! npm install --silent --ignore-scripts --no-audit --no-fund --no-save --prefix "$dir" "$name@$version" >&2; then
+            say "npm cannot install $name $version"
+            return 3
+        fi
         # shellcheck disable=SC2016 # JavaScript
         node -e '
             const [lock, known] = process.argv.slice(1).map((file) => require("fs").readFileSync(file, "utf8"));

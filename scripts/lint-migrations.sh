@@ -4,11 +4,13 @@
 #
 #   scripts/lint-migrations.sh              all migrations
 #   scripts/lint-migrations.sh FILE …       these, as they would be if they came next
+#
+# Exits with 3 where squawk is missing and cannot be installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-tool=$(npm_tool squawk-cli)
+tool=$(npm_tool squawk-cli) || exit
 squawk=$(find "$tool/node_modules/@squawk-cli" -name 'squawk*' -type f -path '*/bin/*' | head -n 1)
 [ -x "$squawk" ] || chmod u+x "$squawk"
 

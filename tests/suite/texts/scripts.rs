@@ -187,3 +187,47 @@ fn test_migration_fails_with_the_code_of_the_tool() {
     assert_eq!(test_migration(&[("DATABASE_URL", NOWHERE)]).code, Some(3));
     assert_eq!(test_migration(&[]).code, Some(2));
 }
+
+/// A machine on which nobody is root: neither sudo nor npm nor pgbouncer, and `id` gives the number of a plain user.
+fn plain_user(dir: &Path, script: &str) -> Ended {
+    let bin = dir.join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    let tools = "bash sh env dirname cat mkdir grep sed awk rm find head xargs apt-get getent uname ls cp";
+    for tool in tools.split(' ') {
+        let found = ["/usr/bin", "/bin"].map(|dir| Path::new(dir).join(tool)).into_iter().find(|path| path.exists());
+        if let Some(found) = found.filter(|_| !bin.join(tool).exists()) {
+            std::os::unix::fs::symlink(found, bin.join(tool)).unwrap();
+        }
+    }
+    program(&bin.join("id"), "echo 12345");
+    let mut bash = Command::new("bash");
+    bash.args(["-c", &format!("set -euo pipefail; . scripts/lib.sh; {script}")]).current_dir(file(""));
+    ended(bash.env_clear().env("PATH", &bin).env("HOME", dir).stdin(Stdio::null()).output().unwrap())
+}
+
+fn program(path: &Path, text: &str) {
+    fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn without_root_what_is_optional_is_left_out_with_a_word_and_what_is_needed_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    if !Path::new("/usr/sbin/pgbouncer").exists() {
+        let bouncer = plain_user(dir.path(), "need_pgbouncer; echo ${skipped[*]}");
+        assert_eq!(bouncer.stdout, "--skip pgbouncer --skip pooled::\n", "{bouncer:?}");
+        assert_eq!(bouncer.stderr, "==> NOT RUN: the tests through PgBouncer, since it is missing\n");
+    }
+    let missing = plain_user(dir.path(), "scripts/lint-migrations.sh");
+    assert_eq!((missing.code, missing.stderr.as_str()), (Some(3), "==> npm is missing\n"), "{missing:?}");
+    program(&dir.path().join("bin/npm"), "exit 1");
+    let offline = plain_user(dir.path(), "scripts/lint-migrations.sh");
+    assert!(offline.code == Some(3) && offline.stderr.contains("npm cannot install squawk-cli"), "{offline:?}");
+    let optional = plain_user(dir.path(), "try_packages shellcheck || echo left out");
+    assert_eq!((optional.stdout.as_str(), optional.stderr.as_str()), ("left out\n", ""), "{optional:?}");
+    let needed = plain_user(dir.path(), "install_packages gcc");
+    assert!(needed.code == Some(1) && needed.stderr.contains("please install: gcc"), "{needed:?}");
+    // And the test command goes on after what it leaves out.
+    let tests = fs::read_to_string(file("scripts/test.sh")).unwrap();
+    assert!(tests.contains("if [ \"$code\" != 3 ] || as_root true 2>/dev/null; then exit \"$code\"; fi"));
+}
