@@ -185,7 +185,20 @@ fn every_command_reads_the_url_from_a_file_and_an_empty_url_counts_as_none() {
     std::fs::write(&file, format!("\u{feff}{}\r\n", database.conninfo())).unwrap();
     let run =
         |args: &[&str]| ended(tool(args).env("DATABASE_URL", " ").env("DATABASE_URL_FILE", &file).output().unwrap());
-    for args in [&["migrate"][..], &["status", "--check"], &["verify"], &["plan"], &["migrate", "--dry-run"]] {
+    let none = dir.path().join("none");
+    std::fs::write(&none, "").unwrap();
+    for args in [
+        &["migrate"][..],
+        &["migrate", "--dry-run"],
+        &["status", "--check"],
+        &["verify", "--deep", "--seals"],
+        &["seal"],
+        &["plan", "--sql"],
+        &["baseline"],
+        &["export"],
+        &["import", none.to_str().unwrap()],
+        &["adopt", "--dry-run"],
+    ] {
         let end = run(args);
         assert_eq!(end.code, Some(0), "{args:?}: {end:?}");
     }
