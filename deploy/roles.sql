@@ -1,10 +1,10 @@
--- Makes the roles of a HACS database, and sets their passwords. Run it with psql, as a superuser, or as a role that owns
--- the database and may make roles. Run it before the first migration, and again whenever a password changes:
+-- Makes the roles of a HACS database, and sets their passwords. Run it with psql, as a superuser, or as a role that
+-- owns the database and may make roles. Run it before the first migration, and again whenever a password changes:
 --
 --     MIGRATOR_PASSWORD=… APP_PASSWORD=… AUDITOR_PASSWORD=… psql -X -f deploy/roles.sql hacs
 --
--- Each password may be in a file instead, such as a mounted secret: MIGRATOR_PASSWORD_FILE and so on. psql itself reads the
--- passwords, so they are on no command line. They reach the server's log only if it is told to log everything.
+-- Each password may be in a file instead, such as a mounted secret: MIGRATOR_PASSWORD_FILE and so on. psql itself reads
+-- the passwords, so they are on no command line. They reach the server's log only if it is told to log everything.
 --
 --   hacs_migrator  migrates, and owns the schemas
 --   hacs_app       reads and writes resources

@@ -1,5 +1,5 @@
-//! A service with a pool of connections. Every instance migrates before it serves: the first one does the work, the others
-//! wait for it and then find nothing to do.
+//! A service with a pool of connections. Every instance migrates before it serves: the first one does the work, the
+//! others wait for it and then find nothing to do.
 //!
 //!     DATABASE_URL=postgresql://localhost/hacs cargo run --features tokio-postgres --example service_with_deadpool
 //!

@@ -1,4 +1,4 @@
--- Grants rights to the roles that use a HACS database. Run it with psql, as the role that migrates and owns the schemas:
+-- Grants rights to the roles that use a HACS database. Run it with psql, as the role that migrates (the owner):
 --
 --     psql -X -v app_role=hacs_app -v auditor_role=hacs_auditor -f scripts/grant-app-role.sql hacs
 --
@@ -10,9 +10,9 @@
 --   sealer_role   seals the trail, and sees how far it is sealed: for the job that does so every few minutes
 --   feed_role     reads the feed of changes (docs/audit.md), and so every value that was changed
 --
--- Name at least one role. The roles must exist (deploy/roles.sql makes them). The rights include tables and functions that
--- the same role makes in later migrations. The migrating role itself need not be a superuser. Before its first run it needs
--- one right:
+-- Name at least one role. The roles must exist (deploy/roles.sql makes them). The rights include tables and functions
+-- that the same role makes in later migrations. The migrating role itself need not be a superuser. Before its first run
+-- it needs one right:
 --
 --     grant create on database hacs to hacs_migrator;
 --
