@@ -61,6 +61,13 @@ if [ -d "${CARGO_HOME:-$HOME/.cargo}/registry/cache" ]; then
     chown -R "$user" "$place/cargo"
 fi
 
+# And the tools that are here.
+if [ -d "$cache" ]; then
+    mkdir "$place/home/.cache"
+    cp -r "$cache" "$place/home/.cache/hacs-refinery"
+    chown -R "$user" "$place/home/.cache"
+fi
+
 as_newcomer() {
     # shellcheck disable=SC2016 # for the inner shell
     runuser -u "$user" -- env -i HOME="$place/home" TMPDIR="$place/tmp" CARGO_HOME="$place/cargo" LANG=C.UTF-8 \
