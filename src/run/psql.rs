@@ -9,10 +9,10 @@ use crate::schema::statements;
 use crate::server::Message;
 
 /// Others queue behind a script that waits for a table.
-const PATIENCE: &str =
-    "-- Who waits longer for a table stops all others meanwhile: then this ends, and can be run again.
-set local lock_timeout = '5s';
-";
+const PATIENCE: &str = "-- Others queue behind this: it does not wait longer.\nset local lock_timeout = '5s';\n";
+/// psql prints errors, warnings, and a line for each file: what hundreds of statements answer is of no interest.
+const QUIET: &str = "\\set ON_ERROR_STOP on\n\\set hacs_quiet :QUIET\n\\set QUIET on\n\\o /dev/null\n";
+const LOUD: &str = "\ncommit;\n\\o\n\\set QUIET :hacs_quiet\n\\echo All of it is committed.\n";
 
 /// A script for psql that applies migrations and records them as [`migrate`](crate::migrate()) would: in one
 /// transaction, or in parts where a migration runs outside one, and under the same lock.
@@ -22,19 +22,19 @@ pub fn script(pending: &[OwnedMigration]) -> String {
         return "-- Nothing is pending.\n".to_owned();
     }
     let begin = format!("begin;\n{}", Message::of_run().text());
-    let mut text = "\\set ON_ERROR_STOP on\n".to_owned();
+    let mut text = QUIET.to_owned();
     if no_transaction::any(pending) {
         text += &format!("{}{begin}{PATIENCE}", wait(Scope::Session));
     } else {
-        let wait = wait(Scope::Transaction);
-        text += &format!("{wait}{begin}select pg_advisory_xact_lock({});\n{PATIENCE}", lock::KEY);
+        text += &wait(Scope::Transaction);
+        text += &format!("{begin}select pg_advisory_xact_lock({});\n{PATIENCE}", lock::KEY);
     }
     let mut owners: Vec<Owner> = pending.iter().map(|migration| migration.of().clone()).collect();
     owners.dedup();
     text += &ledger::bootstrap(&owners);
     text += &refuse_what_cannot_be_trusted(&owners);
     for migration in pending {
-        text += &format!("\n-- {migration}.sql\n\n");
+        text += &format!("\n\\echo {migration}.sql\n\n");
         if no_transaction::outside_transaction(migration) {
             text += &format!("commit;\n\n{}\n{begin}{PATIENCE}", alone(migration));
         } else {
@@ -45,7 +45,7 @@ pub fn script(pending: &[OwnedMigration]) -> String {
         let now = "to_char(now() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')";
         text += &format!("{};\n", ledger::insert(migration, now));
     }
-    text + "\ncommit;\n"
+    text + LOUD
 }
 
 /// The check that a run makes before it touches the history.

@@ -135,15 +135,19 @@ fn the_script_of_plan_makes_the_same_database_in_psql() {
     let database = Database::empty();
     let script = database.run(&["plan", "--sql"]).stdout;
     let mut psql = Command::new(crate::server::bindir().join("psql"))
-        .args(["-X", "-q", "-d", &database.conninfo()])
+        .args(["-X", "-d", &database.conninfo()])
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("psql starts");
     std::io::Write::write_all(&mut psql.stdin.take().unwrap(), script.as_bytes()).unwrap();
     let end = ended(psql.wait_with_output().unwrap());
-    assert_eq!(end.code, Some(0), "{end:?}");
+    assert_eq!((end.code, end.stderr.as_str()), (Some(0), ""), "{end:?}");
+    // A line for each file, and nothing of what a hundred statements answer.
+    let files: String =
+        hacs_refinery::migrations().iter().map(|migration| format!("{migration}.sql\n")).collect::<String>();
+    assert_eq!(end.stdout, files + "All of it is committed.\n");
     assert_eq!(database.run(&["migrate"]).stdout, format!("Nothing to do: the database is at V{NEWEST}.\n"));
     assert_eq!(database.run(&["verify"]).code, Some(0));
     assert_eq!(database.run(&["plan", "--sql"]).stdout, "-- Nothing is pending.\n");
