@@ -109,6 +109,33 @@ fn the_picture_of_a_terminal_shows_what_the_program_prints() {
 }
 
 #[test]
+fn every_picture_is_shown_and_has_more_than_two_tables() {
+    let mut pages = documents();
+    pages.extend(fs::read_dir(Path::new(ROOT).join("docs/schema")).unwrap().map(|entry| entry.unwrap().path()));
+    let texts: String = pages.iter().map(|page| fs::read_to_string(page).unwrap()).collect();
+    for entry in fs::read_dir(Path::new(ROOT).join("docs/pictures")).unwrap() {
+        let (path, name) = (entry.as_ref().unwrap().path(), entry.unwrap().file_name().into_string().unwrap());
+        assert!(texts.contains(&format!("pictures/{name})")), "no document shows {name}");
+        let nodes = fs::read_to_string(path).unwrap().matches("class=\"node\"").count();
+        assert!(name == "terminal.svg" || nodes > 2, "{name} has {nodes} tables");
+    }
+}
+
+#[test]
+fn what_all_tables_of_resources_have_is_told_once() {
+    let introduction = include_str!("../../../docs/schema.md");
+    let (_, table) = introduction.split_once("## What every table of resources has\n").unwrap();
+    let lines = table.lines().skip(3).take_while(|line| line.starts_with("| `"));
+    let columns: Vec<&str> = lines.map(|line| line.split(" | ").next().unwrap()).collect();
+    assert_eq!(columns.len(), 6, "{columns:?}");
+    let clinical = include_str!("../../../docs/schema/hacs_clinical.md");
+    for column in columns {
+        assert!(!clinical.lines().any(|line| line.starts_with(&format!("{column} | "))), "{column} is told again");
+    }
+    assert!(!clinical.contains("hacs_core.is_list("), "a call in place of words");
+}
+
+#[test]
 fn docker_compose_is_spelt_in_one_way() {
     let mut files = documents();
     for dir in ["deploy", "deploy/kubernetes", "scripts"] {
