@@ -122,6 +122,9 @@ fn refused(shop: &mut Workshop) {
     client.batch_execute("create role visitor login").unwrap();
     shop.saw("The role may not create", run(&["migrate", "-d", &shop.on(&database.name, "visitor", "")]));
 
+    let (database, _) = shop.database(true);
+    shop.saw("The role may not read", run(&["status", "-d", &shop.on(&database.name, "visitor", "")]));
+
     let (database, mut client) = shop.database(false);
     client.batch_execute(&format!("alter database {} set default_transaction_read_only = on", database.name)).unwrap();
     shop.saw("The database is read-only", database.run(&["migrate"]));
