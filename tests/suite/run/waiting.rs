@@ -42,7 +42,10 @@ fn a_server_that_shuts_down_and_comes_back_is_waited_for_with_a_line_for_each_re
     let mut end = ended(waiting.wait_with_output().unwrap());
     end.stderr.insert_str(0, &said);
     assert_eq!(end.code, Some(0), "{end:?}");
-    let reasons = reasons(&end);
+    // On a busy machine the server may end just while it is being asked: that is one more reason, once.
+    let (broken, reasons): (Vec<_>, Vec<_>) =
+        reasons(&end).into_iter().partition(|line| line.contains("error communicating with the server"));
+    assert!(broken.len() <= 1, "{broken:?}");
     assert!(reasons[0].contains("the database system is shutting down (SQLSTATE 57P03)"), "{reasons:?}");
     assert!(reasons[1].contains("error connecting to server"), "{reasons:?}");
     assert!((2..=4).contains(&reasons.len()), "{reasons:?}");
