@@ -125,4 +125,3 @@ load_each_core
 : >"$place/said"
 check "test.sh ends well" as_newcomer env HACS_TEST_FILTER="$filter" scripts/test.sh
 say "test.sh in $((SECONDS - started)) s"
-times >&2
