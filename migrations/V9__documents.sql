@@ -150,7 +150,7 @@ begin
             pg_get_expr(d.adbin, d.adrelid),
             coalesce(pg_get_expr(d.adbin, d.adrelid) !~ '^(''[^'']*''|[0-9.]+|true|false)(::[a-z. ]+(\[\])?)?$', false),
             a.attname = any (k.parts),
-            a.attnotnull
+            a.attnotnull or t.typnotnull
         from known as k
         cross join pg_catalog.pg_attribute as a
         join pg_catalog.pg_type as t on t.oid = a.atttypid
@@ -190,45 +190,37 @@ as $$
 begin
     return (
         select format(
-            'hacs_core.written(%s%s, t.extra%s)%s',
-            -- a function has a hundred arguments at most
-            (
-                select string_agg('jsonb_build_object(' || c.list || ')', ' || ' order by c.part)
-                from (
-                    select c.number / 50 as part, string_agg(format('%L, t.%1$I', c.name), ', '
-                        order by c.number) as list
-                    from (
-                        select c.name, row_number() over (order by c.ordinality) - 1 as number
-                        from hacs_core.document_columns(target) with ordinality as c where not c.is_part
-                    ) as c
-                    group by 1
-                ) as c
-            ),
-            (
-                select string_agg(format(
-                    ' || jsonb_build_object(%1$L, coalesce((select jsonb_agg(%2$s order by t.position, t.id) from '
-                        '%3$s as t '
-                    'where t.%4$I = whole.id%5$s), ''[]'') || whole.%1$I)',
-                    p.field, hacs_core.document_expression(p.part, true), p.part, p.owner_column,
-                    -- in the later form, a part that came by itself is a document by itself
-                    format(
-                        ' and (not (t.extra ? ''hacs:generation'' and whole.extra ? ''hacs:generation'')%s)',
-                        ' or ' || generation || ' = ''0.3'''
-                    )
-                ), '' order by p.field)
-                from hacs_core.document_parts(target) as p
-            ),
-            ', ' || case when nested then '''0.3''' else generation end,
+            -- without a call where there is nothing to turn; parts are long, and written once
+            case when p.parts is null
+                then 'case when t.extra ? ''hacs:generation'' then hacs_core.written(to_jsonb(fields), t.extra%2$s) '
+                    'else to_jsonb(fields) || t.extra end%3$s'
+                else 'hacs_core.written(to_jsonb(fields)%1$s, t.extra%2$s)%3$s' end,
+            p.parts, ', ' || case when nested then '''0.3''' else generation end,
             case when not nested then
                 (select format(' || jsonb_build_object(%L, t.%1$I)', o.owner_column)
                     from hacs_core.document_owner(target) as o)
             end
         )
+        from (
+            select string_agg(format(
+                ' || jsonb_build_object(%1$L, coalesce((select jsonb_agg(%2$s order by t.position, t.id) from '
+                    '%3$s as t%6$s '
+                'where t.%4$I = whole.id%5$s), ''[]'') || whole.%1$I)',
+                p.field, hacs_core.document_expression(p.part, true), p.part, p.owner_column,
+                -- in the later form, a part that came by itself is a document by itself
+                format(
+                    ' and (not (t.extra ? ''hacs:generation'' and whole.extra ? ''hacs:generation'')%s)',
+                    ' or ' || generation || ' = ''0.3'''
+                ),
+                hacs_core.document_whole(p.part)
+            ), '' order by p.field) as parts
+            from hacs_core.document_parts(target) as p
+        ) as p
     );
 end
 $$;
 comment on function hacs_core.document_expression(regclass, boolean, text) is
-    'SQL that makes the document of a row t of a table; where it has parts, the row is also known as whole';
+    'SQL that makes the document of a row t of a table, behind which document_whole stands';
 
 create or replace function hacs_core.document_whole(target regclass)
 returns text
@@ -236,9 +228,15 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    -- A row of them makes JSON in one go, where jsonb_build_object looks at the type of each value and of each key.
     return (
-        select case when exists (select from hacs_core.document_parts(target))
-            then ' cross join lateral (select t.*) as whole' else '' end
+        select format(
+            ' cross join lateral (select %s) as fields%s',
+            string_agg(format('t.%I', c.name), ', ' order by c.ordinality),
+            case when exists (select from hacs_core.document_parts(target))
+                then ' cross join lateral (select t.*) as whole' else '' end
+        )
+        from hacs_core.document_columns(target) with ordinality as c
     );
 end
 $$;
@@ -249,6 +247,42 @@ comment on function hacs_core.document_whole(regclass) is
 -- The slow way, for one document in a hundred: what HACS takes leniently is written as it reads it, and the first field
 -- that it does not take is named.
 -------------------------------------------------------------------------------------------------------------------
+
+-- Errors get into logs, and values are about patients. What is wrong with one is mostly seen from its form.
+create or replace function hacs_core.described(value jsonb)
+returns text
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    kind constant text := jsonb_typeof(value);
+    -- what is neither a letter nor a digit of ASCII, nor one of these signs, may be a letter of any script
+    shape constant text := regexp_replace(regexp_replace(regexp_replace(
+        left(value #>> '{}', 41), '[A-Za-z]', 'a', 'g'), '[0-9]', '9', 'g'), '[^a9 .,:;/+_-]', '?', 'g');
+    signs constant text := case when length(shape) > 40 then left(shape, 40) || '…' else shape end;
+begin
+    return case kind
+        when 'string' then case when shape = '' then 'an empty text' else format('a text like "%s"', signs) end
+        when 'number' then 'a number like ' || signs
+        when 'boolean' then 'true or false'
+        when 'array' then coalesce(
+            'a list of ' || (
+                select string_agg(k.kind, ' and ' order by k.kind)
+                from (
+                    select distinct case jsonb_typeof(e.value) when 'string' then 'texts'
+                        when 'boolean' then 'true or false' when 'null' then 'null' when 'array' then 'lists'
+                        else jsonb_typeof(e.value) || 's' end
+                    from jsonb_array_elements(value) as e
+                ) as k (kind)
+            ), 'an empty list'
+        )
+        when 'object' then 'an object'
+        else 'null'
+    end;
+end
+$$;
+comment on function hacs_core.described(jsonb) is
+    'What kind of value it is, and its form: each letter an a, each digit a 9. Errors say it in place of the value';
 
 create or replace function hacs_core.mended_value(base text, given jsonb, out mended jsonb, out wanted text)
 language plpgsql stable
@@ -336,7 +370,7 @@ begin
     for f in select * from hacs_core.document_columns(target) as c where document -> c.name <> 'null' loop
         value := hacs_core.mended_value(f.base, document -> f.name);
         if value.wanted is not null then
-            raise exception '%.% must be %, not %', type, f.name, value.wanted, left((document -> f.name)::text, 80)
+            raise exception '%.% must be %, not %', type, f.name, value.wanted, hacs_core.described(document -> f.name)
                 using errcode = 'invalid_parameter_value', column = f.name;
         end if;
         document := jsonb_set(document, array[f.name], value.mended);
@@ -347,7 +381,7 @@ begin
             exception
                 when check_violation then  -- which says the domain, but not the column
                     get stacked diagnostics rule = constraint_name;
-                    raise exception '%.% is refused by %: %', type, f.name, rule, left(value.mended::text, 80)
+                    raise exception '%.% is refused by %: %', type, f.name, rule, hacs_core.described(value.mended)
                         using errcode = 'check_violation', column = f.name, constraint = rule;
             end;
         end if;
@@ -435,7 +469,11 @@ begin
     elsif rule.contype = 'p' and (fault).detail is not null then
         fault.message := format('%s is there already', resource);
         fault.detail := null;
-    elsif (fault).code = '23514' and (fault).constraint_name is null then
+    elsif (fault).code in ('23514', '23505', '23P01') then
+        fault.detail := null;
+    elsif (fault).code ~ '^22' then
+        -- PostgreSQL itself quotes what it cannot read
+        fault.message := regexp_replace((fault).message, ': ".*$', '');
         fault.detail := null;
     end if;
     return fault;
@@ -517,15 +555,16 @@ comment on function hacs_core.refuse_version(text, bigint, bigint) is
 -- The functions that are generated: one for each table, which stores a document, and the choice among them.
 -------------------------------------------------------------------------------------------------------------------
 
--- The pieces of the generated texts. In each of them the row that was read is r, the document is document. With
+-- The pieces of the generated texts. In each of them the row that was read is r, the document is document. What is read
+-- is read over a row of the defaults, base, and not over null: a domain then looks at no field that there is not. With
 -- replacing they are those of a statement for many documents, where the row that is there is also o, and ON CONFLICT
 -- knows the row that was to be inserted, but not its document: so r is what will be stored, and a silent time says that
 -- the document has no updated_at (who puts such a time has his own put down).
 do $$
 begin
     create type hacs_core.reading as (
-        resource_type text, names text[], readable text, renames text, as_written text, fields text, read_values text,
-        made_values text, lacking text, changes text, differs text
+        resource_type text, names text[], base text, base_values text, readable text, renames text, as_written text,
+        fields text, read_values text, new_values text, made_values text, lacking text, changes text, differs text
     );
 exception
     when duplicate_object then null;
@@ -547,7 +586,15 @@ begin
         select hacs_core.document_type(target) as type, '''0001-01-01 00:00:00.424242+00''::timestamptz' as silent
     ),
     c as materialized (
-        select c.*, f.type, format('%I', c.name) as quoted, hacs_core.document_alias(f.type, c.name) as alias,
+        select c.*, f.type, format('%I', c.name) as quoted, '$.' || to_json(c.name) as path,
+            case when c.name <> 'resource_type' then case
+                when c.base in ('text[]', 'double precision[]') then 'array'
+                when c.base = 'text' then 'string'
+                when c.base in ('integer', 'double precision') then 'number'
+                when c.base = 'boolean' then 'boolean'
+            end end as kind,
+            case c.base when 'text[]' then 'string' when 'double precision[]' then 'number' end as element,
+            hacs_core.document_alias(f.type, c.name) as alias,
             case when replacing then 'excluded.' else 'r.' end || quote_ident(c.name) as given,
             -- whether its key says something: of these two, null does not
             case when replacing and c.name = 'updated_at' then 'excluded.updated_at <> ' || f.silent
@@ -580,6 +627,9 @@ begin
         array_agg(d.name order by d.ordinality),
         string_agg(format('%s as %I', d.fallback, d.name), ', '
             order by d.ordinality) filter (where d.fallback is not null and not d.made),
+        string_agg(format(e'    base.%I := %s;\n', d.name, d.fallback), ''
+            order by d.ordinality) filter (where d.fallback is not null and not d.made),
+        null,
         format($text$    if document ?| %1$L then
         document := document - 'resourceType' || jsonb_build_object('resource_type',
             coalesce(document -> 'resource_type', document -> 'resourceType'));
@@ -594,21 +644,49 @@ $text$, array_agg(d.alias order by d.ordinality) filter (where d.alias is not nu
             document := document - %1$L || jsonb_build_object(%2$L, document -> %1$L);
         end if;
 $text$, d.alias, d.name, d.type), '' order by d.ordinality) filter (where d.alias is not null), '')),
-        string_agg(case
-            when d.base = 'jsonb' or d.name = 'resource_type' then null  -- their constraints know
-            when d.base = 'text' then format('(r.%1$I is null or jsonb_typeof(document -> %1$L) = ''string'')', d.name)
-            -- the cast has shown that there is such a day
-            when d.base = 'timestamp with time zone' then format(
-                'document ->> %L ~ %L', d.name,
-                '^(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}'
-                '(?:[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?'
-                '(?:[Zz]|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)?)?$'
-            )
-            when d.base = 'date' then format('document ->> %L ~ ''^(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}$''', d.name)
-            else format('to_jsonb(r.%I) = document -> %1$L', d.name)
-        end, e'\n            and ' order by d.ordinality),
+        concat_ws(
+            e'\n            and ',
+            -- Kinds in one path, and not in one condition for each: what has no key is unknown, and that is not true.
+            -- What the cast has read of a number is what the number says; of a list it takes more than HACS does.
+            format('(document @@ %L) is not true', 'strict ' || string_agg(case
+                when d.kind is not null then format('%1$s.type() != "%2$s" && %1$s.type() != "null"', d.path, d.kind)
+                    || case when d.element is not null then format(' || exists(%s[*] ? (@.type() != "%s"))', d.path,
+                        d.element) else '' end
+            end, ' || ' order by d.ordinality)),
+            string_agg(case
+                -- The cast has shown that there is such a day. A regular expression costs ten times what a comparison
+                -- does, so that a time in UTC, as it is most often written, is compared with itself.
+                when d.base = 'timestamp with time zone' then format(
+                    'case when replace(document ->> %1$L, ''Z'', ''+00:00'') = to_jsonb(r.%2$s) #>> ''{}'' then '
+                    'r.%2$s >= ''0001-01-01 00:00:00+00''::timestamptz '
+                    'and r.%2$s < ''10000-01-01 00:00:00+00''::timestamptz '
+                    'else document ->> %1$L ~ %3$L end',
+                    d.name, d.quoted,
+                    '^[0-9]{4}-[0-9]{2}-[0-9]{2}'
+                    '(?:[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?'
+                    '(?:[Zz]|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)?)?$'
+                )
+                when d.base = 'date' then format(
+                    '(to_jsonb(r.%2$s) = document -> %1$L and r.%2$s >= ''0001-01-01''::date '
+                    'and r.%2$s < ''10000-01-01''::date)', d.name, d.quoted
+                )
+                when d.kind is null and d.base <> 'jsonb' and d.name <> 'resource_type'
+                    then format('to_jsonb(r.%2$s) = document -> %1$L', d.name, d.quoted)
+            end, e'\n            and ' order by d.ordinality),
+            -- which is not asked of a field that there is not, where it is read over a row that is
+            string_agg(format('r.%s is not null', d.quoted), e'\n            and ' order by d.ordinality)
+                filter (where d.is_domain and d.required and d.fallback is null)
+        ),
         string_agg(d.quoted, ', ' order by d.ordinality) filter (where not d.is_part),
         string_agg(d.read_value, ', ' order by d.ordinality) filter (where not d.is_part),
+        -- for a row that was read over nulls: one assignment for each default costs more
+        string_agg(case
+            when d.name = 'id' then 'new_id'
+            when d.made or d.fallback is null or d.name = 'resource_type' then d.read_value
+            else format(
+                'case when r.%1$I is null and not document ? %1$L then %2$s else r.%1$I end', d.name, d.fallback
+            )
+        end, ', ' order by d.ordinality) filter (where not d.is_part),
         string_agg(format(e'    r.%s := %s;\n', d.quoted, d.read_value), '' order by d.ordinality) filter (where d.made
             and d.name <> 'id'),
         string_agg(format(e'\n            when f.%I is null then %L', d.name, d.name), '' order by d.ordinality)
@@ -628,11 +706,12 @@ $text$, d.alias, d.name, d.type), '' order by d.ordinality) filter (where d.alia
         ) filter (where d.name <> 'id')
     into x
     from d;
-    execute format('select to_jsonb(f) from (select %s) as f', x.readable) into defaults;
+    execute format('select to_jsonb(f) from (select %s) as f', x.base) into defaults;
+    x.base := format('%L::jsonb', defaults);
     -- a key with the name of a column that is no field is an unknown one
     select format(
-        '%L::jsonb || case when document ?| %L then document - %2$L::text[] else document end',
-        defaults, coalesce(array_agg(a.attname::text order by a.attnum), '{}')
+        'case when document ?| %L then document - %1$L::text[] else document end',
+        coalesce(array_agg(a.attname::text order by a.attnum), '{}')
     )
     into x.readable
     from pg_attribute as a
@@ -656,6 +735,42 @@ end
 $$;
 comment on function hacs_core.document_putter(regclass) is
     'The name of the function that stores the documents of a table';
+
+-- The most frequent case of all: nothing has the id yet, and every value is as it should be. One statement then reads
+-- the document and inserts it, and no subtransaction is begun for it but that of put. Null where it is another case.
+create or replace function hacs_core.adder_source(target regclass, x hacs_core.reading)
+returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
+as $$
+begin
+    return format($source$
+declare
+    base %1$s;
+    version bigint;
+begin
+%2$s    base.resource_type := %3$L;
+    select t.version_id into version from %1$s as t where t.id = new_id;
+    if found then
+        return null;
+    end if;
+    insert into %1$s as t (%4$s, extra)
+    select %5$s, (document - %6$L::text[]) || kept
+    from jsonb_populate_record(base, %7$s) as r
+    where (
+            %8$s
+        ) is not false
+    returning t.version_id into version;
+    return version;
+end
+$source$,
+        target, x.renames, x.resource_type, x.fields, x.new_values, x.names, x.readable, x.as_written
+    );
+end
+$$;
+comment on function hacs_core.adder_source(regclass, hacs_core.reading) is
+    'The body of the function that stores a document of a table where none has its id, for its columns as they are now';
 
 create or replace function hacs_core.putter_source(target regclass, x hacs_core.reading)
 returns text
@@ -724,7 +839,7 @@ $text$, o.whole);
     for p in select * from hacs_core.document_parts(target) loop
         parts := parts || format($text$
     if document ? %1$L and jsonb_typeof(document -> %1$L) <> 'array' then
-        raise exception '%3$s.%1$s must be a list, not %%', left((document -> %1$L)::text, 80)
+        raise exception '%3$s.%1$s must be a list, not %%', hacs_core.described(document -> %1$L)
             using errcode = 'invalid_parameter_value', column = %1$L;
     end if;
     if document ? %1$L or not is_new then
@@ -732,7 +847,8 @@ $text$, o.whole);
         for part, part_place in select e.* from jsonb_array_elements(document -> %1$L) with ordinality as e loop
             if jsonb_typeof(part) <> 'object' or coalesce(part ->> 'resource_type', '') <> %6$L
                 and part ? 'resource_type' then
-                raise exception '%3$s.%1$s must be a list of %6$s, not of %%', left(part::text, 80)
+                raise exception '%3$s.%1$s must be a list of %6$s, not of %%', case jsonb_typeof(part)
+                        when 'object' then 'documents of another type' else hacs_core.described(part) end
                     using errcode = 'invalid_parameter_value', column = %1$L;
             end if;
             stored_part := %4$s(part, '{}', null, stored_id, part_place::integer);
@@ -765,13 +881,14 @@ $text$, target);
     end if;
     return format($source$
 declare
+    base %1$s;
     r %1$s;
     fine boolean;
     nested constant boolean := owner is not null;
     tries integer := 0;
 %20$sbegin
-%2$s    begin
-        r := jsonb_populate_record(null::%1$s, %3$s);
+%2$s%21$s    begin
+        r := jsonb_populate_record(base, %3$s);
         fine := (
             %4$s
         ) is not false;
@@ -781,7 +898,7 @@ declare
     end;
     if not fine then
         document := hacs_core.mended_document(%5$L, document);
-        r := jsonb_populate_record(null::%1$s, %3$s);
+        r := jsonb_populate_record(null::%1$s, %22$s || %3$s);
     end if;
     stored_id := coalesce(r.id, gen_random_uuid()::text);
 %6$s    if if_version is not null then
@@ -831,7 +948,7 @@ $source$,
         target, x.renames, x.readable, x.as_written, target::text, owner_read, x.resource_type || '/',
         x.fields, owner_columns, x.read_values, unknown, owner_values, x.changes, owner_changes, x.differs,
             owner_differs,
-        parts, owner_count, x.resource_type, declarations
+        parts, owner_count, x.resource_type, declarations, x.base_values, x.base
     );
 end
 $$;
@@ -850,7 +967,7 @@ declare
     type constant text := coalesce(document ->> 'resource_type', document ->> 'resourceType');
 begin
     if jsonb_typeof(document -> 'id') not in ('string', 'null') then
-        raise exception '%.id must be a text, not %', type, left((document -> 'id')::text, 80)
+        raise exception '%.id must be a text, not %', type, hacs_core.described(document -> 'id')
             using errcode = 'invalid_parameter_value', column = 'id';
     end if;
     stored_id := coalesce(document ->> 'id', gen_random_uuid()::text);
@@ -919,16 +1036,17 @@ return format(
 comment on function hacs_core.generated_body(text) is
     'The body of a generated function, with its mark and hash before it';
 
--- Written anew whenever a table is attached: a choice among those that are. These are put_document, put, get,
--- lock_version and remove.
-create or replace function hacs_core.choose_documents()
-returns void
-language plpgsql
+-- A choice among the tables that are attached: put_document, put, get, lock_version and remove.
+create or replace function hacs_core.choice_sources()
+returns table (function text, declaration text, body text)
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
     types text[];
+    reads text[];
     puts text[];
+    adds text[];
     gets text[];
     locks text[];
     removes text[];
@@ -950,7 +1068,18 @@ begin
             '    select l.columns, l.kept into document, kept from hacs_core.read_later(document, %L, substitute, '
                 'kept) as l;\n'
             'end if;\n', d.condition, d.type
-        ) || case
+        ) order by d.type collate "C"),
+        -- parts, and their wholes, are rows of several tables
+        array_agg(case when not d.has_table or o.whole is not null then '' else format(
+            e'if if_version is null%s then\n'
+            '    id := coalesce(document ->> ''id'', gen_random_uuid()::text);\n'
+            '    tried := true;\n'
+            '    version_id := %s(id, document, kept);\n'
+            '    tried := false;\n'
+            'end if;\n',
+            case when p.any_part is not null then format(' and not document ?| %L', p.fields) end, d.adder
+        ) end order by d.type collate "C"),
+        array_agg(case
             when d.has_table then format('stored := %s(document, kept, if_version, null, null);', d.putter)
             else format(
                 e'if kept ? ''hacs:generation'' then\n'
@@ -960,8 +1089,21 @@ begin
                 'end if;', d.putter
             )
         end order by d.type collate "C"),
-        array_agg(format('select %s into document from %s as t%s where t.id = get.id', d.expression, d.target, d.whole)
-            || format(d.otherwise, 'select t.data into document', 'get', '') order by d.type collate "C"),
+        array_agg(format(
+            case
+                -- its whole stands beside what it says
+                when o.whole is not null then 'select %2$s into document from %3$s as t%4$s where t.id = get.id%5$s'
+                -- parts cost more than all else, be there any or not
+                when p.any_part is not null then e'if %1$s then\n'
+                    '    select %2$s into document from %3$s as t%4$s where t.id = get.id;\n'
+                    'else\n'
+                    '    select to_jsonb(fields), t.extra into document, extra from %3$s as t%4$s '
+                        'where t.id = get.id;\n'
+                    'end if;'
+                else 'select to_jsonb(fields), t.extra into document, extra from %3$s as t%4$s where t.id = get.id%5$s'
+            end,
+            p.any_part, d.expression, d.target, d.whole, format(d.otherwise, 'select t.data into document', 'get', '')
+        ) order by d.type collate "C"),
         array_agg(format('select t.version_id into version from %s as t where t.id = lock_version.id', d.target)
             || format(d.otherwise, 'select t.version_id into version', 'lock_version', ' for update')
                 order by d.type collate "C"),
@@ -973,10 +1115,11 @@ begin
             case when o.whole is not null then format(e'\nupdate %s as w set version_id = w.version_id + 1 where w.id '
                 '= owner;', o.whole) end
         ) order by d.type collate "C")
-    into types, puts, gets, locks, removes
+    into types, reads, adds, puts, gets, locks, removes
     from (
         select t.target, k.type, k.condition, k.type = t.resource_type as has_table,
             hacs_core.document_putter(t.target) as putter,
+            replace(hacs_core.document_putter(t.target), 'put_', 'add_') as adder,
             hacs_core.document_expression(t.target, false, 'get.generation') as expression,
             hacs_core.document_whole(t.target) as whole,
             -- without a table of its own, but for documents that are in another form
@@ -993,8 +1136,13 @@ begin
         offset 0
     ) as d
     left join lateral hacs_core.document_owner(d.target) as o on true
+    cross join lateral (
+        select string_agg(format('exists (select from %s as p where p.%I = get.id)', p.part, p.owner_column), ' or '
+            order by p.field) as any_part, array_agg(p.field order by p.field) as fields
+        from hacs_core.document_parts(d.target) as p
+    ) as p
     where to_regprocedure(d.putter || '(jsonb, jsonb, bigint, text, integer)') is not null;
-    execute format('create or replace function %s as %L',
+    return query select 'hacs_core.put_document(text, jsonb, jsonb, bigint, boolean)',
         'hacs_core.put_document(resource_type text, document jsonb, kept jsonb, if_version bigint, substitute boolean '
             'default true) '
         'returns record '
@@ -1009,9 +1157,11 @@ begin
     end if;
     return stored;
 end
-$body$, hacs_core.document_choice(types, puts))));
+$body$, hacs_core.document_choice(types, array(
+        select r || p from unnest(reads, puts) with ordinality as a (r, p, place) order by place
+    ))));
     -- put has a choice of its own: one call less for the most frequent of all
-    execute format('create or replace function %s as %L',
+    return query select 'hacs_core.put(jsonb, bigint, boolean)',
         'hacs_core.put(document jsonb, if_version bigint default null, substitute boolean default true) '
         'returns table (resource_type text, id text, version_id bigint, created boolean) '
         'language plpgsql set search_path = pg_catalog, pg_temp set timezone = ''UTC'' set extra_float_digits = 1',
@@ -1019,6 +1169,7 @@ $body$, hacs_core.document_choice(types, puts))));
 declare
     stored record;
     known boolean := false;
+    tried boolean := false;
     kept jsonb := '{}';
     fault hacs_core.fault;
 begin
@@ -1029,40 +1180,70 @@ begin
 %s    if not known then
         stored := hacs_core.put_resources(document, kept, if_version, null, null);
     end if;
-    id := stored.stored_id;
-    version_id := stored.stored_version;
-    created := stored.is_new;
+    if version_id is null then
+        id := stored.stored_id;
+        version_id := stored.stored_version;
+        created := stored.is_new;
+    else
+        created := true;
+    end if;
     return next;
 exception
     when others then
         get stacked diagnostics fault.code = returned_sqlstate, fault.message = message_text,
             fault.detail = pg_exception_detail, fault.hint = pg_exception_hint, fault.schema_name = schema_name,
             fault.table_name = table_name, fault.column_name = column_name, fault.constraint_name = constraint_name;
+        begin
+            -- a value that HACS takes leniently, or another session that was quicker
+            if tried and ((fault).code ~ '^22' or (fault).code = '23505'
+                or (fault).code = '23514' and (fault).table_name = '') then
+                stored := hacs_core.put_document(resource_type, document, kept, null, null);
+                id := stored.stored_id;
+                version_id := stored.stored_version;
+                created := stored.is_new;
+                return next;
+                return;
+            end if;
+        exception
+            when others then
+                get stacked diagnostics fault.code = returned_sqlstate, fault.message = message_text,
+                    fault.detail = pg_exception_detail, fault.hint = pg_exception_hint, fault.schema_name = schema_name,
+                    fault.table_name = table_name, fault.column_name = column_name,
+                    fault.constraint_name = constraint_name;
+        end;
         fault := hacs_core.explained(fault, concat_ws('/', coalesce(resource_type, 'the document'), document ->> 'id'));
         fault := hacs_core.raise_fault(fault);
 end
-$body$, hacs_core.document_choice(types, puts))));
-    execute format('create or replace function %s as %L',
+$body$, hacs_core.document_choice(types, array(
+        select r || case when a = '' then p else a || e'if version_id is null then\n    ' || p || e'\nend if;' end
+        from unnest(reads, adds, puts) with ordinality as l (r, a, p, place) order by place
+    ))));
+    return query select 'hacs_core.get(text, text, text)',
         'hacs_core.get(resource_type text, id text, generation text default null) returns jsonb '
         'language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = ''UTC'' set extra_float_digits '
             '= 1',
         hacs_core.generated_body(format($body$
 declare
     document jsonb;
+    extra jsonb;
     known boolean := false;
 begin
     if generation <> '0.3' then
-        raise exception 'a document is given as it came, or in the form of 0.3, not %%', left(generation, 80)
-            using errcode = 'invalid_parameter_value';
+        raise exception 'a document is given as it came, or in the form of 0.3, not %%',
+            hacs_core.described(to_jsonb(generation)) using errcode = 'invalid_parameter_value';
     end if;
 %s    if not known then
         select t.data into document from hacs_core.resources as t
         where t.resource_type = get.resource_type and t.id = get.id;
     end if;
+    if extra <> '{}' then
+        document := case when extra ? 'hacs:generation' then hacs_core.written(document, extra, generation)
+            else document || extra end;
+    end if;
     return document;
 end
-$body$, hacs_core.document_choice(types, gets))));
-    execute format('create or replace function %s as %L',
+$body$, hacs_core.document_choice(types, gets)));
+    return query select 'hacs_core.lock_version(text, text)',
         'hacs_core.lock_version(resource_type text, id text) returns bigint '
         'language plpgsql set search_path = pg_catalog, pg_temp',
         hacs_core.generated_body(format($body$
@@ -1076,8 +1257,8 @@ begin
     end if;
     return version;
 end
-$body$, hacs_core.document_choice(types, locks))));
-    execute format('create or replace function %s as %L',
+$body$, hacs_core.document_choice(types, locks)));
+    return query select 'hacs_core.remove(text, text, bigint)',
         'hacs_core.remove(resource_type text, id text, if_version bigint default null) returns boolean '
         'language plpgsql set search_path = pg_catalog, pg_temp',
         hacs_core.generated_body(format($body$
@@ -1107,7 +1288,23 @@ exception
         fault := hacs_core.explained(fault, resource_type || '/' || id);
         fault := hacs_core.raise_fault(fault);
 end
-$body$, hacs_core.document_choice(types, removes))));
+$body$, hacs_core.document_choice(types, removes)));
+end
+$$;
+comment on function hacs_core.choice_sources() is
+    'The functions that choose among the tables of documents, as they would be written now';
+
+create or replace function hacs_core.choose_documents()
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    f record;
+begin
+    for f in select * from hacs_core.choice_sources() loop
+        execute format('create or replace function %s as %L', f.declaration, f.body);
+    end loop;
 end
 $$;
 comment on function hacs_core.choose_documents() is
@@ -1446,7 +1643,8 @@ begin
         end if;
         term := hacs_core.search_term(f.field, f.kind, f.expression, f.base, f.points_to, criteria -> f.field);
         if term is null then
-            raise exception '%.% cannot be searched by %', resource_type, f.field, left((criteria -> f.field)::text, 80)
+            raise exception '%.% cannot be searched by %', resource_type, f.field,
+                hacs_core.described(criteria -> f.field)
                 using errcode = 'invalid_parameter_value', column = f.field,
                     hint = case f.kind when 'reference'
                         then format('A local reference is wanted: %s/<id>.', f.points_to)
@@ -1644,13 +1842,14 @@ begin
     return format($source$
 #variable_conflict use_column
 declare
+    base %1$s;
     r %1$s;
     fine boolean;
     broken text;
     lacking text;
 begin
-    begin
-        r := jsonb_populate_record(null::%1$s, %2$s);
+%11$s    begin
+        r := jsonb_populate_record(base, %2$s);
         fine := (
             %3$s
         ) is not false;
@@ -1661,7 +1860,7 @@ begin
     if not fine then
         begin
             document := hacs_core.mended_document(%4$L, document);
-            r := jsonb_populate_record(null::%1$s, %2$s);
+            r := jsonb_populate_record(null::%1$s, %12$s || %2$s);
         exception
             when others then
                 get stacked diagnostics fault.code = returned_sqlstate, fault.message = message_text,
@@ -1694,7 +1893,8 @@ end
 $source$,
         target, x.readable, x.as_written, target::text, x.lacking, rules,
         (select n.nspname from pg_class as c join pg_namespace as n on n.oid = c.relnamespace where c.oid = target),
-        (select c.relname from pg_class as c where c.oid = target), x.resource_type, x.made_values
+        (select c.relname from pg_class as c where c.oid = target), x.resource_type, x.made_values, x.base_values,
+        x.base
     );
 end
 $$;
@@ -1753,6 +1953,17 @@ begin
             replace(hacs_core.staged(d.resource_type), 'pg_temp.', ''),
             case when d.resource_type is null then 'default' else format('for values in (%L)', d.resource_type) end
         );
+    end loop;
+    -- Each document is compressed once and read some times: LZ4, where the server has it, takes a fraction of the time.
+    for d in
+        select p.inhrelid::regclass as part from pg_inherits as p
+        where p.inhparent = 'pg_temp.hacs_staged'::regclass
+    loop
+        begin
+            execute format('alter table %s alter column document set compression lz4', d.part);
+        exception
+            when feature_not_supported then exit;
+        end;
     end loop;
     create temporary table hacs_refused (
         line bigint, resource_type text, id text, code text, field text, rule text, message text, document jsonb
@@ -1819,7 +2030,8 @@ begin
         -- taken out of its compression once, and not for each field
         'from (select s.line, s.document || ''{}'' as document, s.kept from %5$s as s where s.line between $1 and $2 '
             'offset 0) as s %6$s '
-        'cross join lateral jsonb_populate_record(null::%1$s, %7$s) as r '
+        'cross join (select jsonb_populate_record(null::%1$s, %10$s) as base offset 0) as b '
+        'cross join lateral jsonb_populate_record(b.base, %7$s) as r '
         -- the cheapest way to say that one needs the slow way
         'where case when (%8$s) is not false then true else 1 / (s.line - s.line) > 0 end %9$s',
         target, x.fields,
@@ -1836,7 +2048,8 @@ begin
                 x.changes, x.differs
             )
             else ''
-        end
+        end,
+        x.base
     );
     return s;
 end
@@ -1935,7 +2148,7 @@ begin
     execute format(
         'create temporary table hacs_sifted on commit drop as '
         'select s.line, c.document, s.document as given, s.kept, c.fault '
-        'from %s as s cross join lateral %s(s.document) as c where s.line between %s and %s',
+        'from %s as s cross join lateral %s(s.document || ''{}'') as c where s.line between %s and %s',
         (s).part, (s).checker, first, last
     );
     execute format(
@@ -1973,10 +2186,14 @@ begin
             'update pg_temp.hacs_sifted as m set fault = '
             '    row(''23505'', format(%1$L, m.document ->> ''id''), null, null, null, null, ''id'', '
                 '%2$L)::hacs_core.fault '
-            'where (m.fault).code is null and (exists (select from %3$s as t where t.id = m.document ->> ''id'') or '
-                'exists ('
-            '    select from pg_temp.hacs_sifted as o '
-            '    where o.document ->> ''id'' = m.document ->> ''id'' and o.line < m.line and (o.fault).code is null))',
+            -- of several with one id the first is not refused; each is not compared with each
+            'from ('
+            '    select o.line, o.id, row_number() over (partition by o.id order by o.line) as place '
+            '    from (select i.line, i.document ->> ''id'' as id from pg_temp.hacs_sifted as i '
+            '        where (i.fault).code is null) as o '
+            '    where o.id is not null '
+            ') as o '
+            'where o.line = m.line and (o.place > 1 or exists (select from %3$s as t where t.id = o.id))',
             (s).resource_type || '/%s is there already',
             (select c.conname from pg_constraint as c where c.conrelid = (s).target and c.contype = 'p'), (s).target
         );
@@ -2009,6 +2226,43 @@ $$;
 comment on function hacs_core.sift_lines(hacs_core.staging, bigint, bigint) is
     'Takes out of the staged documents what by itself, by its references or by its id cannot be stored';
 
+-- One look at each document, which is taken out of its compression for it, in place of one for each thing to be turned.
+create or replace function hacs_core.odd_staged()
+returns text[]
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    f record;
+    is_odd boolean;
+    odd text[] := '{}';
+begin
+    for f in
+        select d.resource_type, concat_ws(
+            ' or ', 'document ?& ''{line, code, message, document}''', format('document ?| %L', array(
+                select hacs_core.document_alias(d.resource_type, c.name) from hacs_core.document_columns(d.target) as c
+                where hacs_core.document_alias(d.resource_type, c.name) is not null
+                union all select 'resourceType'
+            )), (
+                select format('s.kept is null and (%s)', l.condition) from hacs_core.later_conditions() as l
+                where l.type = d.resource_type
+            )
+        ) as condition
+        from hacs_core.document_tables() as d
+    loop
+        execute format('select exists (select from ('
+            '    select s.document || ''{}'' as document, s.kept from %s as s offset 0'
+            ') as s where %s)', hacs_core.staged(f.resource_type), f.condition) into is_odd;
+        if is_odd then
+            odd := odd || f.resource_type;
+        end if;
+    end loop;
+    return odd;
+end
+$$;
+comment on function hacs_core.odd_staged() is
+    'The types with staged documents of which something is to be turned before they are put';
+
 -- A line of the input has a million numbers, for the entries of a Bundle. Bundles become their entries, lines of a file
 -- of refused documents their documents, other names of types and fields the names of columns.
 create or replace function hacs_core.unfold_staged(substitute boolean default true)
@@ -2018,14 +2272,22 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     f record;
+    odd text[] := hacs_core.odd_staged();
+    moved boolean := false;
+    rows bigint;
 begin
-    with gone as (
-        delete from pg_temp.hacs_staged as s
-        where s.document ?& array['line', 'code', 'message', 'document']
-        returning s.line, s.document
-    )
-    insert into pg_temp.hacs_staged select g.line, g.document -> 'document' from gone as g;
-    -- both lie among the documents of types without a table: no other is read for it
+    for f in select t from unnest(odd || null::text) as t loop
+        execute format(
+            'with gone as ('
+            '    delete from %s as s where s.document ?& ''{line, code, message, document}'' '
+            '    returning s.line, s.document '
+            ') insert into pg_temp.hacs_staged select g.line, g.document -> ''document'' from gone as g',
+            hacs_core.staged(f.t)
+        );
+        get diagnostics rows = row_count;
+        moved := moved or rows > 0;
+    end loop;
+    -- all that is left to do here lies among the documents of types without a table: no other is read for it
     execute format(
         'with gone as ('
         '    delete from %s as s where s.document ->> ''resourceType'' = ''Bundle'' and jsonb_typeof(s.document -> '
@@ -2036,6 +2298,10 @@ begin
         'from gone as g, jsonb_array_elements(g.document -> ''entry'') with ordinality as e (entry, place)',
             hacs_core.staged(null)
     );
+    get diagnostics rows = row_count;
+    if moved or rows > 0 then
+        odd := hacs_core.odd_staged();
+    end if;
     execute format(
         'with gone as ('
         '    delete from %s as s '
@@ -2050,9 +2316,10 @@ begin
     for f in
         select d.resource_type, c.name, hacs_core.document_alias(d.resource_type, c.name) as alias
         from hacs_core.document_tables() as d, hacs_core.document_columns(d.target) as c
-        where hacs_core.document_alias(d.resource_type, c.name) is not null
+        where hacs_core.document_alias(d.resource_type, c.name) is not null and d.resource_type = any (odd)
         union all
         select d.resource_type, 'resource_type', 'resourceType' from hacs_core.document_tables() as d
+        where d.resource_type = any (odd)
     loop
         execute format(
             'update %1$s as s set document = s.document - %2$L || jsonb_build_object(%3$L, s.document -> %2$L) '
@@ -2060,7 +2327,9 @@ begin
             hacs_core.staged(f.resource_type), f.alias, f.name
         );
     end loop;
-    for f in select l.* from hacs_core.later_conditions() as l loop
+    for f in
+        select l.* from hacs_core.later_conditions() as l where l.type <> l.resource_type or l.type = any (odd)
+    loop
         perform hacs_core.turn_staged(f.type, f.resource_type, f.condition, f.unclear, substitute);
     end loop;
 end
@@ -2270,6 +2539,7 @@ as $$
 declare
     putter constant text := hacs_core.document_putter(target);
     checker constant text := replace(putter, 'put_', 'check_');
+    adder constant text := replace(putter, 'put_', 'add_');
     x hacs_core.reading;
 begin
     if hacs_core.document_type(target) is null then
@@ -2284,15 +2554,22 @@ begin
         putter, hacs_core.generated_body(hacs_core.putter_source(target, x))
     );
     execute format(
+        'create or replace function %s(new_id text, document jsonb, kept jsonb) returns bigint '
+        'language plpgsql set search_path = pg_catalog, pg_temp as %L',
+        adder, hacs_core.generated_body(hacs_core.adder_source(target, x))
+    );
+    execute format(
         'create or replace function %s(inout document jsonb, out fault hacs_core.fault) '
         'language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = ''UTC'' set extra_float_digits '
             '= 1 as %L',
         checker, hacs_core.generated_body(hacs_core.checker_source(target, x))
     );
     execute format('comment on function %s is %L', putter, format('Stores a document in %s; called by put', target));
+    execute format('comment on function %s is %L', adder,
+        format('Stores a document in %s where none has its id, and says its version; called by put', target));
     execute format('comment on function %s is %L', checker,
         format('What a document breaks of the rules of %s', target));
-    execute format('revoke all on function %s, %s from public', putter, checker);
+    execute format('revoke all on function %s, %s, %s from public', putter, adder, checker);
 end
 $$;
 comment on function hacs_core.write_documents(regclass) is
@@ -2321,6 +2598,8 @@ select
         when p.oid is null or pg_catalog.strpos(choice.prosrc,
             pg_catalog.format('resource_type = %L then', d.resource_type)) = 0 then 'missing'
         when p.prosrc <> hacs_core.generated_body(hacs_core.putter_source(d.target, x::hacs_core.reading))
+            or a.prosrc is distinct from hacs_core.generated_body(hacs_core.adder_source(d.target,
+                x::hacs_core.reading))
             or k.prosrc is distinct from hacs_core.generated_body(hacs_core.checker_source(d.target,
                 x::hacs_core.reading)) then 'altered'
         else 'complete'
@@ -2332,6 +2611,9 @@ cross join lateral hacs_core.document_reading(d.target) as x
 left join pg_catalog.pg_proc as p
     on p.oid = pg_catalog.to_regprocedure(hacs_core.document_putter(d.target)
         || '(jsonb, jsonb, bigint, text, integer)')
+left join pg_catalog.pg_proc as a
+    on a.oid = pg_catalog.to_regprocedure(replace(hacs_core.document_putter(d.target), 'put_', 'add_')
+        || '(text, jsonb, jsonb)')
 left join pg_catalog.pg_proc as k
     on k.oid = pg_catalog.to_regprocedure(replace(hacs_core.document_putter(d.target), 'put_', 'check_') || '(jsonb)')
 left join pg_catalog.pg_proc as choice
@@ -2413,7 +2695,8 @@ declare
 begin
     select t into unknown from unnest(types) as t where t !~ '^[A-Z][A-Za-z0-9]{0,63}$' limit 1;
     if unknown is not null then
-        raise exception '% is no type of a document', left(unknown, 80) using errcode = 'invalid_parameter_value';
+        raise exception '% is no type of a document', hacs_core.described(to_jsonb(unknown))
+            using errcode = 'invalid_parameter_value';
     end if;
     return query
         select s.resource_type, s.statement
@@ -2434,9 +2717,10 @@ begin
                 and (not exists (select from hacs_core.document_owner(o.target)) or o.resource_type = any (types))
             union all
             select o.resource_type, format(
-                'select %s from %s as t where t.extra ? ''hacs:generation'' and exists ('
+                'select %s from %s as t%s where t.extra ? ''hacs:generation'' and exists ('
                 'select from %s as w where w.id = t.%I and w.extra ? ''hacs:generation'')%s%s',
-                hacs_core.document_expression(o.target), o.target, w.whole, w.owner_column,
+                hacs_core.document_expression(o.target), o.target, hacs_core.document_whole(o.target), w.whole,
+                w.owner_column,
                 case when patient is not null then format(' and t.%I = any (%L::text[])', w.owner_column, p.ids)
                     else '' end,
                 case when since is not null then format(' and t.updated_at > %L::timestamptz', since) else '' end

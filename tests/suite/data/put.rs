@@ -136,28 +136,48 @@ fn values_are_taken_as_the_models_take_them_and_no_others() {
         assert!(same(&expected, &found[field]), "{field}: {value} became {}", found[field]);
     }
     let refused = [
-        ("birth_date", json!("today"), "Patient.birth_date must be a day, YYYY-MM-DD, not \"today\""),
-        ("birth_date", json!("03/04/1985"), "Patient.birth_date must be a day, YYYY-MM-DD, not \"03/04/1985\""),
-        ("birth_date", json!("0044-03-15 BC"), "Patient.birth_date must be a day, YYYY-MM-DD, not \"0044-03-15 BC\""),
-        ("birth_date", json!("10000-01-01"), "Patient.birth_date must be a day, YYYY-MM-DD, not \"10000-01-01\""),
-        ("birth_date", json!("1985-03"), "Patient.birth_date must be a day, YYYY-MM-DD, not \"1985-03\""),
-        ("birth_date", json!(19850403), "Patient.birth_date must be a day, YYYY-MM-DD, not 19850403"),
-        ("birth_date", json!("٢٠٢٦-01-05"), "Patient.birth_date must be a day, YYYY-MM-DD, not \"٢٠٢٦-01-05\""),
-        ("created_at", json!("now"), "Patient.created_at must be an ISO 8601 time, not \"now\""),
+        ("birth_date", json!("today"), "Patient.birth_date must be a day, YYYY-MM-DD, not a text like \"aaaaa\""),
+        (
+            "birth_date",
+            json!("03/04/1985"),
+            "Patient.birth_date must be a day, YYYY-MM-DD, not a text like \"99/99/9999\"",
+        ),
+        (
+            "birth_date",
+            json!("0044-03-15 BC"),
+            "Patient.birth_date must be a day, YYYY-MM-DD, not a text like \"9999-99-99 aa\"",
+        ),
+        (
+            "birth_date",
+            json!("10000-01-01"),
+            "Patient.birth_date must be a day, YYYY-MM-DD, not a text like \"99999-99-99\"",
+        ),
+        ("birth_date", json!("1985-03"), "Patient.birth_date must be a day, YYYY-MM-DD, not a text like \"9999-99\""),
+        ("birth_date", json!(19850403), "Patient.birth_date must be a day, YYYY-MM-DD, not a number like 99999999"),
+        (
+            "birth_date",
+            json!("٢٠٢٦-01-05"),
+            "Patient.birth_date must be a day, YYYY-MM-DD, not a text like \"????-99-99\"",
+        ),
+        ("created_at", json!("now"), "Patient.created_at must be an ISO 8601 time, not a text like \"aaa\""),
         (
             "created_at",
             json!("2026-01-05 10:00 PST"),
-            "Patient.created_at must be an ISO 8601 time, not \"2026-01-05 10:00 PST\"",
+            "Patient.created_at must be an ISO 8601 time, not a text like \"9999-99-99 99:99 aaa\"",
         ),
-        ("age", json!("twelve"), "Patient.age must be a whole number, not \"twelve\""),
-        ("age", json!(1.5), "Patient.age must be a whole number, not 1.5"),
-        ("age", json!(3_000_000_000_u64), "Patient.age must be a whole number of 32 bits, not 3000000000"),
-        ("deceased", json!("of"), "Patient.deceased must be true or false, not \"of\""),
-        ("family", json!({"a": 1}), "Patient.family must be a text, not {\"a\": 1}"),
-        ("family", json!(1), "Patient.family must be a text, not 1"),
-        ("given", json!("Ada"), "Patient.given must be a list of texts, not \"Ada\""),
-        ("given", json!(["a", 1]), "Patient.given must be a list of texts, not [\"a\", 1]"),
-        ("email", json!("nope"), "Patient.email is refused by email_rfc_5322: \"nope\""),
+        ("age", json!("twelve"), "Patient.age must be a whole number, not a text like \"aaaaaa\""),
+        ("age", json!(1.5), "Patient.age must be a whole number, not a number like 9.9"),
+        (
+            "age",
+            json!(3_000_000_000_u64),
+            "Patient.age must be a whole number of 32 bits, not a number like 9999999999",
+        ),
+        ("deceased", json!("of"), "Patient.deceased must be true or false, not a text like \"aa\""),
+        ("family", json!({"a": 1}), "Patient.family must be a text, not an object"),
+        ("family", json!(1), "Patient.family must be a text, not a number like 9"),
+        ("given", json!("Ada"), "Patient.given must be a list of texts, not a text like \"aaa\""),
+        ("given", json!(["a", 1]), "Patient.given must be a list of texts, not a list of numbers and texts"),
+        ("email", json!("nope"), "Patient.email is refused by email_rfc_5322: a text like \"aaaa\""),
         ("gender", json!("m"), "Patient.gender is refused by patients_gender_valid"),
         ("active", Value::Null, "Patient.active must not be null"),
         (
@@ -296,4 +316,48 @@ fn the_database_takes_and_gives_back_random_documents_as_the_models_do() {
         }
     }
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
+/// What is refused is told by kind and form: the message, the detail, the hint and the context go into logs.
+#[test]
+fn no_value_of_a_refused_document_is_in_its_error() {
+    let database = Database::migrated();
+    let mut client = database.client();
+    client
+        .batch_execute(
+            "alter table hacs_core.patients add column weight numeric, add column mrn text unique;
+             select hacs_core.attach_documents('hacs_core.patients')",
+        )
+        .unwrap();
+    put(&mut client, &json!({"resource_type": "Patient", "id": "q", "full_name": "Q", "mrn": "Secretes"}), None)
+        .unwrap();
+    let fields = ["birth_date", "created_at", "age", "deceased", "email", "gender", "weight", "mrn", "telecom", "id"];
+    for field in fields {
+        for value in [json!("Secretes"), json!(["Secretes", 1]), json!({"Secretes": true})] {
+            let document = json!({"resource_type": "Patient", "id": "p", "full_name": "X", field: value});
+            let Err(error) = put(&mut client, &document, None) else {
+                assert_eq!(client.execute("delete from hacs_core.patients where id <> 'q'", &[]).unwrap(), 1);
+                continue;
+            };
+            assert!(!format!("{error:?}").contains("Secretes"), "{error:?}");
+        }
+    }
+    for (value, form) in [
+        (json!("Zoë 7, St. Mary's"), "a text like \"aa? 9, aa. aaaa?a\""),
+        (json!("x".repeat(50)), &*format!("a text like \"{}…\"", "a".repeat(40))),
+        (json!(""), "an empty text"),
+        (json!(-1.5e300), &*format!("a number like -9{}…", "9".repeat(38))),
+        (json!([]), "an empty list"),
+        (
+            json!([1, "a", null, true, {}, []]),
+            "a list of lists and null and numbers and objects and texts and true or false",
+        ),
+        (json!(false), "true or false"),
+        (json!({"a": 1}), "an object"),
+        (Value::Null, "null"),
+    ] {
+        let said: String =
+            client.query_one("select hacs_core.described($1::text::jsonb)", &[&value.to_string()]).unwrap().get(0);
+        assert_eq!(said, form, "{value}");
+    }
 }
