@@ -2,6 +2,7 @@
 
 pub(crate) mod databases;
 mod deep;
+mod documents;
 mod followed;
 mod owners;
 mod recorders;

@@ -2,10 +2,10 @@
 
 use serde::{Serialize, Serializer};
 
-use super::deep;
 use super::followed::{self, Followed};
 use super::recorders;
 use super::status::{self, Status};
+use super::{deep, documents};
 use crate::error::{Error, Result};
 use crate::history::Line;
 use crate::schema::difference::{Change, Compared, Difference, Own, compare};
@@ -143,6 +143,8 @@ pub(crate) fn with(
         found.ignored = 0;
         return Ok(found);
     }
+    let documents = documents::compared(client, &manifest, &found.differences);
+    found.differences.extend(documents);
     let (differences, warnings) = followed.compared(client, deep)?;
     found.differences.extend(differences);
     found.warnings.extend(warnings);

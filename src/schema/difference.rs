@@ -53,7 +53,7 @@ pub enum Change {
 const USUAL: &str = "what PostgreSQL gives by itself";
 
 /// How the definition of a function ends that is generated, for own tables too, and carries its own hash.
-pub(super) const GENERATED: &str = " body generated";
+pub(crate) const GENERATED: &str = " body generated";
 
 /// The kind of a privilege with which somebody else than the owner gets past the protection.
 const RIGHT: &str = "right";

@@ -328,3 +328,35 @@ fn the_audit_cannot_be_taken_off_one_table_unseen() {
     let sql = format!("alter table hacs_core.patients disable trigger {audit}");
     check(&[(&sql, &[&format!("disabled trigger hacs_core.patients.{audit}")])]);
 }
+
+/// Who changes a generated function may write its hash anew as well.
+const BY_HAND: &str = "do $do$ declare f record; begin
+    select pg_get_functiondef(p.oid) as written, p.prosrc into f from pg_proc as p where p.oid = to_regprocedure('FUNCTION');
+    execute replace(f.written, f.prosrc, hacs_core.generated_body(replace(substr(f.prosrc, 62), 'begin', e'begin\n-- by hand')));
+    end $do$";
+
+#[test]
+fn a_table_whose_functions_for_documents_are_out_of_date_is_named_and_mended() {
+    let by_hand = |function: &str| BY_HAND.replace("FUNCTION", function);
+    let put = by_hand("hacs_core.put_patients(jsonb, jsonb, bigint, text, integer)");
+    let add = by_hand("hacs_core.add_patients(text, jsonb, jsonb)");
+    let check_goals = by_hand("hacs_core.check_goals(jsonb)");
+    let chooses = by_hand("hacs_core.get(text, text, text)");
+    check(&[
+        (&put, &["changed documents hacs_core.patients"]),
+        (&add, &["changed documents hacs_core.patients"]),
+        (&check_goals, &["changed documents hacs_clinical.goals"]),
+        (&chooses, &["changed function hacs_core.get(text, text, text)"]),
+    ]);
+    // For his own column the operator answers, but not for what put makes of it.
+    let database = Database::migrated();
+    let column =
+        "insert into hacs_admin.system_config (key, value) values ('verify.ignore', '[\"hacs_core.patients.ward\"]');
+        alter table hacs_core.patients add column ward text";
+    database.client().batch_execute(column).unwrap();
+    let (found, all) = named(&database);
+    assert_eq!(found, ["changed documents hacs_core.patients", "extra column hacs_core.patients.ward"]);
+    assert_eq!(all[0].mend.as_deref(), Some("select hacs_core.attach_documents('hacs_core.patients');"));
+    database.client().batch_execute(all[0].mend.as_ref().unwrap()).unwrap();
+    assert_eq!(named(&database).0, ["extra column hacs_core.patients.ward"]);
+}

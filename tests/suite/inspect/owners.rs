@@ -118,7 +118,8 @@ fn what_an_operator_adds_and_registers_is_a_warning_also_after_the_audit_was_att
          create index my_ward on hacs_core.patients (ward);
          create function public.mine() returns trigger language plpgsql as 'begin return new; end';
          create trigger mine before insert on hacs_core.patients for each row execute function public.mine();
-         select hacs_audit.attach('hacs_core.patients', patient_column => 'id')"
+         select hacs_audit.attach('hacs_core.patients', patient_column => 'id');
+         select hacs_core.attach_documents('hacs_core.patients')"
     );
     database.client().batch_execute(&sql).unwrap();
     let found = verify(&mut database.client(), false).unwrap();
