@@ -1,5 +1,6 @@
 //! What the tables take and refuse, and how they are asked.
 
+mod crowd;
 mod embeddings;
 mod following;
 mod foreign;
@@ -15,4 +16,5 @@ pub mod rules;
 mod samples;
 mod scanning;
 mod several;
+mod told;
 mod versions;
