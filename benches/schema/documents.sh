@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What put and get cost beside hand-written statements, for each type: a prepared INSERT from jsonb_populate_record that
-# gives the id back, and `select to_jsonb(t)` by id. With rules and audit.
+# gives the id back, and `select to_jsonb(t)` by id, with its parts where it has some. With rules and audit.
 #
 #   benches/schema/documents.sh [rounds] [calls]     5 rounds of 300 calls
 #
@@ -25,11 +25,15 @@ select d.resource_type as type, format(
         'insert into %1$s (%2$s, extra) select %2$s, d.document - %3$L::text[] from (select %4$s as document offset 0) as d, '
         'jsonb_populate_record(null::%1$s, d.document) returning id;', d.target, c.list, c.names, n.document) as insert,
     format('select * from hacs_core.put(%s);', n.document) as put,
-    format('select to_jsonb(t) from %s as t where id = %L;', d.target, s.id) as select,
+    format('select to_jsonb(t)%s from %s as t where id = %L;', (
+            select string_agg(format(' || jsonb_build_object(%L, (select jsonb_agg(to_jsonb(p) order by p.position) '
+                'from %s as p where p.%I = t.id))', p.field, p.part, p.owner_column), '')
+            from hacs_core.document_parts(d.target) as p
+        ), d.target, s.id) as select,
     format('select hacs_core.get(%L, %L);', d.resource_type, s.id) as get
 from hacs_core.document_tables() as d
 cross join lateral (
-    -- one of middling length; contacts and qualifications are other rows
+    -- one of middling length; contacts and qualifications are other rows, and would make their organization longer each time
     select line -> 'doc' ->> 'id' as id, (line -> 'doc') - array['contacts', 'qualifications'] as document
     from public.samples where line -> 'doc' ->> 'resource_type' = d.resource_type and not line ? 'context'
     order by length(line::text) offset 1 limit 1
