@@ -2419,7 +2419,7 @@ begin atomic
     union all
     select array[k.key], array[k.key]
     from jsonb_object_keys(hacs_core.later_document(later_entries.form, '{}', '{}')) as k (key)
-    where not exists (select from entries as e where e.form = later_entries.form and k.key = any (e.keys));
+    where not exists (select 1 from entries as e where e.form = later_entries.form and k.key = any (e.keys));
 end;
 comment on function hacs_core.later_entries(text) is 'Which keys of a later form make which columns together';
 
@@ -2830,7 +2830,7 @@ begin
     -- the contacts of an organization are rows, of which more is known
     return made is null or columns || (made - 'contacts') = columns and (not made ? 'contacts'
         or jsonb_array_length(columns -> 'contacts') = jsonb_array_length(made -> 'contacts') and not exists (
-            select
+            select 1
             from jsonb_array_elements(made -> 'contacts') with ordinality as m (value, place)
             where (columns -> 'contacts' -> (m.place - 1)::integer)
                 || m.value <> columns -> 'contacts' -> (m.place - 1)::integer

@@ -241,7 +241,7 @@ begin
     -- From here on it stays what it is, until the end of the transaction.
     execute format('lock table %s in access share mode', relation);
     return exists (
-        select from pg_class as c
+        select 1 from pg_class as c
         where c.oid = relation::regclass and c.relkind = 'r'
             and not c.relrowsecurity and not c.relhasrules and not c.relhassubclass
     );
@@ -267,7 +267,7 @@ begin
     select string_agg(wanted, ', ') into missing
     from unnest('{id text, resource_type text, data jsonb, created_by text, updated_by text}'::text[]) as w (wanted)
     where not exists (
-        select from pg_attribute as a
+        select 1 from pg_attribute as a
         where a.attrelid = target and a.attnum > 0 and not a.attisdropped
             and a.attname || ' ' || format_type(a.atttypid, null) = wanted
     );
@@ -294,7 +294,7 @@ begin
     join pg_roles as o on o.oid = c.relowner
     where c.oid = refusals and not hacs_core.is_plain(refusals::text)
         or c.oid in (refusals, to_regclass(hacs_core.refusals_of(target, '_refused'))) and (
-            exists (select from pg_trigger as t where t.tgrelid = c.oid)
+            exists (select 1 from pg_trigger as t where t.tgrelid = c.oid)
             or not o.rolsuper and o.rolname <> current_user
                 and o.oid <> (select n.nspowner from pg_namespace as n where n.nspname = 'hacs_core')
         )
@@ -336,7 +336,9 @@ declare
     grantee text;
 begin
     if mode is null or mode not in ('refuse', 'note') or jsonb_typeof(others) is distinct from 'object'
-        or exists (select from jsonb_each_text(others) as o where o.value is null or o.value not in ('refuse', 'note'))
+        or exists (
+            select 1 from jsonb_each_text(others) as o where o.value is null or o.value not in ('refuse', 'note')
+        )
     then
         raise exception 'a table is followed in the mode refuse or note, and so is each type of others'
             using errcode = 'invalid_parameter_value',
@@ -443,7 +445,7 @@ begin
         'select t.id, t.created_by, t.updated_by, hacs_core.followed_document(t.id, t.resource_type, t.data) as '
             'document '
         'from %s as t where t.id > $1 %s order by t.id limit $2 for share nowait', target,
-        case when only_refused then format('and exists (select from %s as f where f.row_id = t.id)', refusals) end
+        case when only_refused then format('and exists (select 1 from %s as f where f.row_id = t.id)', refusals) end
     ) using after, most
     loop
         read := read + 1;
@@ -454,7 +456,7 @@ begin
     end loop;
     if last is null then
         for r in execute format(
-            'select f.row_id, f.resource_type, f.id from %s as f where not exists (select from %s as t where t.id = '
+            'select f.row_id, f.resource_type, f.id from %s as f where not exists (select 1 from %s as t where t.id = '
                 'f.row_id)',
             refusals, target
         )
@@ -528,7 +530,7 @@ begin
     elsif is_part then
         -- ids and times of parts are made up where they are missing
         return jsonb_array_length(given) = jsonb_array_length(stored) and not exists (
-            select
+            select 1
             from jsonb_array_elements(given) with ordinality as g (part, place)
             join jsonb_array_elements(stored) with ordinality as s (part, place) using (place)
             where not s.part @> jsonb_strip_nulls(g.part - '{created_at, updated_at}'::text[])
@@ -618,7 +620,7 @@ begin
             from compared as c
             union all
             select r.row_id, r.resource_type, r.id, 'is still stored'
-            from %2$s as r where not exists (select from %1$s as g where g.id = r.row_id)
+            from %2$s as r where not exists (select 1 from %1$s as g where g.id = r.row_id)
         )
         select t.row_id, t.type, t.id, t.difference, r.message
         from told as t

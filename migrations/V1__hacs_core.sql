@@ -171,7 +171,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     return hacs_core.is_list(value)
-        and not exists (select from jsonb_array_elements(value) as v (period) where not hacs_core.is_period(period));
+        and not exists (select 1 from jsonb_array_elements(value) as v (period) where not hacs_core.is_period(period));
 end
 $$;
 comment on function hacs_core.is_period_list(jsonb) is 'A list of objects, each a period (FHIR per-1)';
@@ -425,11 +425,11 @@ declare
 begin
     return hacs_core.is_list(parts)
         and not exists (
-            select
+            select 1
             from jsonb_array_elements(parts) as p (part)
-            where exists (select from jsonb_array_elements_text(required) as r (key) where not part ? key)
+            where exists (select 1 from jsonb_array_elements_text(required) as r (key) where not part ? key)
                 or exists (
-                    select
+                    select 1
                     from jsonb_each(part) as f (key, value)
                     -- is_kind would know all of this; it is called for what is rare
                     where case
@@ -502,7 +502,7 @@ begin
         when 'strings', 'integers', 'instants' then
             return type = 'array'
                 and not exists (
-                    select from jsonb_array_elements(value) as v (element)
+                    select 1 from jsonb_array_elements(value) as v (element)
                     where not hacs_core.is_kind(element, rtrim(name, 's'))
                 );
     end case;
@@ -665,7 +665,7 @@ begin
             and (
                 a.attgenerated <> ''
                 or a.attname = any ('{version_id, position}') and exists (
-                    select from pg_catalog.pg_trigger as t
+                    select 1 from pg_catalog.pg_trigger as t
                     where t.tgrelid = target and t.tgfoid = 'hacs_core.touch_resource()'::regprocedure
                 )
             )
@@ -1040,7 +1040,7 @@ begin
             return null;
         end if;
     end if;
-    if tg_op = 'INSERT' and not exists (select from hacs_core.organizations as o where o.part_of_id = new.id) then
+    if tg_op = 'INSERT' and not exists (select 1 from hacs_core.organizations as o where o.part_of_id = new.id) then
         return null;
     end if;
     perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('hacs_core.organizations.part_of_id', 0));

@@ -1234,7 +1234,8 @@ create table if not exists hacs_clinical.goals (
     extra jsonb not null default '{}' constraint goals_extra_object check (jsonb_typeof(extra) = 'object'),
     version_id bigint not null default 1,
 
-    patient_id text generated always as (hacs_core.reference_id(subject, 'Patient', bare => false)) stored,
+    patient_id text generated always as (hacs_core.reference_id(subject, 'Patient', bare => false)) stored
+        constraint goals_patient_id_fkey references hacs_core.patients deferrable initially immediate,
     source_patient_id text generated always as (hacs_core.reference_id(source, 'Patient', bare => false)) stored
         constraint goals_source_patient_id_fkey references hacs_core.patients deferrable initially immediate,
 
@@ -1356,7 +1357,7 @@ comment on column hacs_clinical.goals.extra is 'Top-level keys of the document t
 comment on column hacs_clinical.goals.version_id is
     'Counts the changes of the row, from 1; no field of the document (FHIR Meta.versionId)';
 comment on column hacs_clinical.goals.patient_id is
-    'Patient that subject names by a typed reference, for look-ups; not checked, since subject may also be an '
+    'Local Patient that subject points to by a typed reference; null for a bare id, which may be that of an '
     'organization';
 comment on column hacs_clinical.goals.source_patient_id is
     'Local Patient that source points to by a typed reference; null for a bare id, which may be of another kind';

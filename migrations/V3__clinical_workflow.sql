@@ -11,12 +11,12 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     return not exists (
-        select
+        select 1
         from jsonb_array_elements(actions) as a (action)
         where (
                 action -> direction <> '[]'
                 and exists (
-                    select
+                    select 1
                     from jsonb_array_elements(action -> direction) as d (data)
                     where (coalesce(data -> 'requirement', 'null') = 'null')
                         = (coalesce(data -> 'relatedData', data -> 'related_data', 'null') = 'null')

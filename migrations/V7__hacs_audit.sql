@@ -335,7 +335,7 @@ begin
             from generate_series(date_trunc('quarter', least(since, now())), now() + ahead * interval '3 months',
                 interval '3 months') as q
             where not coalesce(stray @> q, false)
-                and not exists (select from hacs_audit.quarters() as h where tstzrange(h.since, h.until) @> q)
+                and not exists (select 1 from hacs_audit.quarters() as h where tstzrange(h.since, h.until) @> q)
             order by q
         loop
             -- a table that was let go and was not dropped may have the name
@@ -349,7 +349,7 @@ begin
         -- Nothing is locked until here. From here on it takes some milliseconds.
         if stray is not null then
             -- What has the parent already may be in the way.
-            if exists (select from hacs_audit.quarters() as h where tstzrange(h.since, h.until) && stray) then
+            if exists (select 1 from hacs_audit.quarters() as h where tstzrange(h.since, h.until) && stray) then
                 raise warning 'rows of % wait in the default partition, beside a partition of that time: move them by '
                     'hand', lower(stray)::date;
             else
@@ -498,18 +498,70 @@ comment on function hacs_audit.writers() is
     'Who may be writing changes just now. Read the clock first, then last_number(), then this: once none of them '
     'is left, no change up to that number can turn up';
 
+-- One row here. A distributed database has one for each node: each draws numbers of a range of its own. Whoever writes
+-- may be prepared for a commit in two phases later, and has another name then.
+create or replace function hacs_audit.marks(out node bigint, out since bigint, out until bigint,
+    out mark_at timestamptz, out mark_id bigint, out mark_writers text[], out busy text[])
+returns setof record
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    node := 0;
+    since := 0;
+    until := 9223372036854775807;
+    -- In this order: the clock, the sequence, the writers.
+    mark_at := clock_timestamp();
+    mark_id := hacs_audit.last_number();
+    mark_writers := hacs_audit.writers();
+    busy := mark_writers;
+    if exists (select 1 from unnest(busy) as w where w ~ '^-1/') then
+        busy := busy || '{prepared}';
+    end if;
+    if mark_writers <> '{}' then
+        mark_writers := mark_writers || '{prepared}';
+    end if;
+    return next;
+end
+$$;
+comment on function hacs_audit.marks() is
+    'How far numbers of changes are drawn just now, and who may be writing; one row for each node of a distributed '
+    'database';
+
+create or replace function hacs_audit.last_seal(node bigint, before bigint default null)
+returns hacs_audit.seals
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    seal hacs_audit.seals;
+begin
+    select s.* into seal
+    from hacs_audit.seals as s
+    where coalesce((s.details ->> 'node')::bigint, 0) = node and (before is null or s.seal_id < before)
+    order by s.seal_id desc
+    limit 1;
+    return seal;
+end
+$$;
+comment on function hacs_audit.last_seal(bigint, bigint) is
+    'The last seal over numbers of a node, or the last one before another; all are of node 0 but in a distributed '
+    'database';
+
 create or replace function hacs_audit.append_seal(seal hacs_audit.seals)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    before hacs_audit.seals;
+    node constant bigint := coalesce((seal.details ->> 'node')::bigint, 0);
+    newest hacs_audit.seals;
+    before hacs_audit.seals := hacs_audit.last_seal(node);
 begin
-    select * into before from hacs_audit.seals order by seal_id desc limit 1;
-    seal.seal_id := coalesce(before.seal_id, 0) + 1;
+    select * into newest from hacs_audit.seals order by seal_id desc limit 1;
+    seal.seal_id := coalesce(newest.seal_id, 0) + 1;
     seal.sealed_at := clock_timestamp();
-    seal.from_id := coalesce(before.to_id, 0);
+    seal.from_id := coalesce(before.to_id, node << 48);
     if seal.kind <> 'changes' then
         -- these cover no numbers, and hand on the mark of the seal before
         seal.to_id := coalesce(before.to_id, 0);
@@ -523,7 +575,7 @@ begin
     seal.digests := coalesce(seal.digests, '{}');
     seal.details := coalesce(seal.details, '{}');
     select c.system_identifier into seal.system_identifier from pg_control_system() as c;
-    seal.previous_digest := before.digest;
+    seal.previous_digest := newest.digest;
     seal.digest := hacs_audit.seal_digest(seal);
     insert into hacs_audit.seals select seal.*;
 end
@@ -579,10 +631,12 @@ set timezone = 'UTC'
 set lock_timeout = '100ms'
 as $$
 declare
+    mark record;
     before hacs_audit.seals;
     seal hacs_audit.seals;
     final bigint;
     final_at timestamptz;
+    made_before integer;
     made integer := 0;
 begin
     perform hacs_audit.refuse_old_snapshot();
@@ -594,42 +648,47 @@ begin
             raise warning 'nothing was sealed: somebody else is sealing';
             return 0;
     end;
-    select * into before from hacs_audit.seals order by seal_id desc limit 1;
-    -- In this order: the clock, the sequence, the writers.
-    seal.kind := 'changes';
-    seal.mark_at := clock_timestamp();
-    seal.mark_id := hacs_audit.last_number();
-    seal.mark_writers := hacs_audit.writers();
-    if seal.mark_writers = '{}' then
-        final := seal.mark_id;
-        final_at := seal.mark_at;
-    else
-        -- the newest mark whose writers have all ended
-        select s.mark_id, s.mark_at into final, final_at
-        from hacs_audit.seals as s
-        where not s.mark_writers && seal.mark_writers
-        order by s.seal_id desc
-        limit 1;
-    end if;
-    -- A hundred thousand numbers a seal; at the mark alone it is known when the next number was drawn.
-    while made < most and coalesce(before.to_id, 0) < final loop
-        seal.to_id := least(final, coalesce(before.to_id, 0) + 100000);
-        seal.to_at := case when seal.to_id = final then final_at else coalesce(before.to_at, '-infinity') end;
-        select * into seal.quarters, seal.counts, seal.digests
-        from hacs_audit.parts('hacs_audit.resource_changes', coalesce(before.to_id, 0), seal.to_id);
-        perform hacs_audit.append_seal(seal);
-        select * into before from hacs_audit.seals order by seal_id desc limit 1;
-        made := made + 1;
+    for mark in select * from hacs_audit.marks() loop
+        before := hacs_audit.last_seal(mark.node);
+        made_before := made;
+        seal := null;
+        seal.kind := 'changes';
+        seal.details := case when mark.node = 0 then '{}' else jsonb_build_object('node', mark.node) end;
+        seal.mark_at := mark.mark_at;
+        seal.mark_id := mark.mark_id;
+        seal.mark_writers := mark.mark_writers;
+        final := null;
+        if mark.busy = '{}' then
+            final := mark.mark_id;
+            final_at := mark.mark_at;
+        else
+            -- the newest mark whose writers have all ended
+            select s.mark_id, s.mark_at into final, final_at
+            from hacs_audit.seals as s
+            where not s.mark_writers && mark.busy and coalesce((s.details ->> 'node')::bigint, 0) = mark.node
+            order by s.seal_id desc
+            limit 1;
+        end if;
+        -- A hundred thousand numbers a seal; at the mark alone it is known when the next number was drawn.
+        while made < most and coalesce(before.to_id, mark.since) < final loop
+            seal.to_id := least(final, coalesce(before.to_id, mark.since) + 100000);
+            seal.to_at := case when seal.to_id = final then final_at else coalesce(before.to_at, '-infinity') end;
+            select * into seal.quarters, seal.counts, seal.digests
+            from hacs_audit.parts('hacs_audit.resource_changes', coalesce(before.to_id, mark.since), seal.to_id);
+            perform hacs_audit.append_seal(seal);
+            before := hacs_audit.last_seal(mark.node);
+            made := made + 1;
+        end loop;
+        -- Somebody is still at work: an empty seal carries the mark to the next call.
+        if made = made_before and seal.mark_id > coalesce(before.mark_id, mark.since) then
+            seal.to_id := coalesce(before.to_id, mark.since);
+            seal.to_at := coalesce(before.to_at, '-infinity');
+            seal.quarters := null;
+            seal.counts := null;
+            seal.digests := null;
+            perform hacs_audit.append_seal(seal);
+        end if;
     end loop;
-    -- Somebody is still at work: an empty seal carries the mark to the next call.
-    if made = 0 and seal.mark_id > coalesce(before.mark_id, 0) then
-        seal.to_id := coalesce(before.to_id, 0);
-        seal.to_at := coalesce(before.to_at, '-infinity');
-        seal.quarters := null;
-        seal.counts := null;
-        seal.digests := null;
-        perform hacs_audit.append_seal(seal);
-    end if;
     -- Last, since it holds a lock until the end of the transaction.
     perform hacs_audit.ensure_partitions();
     return made;
@@ -641,20 +700,26 @@ comment on function hacs_audit.seal(integer) is
 
 create or replace view hacs_audit.sealing as
 select
-    s.sealed_at,
-    s.to_at as complete_until,
-    hacs_audit.last_number() - coalesce(s.to_id, 0) as numbers_not_sealed,
-    w.transactions as waits_for_transactions,
-    w.oldest as waits_for_transaction_of
-from (values (true)) as one (row)
-left join lateral (select * from hacs_audit.seals order by seal_id desc limit 1) as s on true
+    max(s.sealed_at) as sealed_at,
+    case when bool_and(s.seal_id is not null or m.mark_id = m.since) then min(s.to_at) end as complete_until,
+    sum(m.mark_id - coalesce(s.to_id, m.since))::bigint as numbers_not_sealed,
+    sum(w.transactions)::bigint as waits_for_transactions,
+    min(w.oldest) as waits_for_transaction_of
+from hacs_audit.marks() as m
+-- by the table, on which whoever reads the view needs no right
+left join lateral (
+    select * from hacs_audit.seals as n
+    where coalesce((n.details ->> 'node')::bigint, 0) = m.node
+    order by n.seal_id desc
+    limit 1
+) as s on true
 cross join lateral (
-    select count(distinct l.virtualtransaction) as transactions, min(a.xact_start) as oldest
-    from pg_catalog.pg_locks as l
-    join pg_catalog.pg_database as d on d.oid = l.database
+    select count(distinct n.name) as transactions, min(a.xact_start) as oldest
+    from pg_catalog.unnest(m.busy) as n (name)
+    left join pg_catalog.pg_locks as l on l.virtualtransaction = n.name
+        and l.relation = 'hacs_audit.resource_changes'::regclass
     left join pg_catalog.pg_stat_activity as a on a.pid = l.pid
-    where l.virtualtransaction = any (s.mark_writers) and l.relation = 'hacs_audit.resource_changes'::regclass
-        and l.mode = 'RowExclusiveLock' and d.datname = current_database()
+    where n.name = any (s.mark_writers) and n.name <> 'prepared'
 ) as w;
 comment on view hacs_audit.sealing is 'One row: how far the seals reach, and what holds them back';
 comment on column hacs_audit.sealing.sealed_at is 'When the last seal was made; null before the first';
@@ -679,6 +744,8 @@ declare
     slack constant interval := '2 seconds';  -- what a clock may be set back
     seal hacs_audit.seals;
     before hacs_audit.seals;
+    prior hacs_audit.seals;
+    mark record;
     found record;
     gone date[];
     taken int8multirange;
@@ -695,6 +762,7 @@ begin
     for seal in select * from hacs_audit.seals as s order by s.seal_id loop
         seal_id := seal.seal_id;
         sealed_at := seal.sealed_at;
+        prior := hacs_audit.last_seal(coalesce((seal.details ->> 'node')::bigint, 0), seal.seal_id);
         for problem in
             select p.problem
             from (
@@ -702,7 +770,8 @@ begin
                     (seal.seal_id <> coalesce(before.seal_id, 0) + 1, 'a seal before it was removed'),
                     (seal.previous_digest is distinct from before.digest, 'it does not continue the seal before it'),
                     (seal.digest <> hacs_audit.seal_digest(seal), 'the seal itself was altered'),
-                    (seal.from_id <> coalesce(before.to_id, 0) or seal.to_id < seal.from_id,
+                    (seal.from_id <> coalesce(prior.to_id, coalesce((seal.details ->> 'node')::bigint, 0) << 48)
+                        or seal.to_id < seal.from_id,
                         'numbers were left out between it and the seal before'),
                     (seal.sealed_at < before.sealed_at - slack, 'it is older than the seal before it'),
                     (seal.kind = 'detached' and seal.sealed_at < (seal.details ->> 'until')::timestamptz,
@@ -741,7 +810,8 @@ begin
                 end if;
             end loop;
             select
-                count(*) filter (where c.changed_at < before.to_at - slack
+                -- what nodes that are no more have drawn is sealed once more, without regard to its time
+                count(*) filter (where c.changed_at < prior.to_at - slack and not seal.details ? 'undone'
                     or c.changed_at > seal.sealed_at + slack) as dated,
                 count(*) filter (where c.erased is not null and not c.change_id <@ taken) as hidden,
                 count(*) filter (where c.erased is null and c.change_id <@ taken
@@ -769,35 +839,38 @@ begin
     end loop;
 
     -- What is in no seal yet has to be newer than the last one, and to have a number that was drawn.
-    seal_id := before.seal_id;
-    sealed_at := before.sealed_at;
-    for problem in
-        select format(p.problem, p.number)
-        from (
-            select
-                count(*) filter (where c.change_id <= 0 or c.change_id > q.last_number) as never,
-                count(*) filter (where c.change_id > before.to_id and c.changed_at < before.to_at - slack) as dated,
-                count(*) filter (where hacs_audit.quarter_of(c.changed_at) = any (gone)) as gone,
-                count(*) filter (where c.changed_at > clock_timestamp() + slack) as ahead,
-                count(*) filter (where c.erased is not null and not c.change_id <@ taken) as hidden,
-                count(*) filter (where c.change_id is not null and not hacs_audit.is_sentence(c)) as nonsense,
-                max(q.last_number) as last_number
-            from (select hacs_audit.last_number()) as q (last_number)
-            left join hacs_audit.resource_changes as c on c.change_id <= 0 or c.change_id > coalesce(before.to_id, 0)
-        ) as f
-        cross join lateral (
-            values
-                (f.never, '%s changes have numbers that were never drawn'),
-                (f.dated, '%s changes after it are dated before it'),
-                (f.gone, '%s changes after it lie in a quarter that was let go'),
-                (f.ahead, '%s changes after it are dated in the future'),
-                (f.hidden, 'the values of %s changes after it were taken away, and no erasure tells of it'),
-                (f.nonsense, '%s changes after it are none that the triggers write'),
-                (before.mark_id - f.last_number, 'the sequence of the numbers was set back by %s')
-        ) as p (number, problem)
-        where p.number > 0
-    loop
-        return next;
+    for mark in select * from hacs_audit.marks() loop
+        before := hacs_audit.last_seal(mark.node);
+        seal_id := before.seal_id;
+        sealed_at := before.sealed_at;
+        for problem in
+            select format(p.problem, p.number)
+            from (
+                select
+                    count(*) filter (where c.change_id <= 0 or c.change_id > mark.mark_id) as never,
+                    count(*) filter (where c.change_id > before.to_id and c.changed_at < before.to_at - slack) as dated,
+                    count(*) filter (where hacs_audit.quarter_of(c.changed_at) = any (gone)) as gone,
+                    count(*) filter (where c.changed_at > clock_timestamp() + slack) as ahead,
+                    count(*) filter (where c.erased is not null and not c.change_id <@ taken) as hidden,
+                    count(*) filter (where c.change_id is not null and not hacs_audit.is_sentence(c)) as nonsense
+                from hacs_audit.resource_changes as c
+                where c.change_id <= 0 and mark.node = 0
+                    or c.change_id > coalesce(before.to_id, mark.since) and c.change_id <= mark.until
+            ) as f
+            cross join lateral (
+                values
+                    (f.never, '%s changes have numbers that were never drawn'),
+                    (f.dated, '%s changes after it are dated before it'),
+                    (f.gone, '%s changes after it lie in a quarter that was let go'),
+                    (f.ahead, '%s changes after it are dated in the future'),
+                    (f.hidden, 'the values of %s changes after it were taken away, and no erasure tells of it'),
+                    (f.nonsense, '%s changes after it are none that the triggers write'),
+                    (before.mark_id - mark.mark_id, 'the sequence of the numbers was set back by %s')
+            ) as p (number, problem)
+            where p.number > 0
+        loop
+            return next;
+        end loop;
     end loop;
 end
 $$;
@@ -888,7 +961,7 @@ as $$
 declare
     held record;
     seal hacs_audit.seals;
-    sealed bigint;
+    mark record;
     unsealed bigint;
     wrong record;
 begin
@@ -902,12 +975,14 @@ begin
     -- What is counted below can be changed by nobody any more, since nobody else gets at the table: it is looked at
     -- before the trail itself is locked, so that nobody waits for the counting.
     execute format('lock table %s in share row exclusive mode', held.partition);
-    select coalesce(max(s.to_id), 0) into sealed from hacs_audit.seals as s;
-    execute format('select count(*) from %s where change_id > $1', held.partition) into unsealed using sealed;
-    if unsealed > 0 then
-        raise exception '% changes of % are not sealed yet', unsealed, to_char(held.since, 'YYYY"Q"Q')
-            using errcode = 'object_not_in_prerequisite_state', hint = 'Run hacs_audit.seal() first.';
-    end if;
+    for mark in select * from hacs_audit.marks() loop
+        execute format('select count(*) from %s where change_id > $1 and change_id <= $2', held.partition)
+        into unsealed using coalesce((hacs_audit.last_seal(mark.node)).to_id, mark.since), mark.until;
+        if unsealed > 0 then
+            raise exception '% changes of % are not sealed yet', unsealed, to_char(held.since, 'YYYY"Q"Q')
+                using errcode = 'object_not_in_prerequisite_state', hint = 'Run hacs_audit.seal() first.';
+        end if;
+    end loop;
     seal.details := jsonb_build_object(
         'quarters', (
             select jsonb_agg(q::date order by q)
@@ -1232,44 +1307,57 @@ comment on function hacs_audit.changes_of_patient(text, timestamptz, timestamptz
     'that he read them; also what was moved away to another patient';
 
 -- By number, up to the last one that is final. The cursor says how far the reader is, up to where it is safe, the mark
--- for which he waits, and whose end. It writes nothing, so that no reader holds anybody up.
+-- for which he waits, and whose end; one part for each node, where there are several. It writes nothing, so that no
+-- reader holds anybody up.
 create or replace function hacs_audit.changes_since(cursor text default null, most integer default 1000)
 returns table (next_cursor text, change hacs_audit.resource_changes)
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    part constant text[] := coalesce(string_to_array(cursor, ':'), '{0,0,0,""}');
-    done bigint := part[1];
-    safe bigint := part[2];
-    mark bigint := part[3];
-    waits text[] := string_to_array(part[4], ',');
-    drawn bigint;
-    writing text[];
+    parts text[] := coalesce(string_to_array(cursor, ';'), '{}');
+    part text[];
+    at record;
+    place integer := 0;
+    done bigint;
+    safe bigint;
+    mark bigint;
+    waits text[];
 begin
     perform hacs_audit.refuse_old_snapshot();
-    drawn := hacs_audit.last_number();
-    writing := hacs_audit.writers();
-    safe := greatest(safe, case when writing = '{}' then drawn when not waits && writing then mark end);
-    if mark <= safe then
-        mark := drawn;
-        waits := writing;
-    end if;
-    for change in
-        select c.*
-        from hacs_audit.resource_changes as c
-        where c.change_id > done and c.change_id <= safe
-        order by c.change_id
-        limit most
-    loop
-        done := change.change_id;
-        most := most - 1;
-        next_cursor := concat_ws(':', done, safe, mark, array_to_string(waits, ','));
-        return next;
+    for at in select m.* from hacs_audit.marks() as m order by m.node loop
+        place := place + 1;
+        part := coalesce(string_to_array(parts[place], ':'), array[at.since::text, at.since::text, at.since::text, '']);
+        done := part[1];
+        safe := part[2];
+        mark := part[3];
+        waits := string_to_array(part[4], ',');
+        safe := greatest(safe, case when at.busy = '{}' then at.mark_id when not waits && at.busy then mark end);
+        if mark <= safe then
+            mark := at.mark_id;
+            waits := at.mark_writers;
+        end if;
+        for change in
+            select c.*
+            from hacs_audit.resource_changes as c
+            where c.change_id > done and c.change_id <= safe
+            order by c.change_id
+            limit most
+        loop
+            done := change.change_id;
+            most := most - 1;
+            parts[place] := concat_ws(':', done, safe, mark, array_to_string(waits, ','));
+            next_cursor := array_to_string(parts, ';');
+            return next;
+        end loop;
+        if most > 0 then
+            done := greatest(done, safe);
+        end if;
+        parts[place] := concat_ws(':', done, safe, mark, array_to_string(waits, ','));
     end loop;
     if most > 0 then
         change := null;
-        next_cursor := concat_ws(':', greatest(done, safe), safe, mark, array_to_string(waits, ','));
+        next_cursor := array_to_string(parts, ';');
         return next;
     end if;
 end
@@ -1367,9 +1455,9 @@ select
                 'role', jsonb_build_object('system', 'http://terminology.hl7.org/CodeSystem/object-role', 'code', '1')
             ))
             from (
-                select 'Patient/' || c.patient_id as reference where c.patient_id is not null
-                union
-                select a.reference from unnest(c.also) as a (reference) where a.reference ~ '^Patient/'
+                select distinct a.reference
+                from unnest(array_append(c.also, 'Patient/' || c.patient_id collate "C")) as a (reference)
+                where a.reference ~ '^Patient/'
             ) as p
         ), '[]')
     )) as resource

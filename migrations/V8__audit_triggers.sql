@@ -24,7 +24,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if exists (select from hacs_admin.system_config where key = 'audit.require_actor' and value = 'true') then
+    if exists (select 1 from hacs_admin.system_config where key = 'audit.require_actor' and value = 'true') then
         raise exception 'this transaction has no actor, and audit.require_actor is set'
             using errcode = 'insufficient_privilege',
                 hint = 'Begin the transaction with: select hacs_audit.set_actor(''practitioner/42'', purpose => '
@@ -300,7 +300,7 @@ as $$
             'extra_float_digits=1',
         'bytea_output=hex', 'enable_nestloop=off', 'jit=off'
     ] || case when exists (
-        select from pg_attribute as a where a.attrelid = audited and a.atttypid = any ('{money, money[]}'::regtype[])
+        select 1 from pg_attribute as a where a.attrelid = audited and a.atttypid = any ('{money, money[]}'::regtype[])
     ) then '{lc_monetary=C}'::text[] end
 $$;
 comment on function hacs_audit.recorder_settings(regclass) is
@@ -328,7 +328,7 @@ begin
     join pg_namespace as n on n.oid = c.relnamespace
     where c.oid = audited;
     if resource_type = '' and not exists (
-        select from pg_attribute where attrelid = audited and attname = 'resource_type' and not attisdropped
+        select 1 from pg_attribute where attrelid = audited and attname = 'resource_type' and not attisdropped
     ) then
         raise exception '% has no column resource_type', audited
             using hint = 'Name the type: hacs_audit.attach(''…'', resource_type => ''Ward'').';
@@ -379,7 +379,7 @@ begin
                 event.name, audited, event.tables, recorder, arguments
             );
             execute format('alter table %s enable always trigger audit_%s', audited, event.name);
-        elsif exists (select from pg_trigger where tgrelid = audited and tgname = 'audit_' || event.name) then
+        elsif exists (select 1 from pg_trigger where tgrelid = audited and tgname = 'audit_' || event.name) then
             execute format('drop trigger audit_%s on %s', event.name, audited);
         end if;
     end loop;
@@ -569,7 +569,7 @@ begin
         where p.pronamespace = any ('{hacs_core, hacs_clinical, hacs_registry, hacs_agents}'::regnamespace[])
             and p.provolatile = 'i' and not p.prosecdef
             and not exists (
-                select from pg_catalog.pg_depend as d
+                select 1 from pg_catalog.pg_depend as d
                 where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
             )
     loop

@@ -233,7 +233,7 @@ begin
         select format(
             ' cross join lateral (select %s) as fields%s',
             string_agg(format('t.%I', c.name), ', ' order by c.ordinality),
-            case when exists (select from hacs_core.document_parts(target))
+            case when exists (select 1 from hacs_core.document_parts(target))
                 then ' cross join lateral (select t.*) as whole' else '' end
         )
         from hacs_core.document_columns(target) with ordinality as c
@@ -722,6 +722,24 @@ $$;
 comment on function hacs_core.document_reading(regclass, boolean) is
     'The pieces of SQL with which the documents of a table are read and stored, one by one or many of them over others';
 
+-- By the name of the primary key and not by its columns: a site may have made it longer, as the distribution does.
+create or replace function hacs_core.document_conflict(target regclass)
+returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
+as $$
+begin
+    return coalesce((
+        select format('on conflict on constraint %I', c.conname)
+        from pg_constraint as c
+        where c.conrelid = target and c.contype = 'p'
+    ), 'on conflict (id)');
+end
+$$;
+comment on function hacs_core.document_conflict(regclass) is
+    'The beginning of an ON CONFLICT about the key of a table of documents';
+
 create or replace function hacs_core.document_putter(target regclass)
 returns text
 language plpgsql stable
@@ -914,7 +932,7 @@ declare
         if stored_version is null then
             insert into %1$s as t (%8$s, extra%9$s)
             values (%10$s, %11$s%12$s)
-            on conflict (id) do nothing
+            %23$s do nothing
             returning t.version_id into stored_version;
             is_new := found;
             is_changed := found;
@@ -948,7 +966,8 @@ $source$,
         target, x.renames, x.readable, x.as_written, target::text, owner_read, x.resource_type || '/',
         x.fields, owner_columns, x.read_values, unknown, owner_values, x.changes, owner_changes, x.differs,
             owner_differs,
-        parts, owner_count, x.resource_type, declarations, x.base_values, x.base
+        parts, owner_count, x.resource_type, declarations, x.base_values, x.base,
+        hacs_core.document_conflict(target)
     );
 end
 $$;
@@ -980,7 +999,7 @@ begin
         end if;
     end if;
     insert into hacs_core.resources as t (resource_type, id, data) values (type, stored_id, document)
-    on conflict (resource_type, id) do update set data = excluded.data
+    on conflict on constraint resources_pkey do update set data = excluded.data
     where if_version is distinct from 0 and t.data::text is distinct from excluded.data::text
     returning t.version_id, t.xmax = 0 into stored_version, is_new;
     is_changed := found;
@@ -1137,7 +1156,7 @@ begin
     ) as d
     left join lateral hacs_core.document_owner(d.target) as o on true
     cross join lateral (
-        select string_agg(format('exists (select from %s as p where p.%I = get.id)', p.part, p.owner_column), ' or '
+        select string_agg(format('exists (select 1 from %s as p where p.%I = get.id)', p.part, p.owner_column), ' or '
             order by p.field) as any_part, array_agg(p.field order by p.field) as fields
         from hacs_core.document_parts(d.target) as p
     ) as p
@@ -1832,7 +1851,7 @@ begin
     for f in
         select c.conname, pg_get_expr(c.conbin, c.conrelid) as rule from pg_constraint as c
         where c.conrelid = target and c.contype = 'c' and not exists (
-            select from pg_attribute as a where a.attrelid = target and a.attnum = any (c.conkey)
+            select 1 from pg_attribute as a where a.attrelid = target and a.attnum = any (c.conkey)
                 and a.attgenerated <> ''
         )
         order by c.conname
@@ -2002,7 +2021,7 @@ begin
     s.part := hacs_core.staged(resource_type);
     s.on_conflict := on_conflict;
     -- A part stands in the document of its whole as well: it is no conflict.
-    if exists (select from hacs_core.document_owner(target)) then
+    if exists (select 1 from hacs_core.document_owner(target)) then
         s.on_conflict := 'replace';
     end if;
     s.single := format(
@@ -2017,8 +2036,8 @@ begin
                 'null' else '' end,
         case (s).on_conflict when 'fail' then 'case when s.document ->> ''id'' is not null then 0 end' else 'null' end
     );
-    if target is null or exists (select from hacs_core.document_parts(target))
-        or exists (select from hacs_core.document_owner(target)) then
+    if target is null or exists (select 1 from hacs_core.document_parts(target))
+        or exists (select 1 from hacs_core.document_owner(target)) then
         -- few, and with rows in several tables: one by one
         s.batch := replace(s.single, 's.line = $1', 's.line between $1 and $2');
         return s;
@@ -2041,11 +2060,11 @@ begin
             else '' end,
         x.readable, x.as_written,
         case on_conflict
-            when 'keep' then 'on conflict (id) do nothing'
+            when 'keep' then hacs_core.document_conflict(target) || ' do nothing'
             when 'replace' then format(
-                'on conflict (id) do update set %s, extra = excluded.extra, version_id = t.version_id + 1 where %s or '
+                '%s do update set %s, extra = excluded.extra, version_id = t.version_id + 1 where %s or '
                     't.extra::text is distinct from excluded.extra::text',
-                x.changes, x.differs
+                hacs_core.document_conflict(target), x.changes, x.differs
             )
             else ''
         end,
@@ -2172,12 +2191,12 @@ begin
             ') update pg_temp.hacs_sifted as m '
             'set fault = row(''23503'', format(%4$L, r.id), null, null, null, null, %3$L, %5$L)::hacs_core.fault '
             'from refs as r where r.line = m.line and r.id is not null '
-            'and not exists (select from %6$s as t where t.id = r.id) %7$s',
+            'and not exists (select 1 from %6$s as t where t.id = r.id) %7$s',
             f.reference, (s).target, f.field,
             format('%s.%s refers to %s/%%s, which is not here', (s).resource_type, f.field, f.points_to_type),
                 f.conname, f.points_to,
             case when f.points_to = (s).target
-                then format('and not exists (select from %s as o where o.document ->> ''id'' = r.id)', (s).part)
+                then format('and not exists (select 1 from %s as o where o.document ->> ''id'' = r.id)', (s).part)
                     else '' end
         );
     end loop;
@@ -2193,7 +2212,7 @@ begin
             '        where (i.fault).code is null) as o '
             '    where o.id is not null '
             ') as o '
-            'where o.line = m.line and (o.place > 1 or exists (select from %3$s as t where t.id = o.id))',
+            'where o.line = m.line and (o.place > 1 or exists (select 1 from %3$s as t where t.id = o.id))',
             (s).resource_type || '/%s is there already',
             (select c.conname from pg_constraint as c where c.conrelid = (s).target and c.contype = 'p'), (s).target
         );
@@ -2250,7 +2269,7 @@ begin
         ) as condition
         from hacs_core.document_tables() as d
     loop
-        execute format('select exists (select from ('
+        execute format('select exists (select 1 from ('
             '    select s.document || ''{}'' as document, s.kept from %s as s offset 0'
             ') as s where %s)', hacs_core.staged(f.resource_type), f.condition) into is_odd;
         if is_odd then
@@ -2368,9 +2387,9 @@ begin
                     '%4$L)) as r '
                 '        where p.document -> %4$L <> ''null'' '
                 '    ) as r '
-                '    where s.line = r.line and r.id is not null and not exists (select from %3$s as t where t.id = '
+                '    where s.line = r.line and r.id is not null and not exists (select 1 from %3$s as t where t.id = '
                     'r.id) '
-                '        and not exists (select from %1$s as o where o.document ->> ''id'' = r.id) '
+                '        and not exists (select 1 from %1$s as o where o.document ->> ''id'' = r.id) '
                 '    returning s.line, s.document, s.kept, r.id '
                 '), said as ('
                 '    insert into pg_temp.hacs_refused '
@@ -2714,11 +2733,11 @@ begin
                 select l.resource_type from hacs_core.later_signs() as l where l.later_type = any (types)
             ))) and (patient is null or p.ids is not null)
                 -- parts stand in the documents of their wholes
-                and (not exists (select from hacs_core.document_owner(o.target)) or o.resource_type = any (types))
+                and (not exists (select 1 from hacs_core.document_owner(o.target)) or o.resource_type = any (types))
             union all
             select o.resource_type, format(
                 'select %s from %s as t%s where t.extra ? ''hacs:generation'' and exists ('
-                'select from %s as w where w.id = t.%I and w.extra ? ''hacs:generation'')%s%s',
+                'select 1 from %s as w where w.id = t.%I and w.extra ? ''hacs:generation'')%s%s',
                 hacs_core.document_expression(o.target), o.target, hacs_core.document_whole(o.target), w.whole,
                 w.owner_column,
                 case when patient is not null then format(' and t.%I = any (%L::text[])', w.owner_column, p.ids)
@@ -2736,7 +2755,7 @@ begin
         order by s.rank, s.resource_type;
     if patient is not null then
         if not exists (
-            select from pg_attribute as a where a.attrelid = 'hacs_core.resources'::regclass
+            select 1 from pg_attribute as a where a.attrelid = 'hacs_core.resources'::regclass
                 and a.attname = 'patient_id'
         ) then
             return;

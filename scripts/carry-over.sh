@@ -56,7 +56,7 @@ do $$
 declare
     found text;
 begin
-    if exists (select from hacs_core.patients) or exists (select from hacs_audit.resource_changes) or exists (select from hacs_audit.seals) then
+    if exists (select 1 from hacs_core.patients) or exists (select 1 from hacs_audit.resource_changes) or exists (select 1 from hacs_audit.seals) then
         raise exception 'the new database is not empty';
     end if;
 end

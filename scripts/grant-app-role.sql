@@ -103,7 +103,7 @@ from pg_catalog.pg_proc as p
 where p.pronamespace = 'hacs_audit'::pg_catalog.regnamespace
     and p.prokind = 'f'
     and (p.provolatile in ('i', 's') and not p.prosecdef
-        or p.proname in ('verify_seals', 'changes_since', 'last_number', 'writers', 'refuse_old_snapshot'))
+        or p.proname in ('verify_seals', 'changes_since', 'last_number', 'writers', 'marks', 'refuse_old_snapshot'))
 \gexec
 -- How far the trail is sealed and final is reckoned from the sequence of its numbers.
 grant select on hacs_audit.change_ids to :"auditor_role";
@@ -116,7 +116,8 @@ alter default privileges in schema hacs_core, hacs_clinical, hacs_registry, hacs
 select :'sealer_role' <> '' as named \gset
 \if :named
 grant usage on schema hacs_audit to :"sealer_role";
-grant execute on function hacs_audit.seal(integer), hacs_audit.last_number() to :"sealer_role";
+grant execute on function hacs_audit.seal(integer), hacs_audit.last_number(), hacs_audit.writers(), hacs_audit.marks()
+    to :"sealer_role";
 -- What hacs-refinery seal prints: how far the trail is sealed, and the newest digest.
 grant select on hacs_audit.sealing, hacs_audit.change_ids to :"sealer_role";
 grant select (seal_id, digest) on hacs_audit.seals to :"sealer_role";
@@ -127,8 +128,7 @@ select :'feed_role' <> '' as named \gset
 grant usage on schema hacs_audit to :"feed_role";
 grant select on hacs_audit.resource_changes, hacs_audit.change_ids to :"feed_role";
 grant execute on function hacs_audit.changes_since(text, integer), hacs_audit.refuse_old_snapshot(),
-    hacs_audit.last_number(),
-    hacs_audit.writers() to :"feed_role";
+    hacs_audit.last_number(), hacs_audit.writers(), hacs_audit.marks() to :"feed_role";
 \endif
 
 commit;
@@ -137,7 +137,7 @@ commit;
 -- depends
 -- on it: every function of the schemas looks there last. It is one thing less that a stranger can try.
 select format('revoke temporary on database %I from public', d.datname) as statement,
-    exists (select from pg_catalog.aclexplode(coalesce(d.datacl, pg_catalog.acldefault('d', d.datdba))) as a
+    exists (select 1 from pg_catalog.aclexplode(coalesce(d.datacl, pg_catalog.acldefault('d', d.datdba))) as a
         where a.grantee = 0 and a.privilege_type = 'TEMPORARY') as open,
     pg_catalog.pg_has_role(d.datdba, 'member') as mine
 from pg_catalog.pg_database as d

@@ -52,7 +52,7 @@ if [ -z "${DATABASE_URL:-}" ]; then
     fi
     start_cluster "$home"
     "$bin/psql" -X -q -h "$home" -U hacs -d postgres -v ON_ERROR_STOP=1 >/dev/null <<'SQL'
-select 'create database hacs' where not exists (select from pg_database where datname = 'hacs') \gexec
+select 'create database hacs' where not exists (select 1 from pg_database where datname = 'hacs') \gexec
 SQL
     DATABASE_URL=$(url_of "$home" hacs)
     export DATABASE_URL

@@ -130,11 +130,11 @@ group by s.place
 union all
 select 0, 0, '', 0, s.place * 10 + 3, format('    - [functions](schema/%1$s.md#functions-of-%1$s)', s.name)
 from pg_temp.schemas as s
-where exists (select from pg_catalog.pg_proc where pronamespace = s.oid)
+where exists (select 1 from pg_catalog.pg_proc where pronamespace = s.oid)
 union all
 select 0, 0, '', 0, s.place * 10 + 4, format('    - [types](schema/%1$s.md#types-of-%1$s)', s.name)
 from pg_temp.schemas as s
-where exists (select from pg_catalog.pg_type where typnamespace = s.oid and typtype = 'd')
+where exists (select 1 from pg_catalog.pg_type where typnamespace = s.oid and typtype = 'd')
 
 -- Schemas
 union all

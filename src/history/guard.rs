@@ -109,19 +109,19 @@ fn of_histories(owners_matter: &str, owners: &[Owner]) -> String {
                 when 'p' then 'partitioned table' else 'relation of another kind' end),
             ({owners_matter} and c.relowner not in (select oid from trusted),
                 format('belongs to the role %I', pg_get_userbyid(c.relowner))),
-            (c.relrowsecurity or c.relforcerowsecurity or exists (select from pg_policy where polrelid = c.oid),
+            (c.relrowsecurity or c.relforcerowsecurity or exists (select 1 from pg_policy where polrelid = c.oid),
                 'has row-level security'),
-            (exists (select from pg_trigger where tgrelid = c.oid and not tgisinternal), 'has a trigger'),
-            (c.relkind = 'r' and exists (select from pg_rewrite where ev_class = c.oid), 'has a rule'),
-            (c.relispartition or exists (select from pg_inherits where c.oid in (inhparent, inhrelid)),
+            (exists (select 1 from pg_trigger where tgrelid = c.oid and not tgisinternal), 'has a trigger'),
+            (c.relkind = 'r' and exists (select 1 from pg_rewrite where ev_class = c.oid), 'has a rule'),
+            (c.relispartition or exists (select 1 from pg_inherits where c.oid in (inhparent, inhrelid)),
                 'is part of an inheritance'),
             (c.relkind = 'r' and exists (
-                select from pg_constraint where conrelid = c.oid and contype not in ('p', 'u', 'n')
+                select 1 from pg_constraint where conrelid = c.oid and contype not in ('p', 'u', 'n')
             ), 'has a constraint of its own'),
-            (exists (select from pg_index where indrelid = c.oid and (indexprs is not null or indpred is not null)),
+            (exists (select 1 from pg_index where indrelid = c.oid and (indexprs is not null or indpred is not null)),
                 'has an index of its own on an expression'),
             (exists (
-                select from pg_attribute as a
+                select 1 from pg_attribute as a
                 join pg_type as t on t.oid = a.atttypid
                 left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
                 where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and (
@@ -147,8 +147,8 @@ pub(crate) fn schema_guard(schema: &str, tables: &[&str]) -> String {
         join pg_namespace as n on n.oid = c.relnamespace
         where n.nspname = {schema} and c.relname in ({tables}) and (
             c.relkind <> 'r' or c.relowner not in (select oid from trusted)
-            or exists (select from pg_trigger as t where t.tgrelid = c.oid and not t.tgisinternal)
-            or exists (select from pg_rewrite as r where r.ev_class = c.oid)
+            or exists (select 1 from pg_trigger as t where t.tgrelid = c.oid and not t.tgisinternal)
+            or exists (select 1 from pg_rewrite as r where r.ev_class = c.oid)
         )",
         schema = sql::literal(schema),
         tables = sql::literals(tables.iter().copied())

@@ -18,7 +18,7 @@ const QUERY: &str = "
         'select hacs_core.choose_documents();'
     from hacs_core.choice_sources() as c
     left join pg_proc as p on p.oid = to_regprocedure(c.function)
-    where p.prosrc is distinct from c.body and not exists (select from tables)
+    where p.prosrc is distinct from c.body and not exists (select 1 from tables)
     order by 1, 2";
 
 /// Asks the database, where all that answers is what the migrations made: else that is told, and this cannot be. Where a

@@ -21,7 +21,7 @@ pub(crate) const QUERY: &str = "
         union all select xmin from pg_proc where pronamespace in (select oid from schemas)
         union all select xmin from pg_type where typnamespace in (select oid from schemas)
     )
-    select exists (select from found where id <> pg_current_xact_id()::xid)";
+    select exists (select 1 from found where id <> pg_current_xact_id()::xid)";
 
 /// What is done about objects that no migration makes, beside those that they make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -108,7 +108,9 @@ objects (kind, name, definition, classid, objid, objsubid, acl, acl_type, owner)
     join relations as c on c.oid = i.indrelid
     join pg_class as ic on ic.oid = i.indexrelid
     where not (i.indisvalid and i.indisready and i.indislive)
-        or not exists (select from pg_constraint as o where o.conindid = i.indexrelid and o.contype in ('p', 'u', 'x'))
+        or not exists (
+            select 1 from pg_constraint as o where o.conindid = i.indexrelid and o.contype in ('p', 'u', 'x')
+        )
 
     union all
     select 'trigger', c.name || '.' || quote_ident(t.tgname),
@@ -126,7 +128,7 @@ objects (kind, name, definition, classid, objid, objsubid, acl, acl_type, owner)
     union all
     select 'foreign keys', c.name, 'DISABLED', null, null, null, null, null, null
     from tables as c
-    where exists (select from pg_trigger as t where t.tgrelid = c.oid and t.tgisinternal and t.tgenabled <> 'O')
+    where exists (select 1 from pg_trigger as t where t.tgrelid = c.oid and t.tgisinternal and t.tgenabled <> 'O')
 
     -- The partitions of the trail are the operator's, and still append-only; a copy of the trail that is not is no
     -- trail. Nor is one to which somebody else may write, or on which something else fires.
@@ -147,7 +149,7 @@ objects (kind, name, definition, classid, objid, objsubid, acl, acl_type, owner)
         )
         or c.relowner <> trail.relowner or c.relhasrules or c.relrowsecurity
         or exists (
-            select from aclexplode(c.relacl) as a
+            select 1 from aclexplode(c.relacl) as a
             where a.grantee <> c.relowner and a.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER')
         )
     )

@@ -80,7 +80,7 @@ pub(crate) fn query() -> String {
              ),
              greatest(c.reltuples::bigint, pg_catalog.pg_stat_get_live_tuples(c.oid), 0),
              exists (
-                 select
+                 select 1
                  from pg_catalog.pg_class as h
                  join pg_catalog.pg_namespace as s on s.oid = h.relnamespace
                  where s.nspname = 'hacs_admin' and h.relname = 'migrations'
@@ -92,7 +92,7 @@ pub(crate) fn query() -> String {
              and n.nspname || '.' || c.relname in ({tables})
              -- One that is followed is not left alone.
              and not exists (
-                 select
+                 select 1
                  from pg_catalog.pg_trigger as t
                  join pg_catalog.pg_proc as f on f.oid = t.tgfoid
                  join pg_catalog.pg_namespace as s on s.oid = f.pronamespace

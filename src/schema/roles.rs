@@ -14,7 +14,9 @@ const RESOURCES: [&str; 4] = ["hacs_core", "hacs_clinical", "hacs_registry", "ha
 /// The application, the reader, the auditor, the sealer, and who reads the feed of changes.
 const ROLES: usize = 5;
 /// What it takes to ask for the feed, which has to see what is committed meanwhile.
-const FEED: [&str; 4] = ["changes_since", "last_number", "writers", "refuse_old_snapshot"];
+const FEED: [&str; 2] = ["changes_since", "refuse_old_snapshot"];
+/// What it takes besides, and to ask how far the trail is sealed.
+const REACH: [&str; 3] = ["last_number", "writers", "marks"];
 const WRITE: &str = "delete, insert, select, update";
 
 /// Warnings about roles become one for each role, and none for a role that has what the script gives.
@@ -83,7 +85,7 @@ fn given(found: &Manifest) -> [Rights; ROLES] {
             ("function" | "aggregate", _) if of_resources => give(&[0, 1, 2], &what, "execute"),
             ("function", _) if name.starts_with("hacs_audit.set_actor(") => give(&[0], &what, "execute"),
             ("function", _) if name.starts_with("hacs_audit.seal(") => give(&[3], &what, "execute"),
-            ("function", _) if is_one_of(name, &["last_number"]) => give(&[2, 3, 4], &what, "execute"),
+            ("function", _) if is_one_of(name, &REACH) => give(&[2, 3, 4], &what, "execute"),
             ("function", _) if is_one_of(name, &FEED) => give(&[2, 4], &what, "execute"),
             ("function", _) if schema == "hacs_audit" && is_question(name, definition) => give(&[2], &what, "execute"),
             _ => {}

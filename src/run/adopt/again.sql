@@ -40,7 +40,7 @@ begin
             s,
             format(
                 '(select e.* from hacs_legacy.rejects as e where e.stands_as = %1$L and not exists ('
-                '    select from pg_temp.hacs_refused as f where f.line = (%2$s::bigint << 48) | e.reject_id'
+                '    select 1 from pg_temp.hacs_refused as f where f.line = (%2$s::bigint << 48) | e.reject_id'
                 ') offset 0) as e cross join lateral jsonb_populate_record(null::%3$s, e.row) as t',
                 (s).stands_as, (s).number, (s).stands_as
             ),
@@ -48,7 +48,7 @@ begin
             'true'
         );
     end loop;
-    if exists (select from pg_temp.hacs_sources as h where h.staged > 0) then
+    if exists (select 1 from pg_temp.hacs_sources as h where h.staged > 0) then
         perform pg_temp.hacs_sort_out(false);
         perform pg_temp.hacs_put(false);
     end if;
@@ -63,7 +63,7 @@ begin
     join hacs_legacy.rejects as e on e.reject_id = w.line & 281474976710655;
     delete from hacs_legacy.rejects as e using pg_temp.hacs_sources as h
     where h.stands_as = e.stands_as and not exists (
-        select from pg_temp.hacs_refused as f where f.line = (h.number::bigint << 48) | e.reject_id
+        select 1 from pg_temp.hacs_refused as f where f.line = (h.number::bigint << 48) | e.reject_id
     );
     perform pg_temp.hacs_count();
     delete from pg_temp.hacs_sources as h where h.found = 0;

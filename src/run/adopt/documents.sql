@@ -42,7 +42,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select exists (
-        select from pg_attribute as a where a.attrelid = relation and a.attname = column_name and a.attnum > 0
+        select 1 from pg_attribute as a where a.attrelid = relation and a.attname = column_name and a.attnum > 0
             and not a.attisdropped
     )
 $$;

@@ -96,7 +96,7 @@ begin
             ) as columns,
             greatest(c.reltuples::bigint, pg_stat_get_live_tuples(c.oid), 0) as about,
             exists (
-                select from pg_index as i
+                select 1 from pg_index as i
                 join pg_attribute as a on a.attrelid = c.oid and a.attnum = i.indkey[0]
                 where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null and i.indnkeyatts = 1
                     and a.attname = 'id'
@@ -196,7 +196,7 @@ declare
     number integer := 1;
 begin
     while exists (
-        select from pg_class as c where c.relname = name
+        select 1 from pg_class as c where c.relname = name
             and c.relnamespace in (to_regnamespace(one), to_regnamespace(other))
     ) loop
         number := number + 1;

@@ -240,7 +240,7 @@ declare
     found_one boolean;
 begin
     for d in select t.target from hacs_core.document_tables() as t union all select 'hacs_core.resources'::regclass loop
-        execute format('select exists (select from %s)', d.target) into found_one;
+        execute format('select exists (select 1 from %s)', d.target) into found_one;
         if found_one then
             return false;
         end if;
@@ -270,7 +270,7 @@ begin
         );
         update pg_temp.hacs_sources as h set staged = rows where h.number = (s).number;
     end loop;
-    if exists (select from pg_temp.hacs_sources as h where h.staged > 0) then
+    if exists (select 1 from pg_temp.hacs_sources as h where h.staged > 0) then
         perform pg_temp.hacs_sort_out(afresh);
         perform pg_temp.hacs_put(afresh);
     end if;
@@ -323,11 +323,11 @@ begin
                 union all
                 select w.line, null from pg_temp.hacs_older as w where w.line >> 48 = (s).number
             ) as o
-            where not exists (select from pg_temp.hacs_here as h where h.line = o.line);
+            where not exists (select 1 from pg_temp.hacs_here as h where h.line = o.line);
             drop table pg_temp.hacs_here;
         end if;
     end loop;
-    if changed = 0 and not exists (select from pg_temp.hacs_gone) then
+    if changed = 0 and not exists (select 1 from pg_temp.hacs_gone) then
         return;
     end if;
     delete from pg_temp.hacs_gone as g using pg_temp.hacs_refused as r where r.line = g.line;
@@ -352,15 +352,15 @@ begin
     from pg_temp.hacs_refused_before as r
     join pg_temp.hacs_sources as h on h.number = r.line >> 48
     where r.document is not null and pg_temp.hacs_row(r.line) is not null
-        and not exists (select from pg_temp.hacs_staged as o where o.line = r.line);
+        and not exists (select 1 from pg_temp.hacs_staged as o where o.line = r.line);
     insert into pg_temp.hacs_refused
     select r.* from pg_temp.hacs_refused_before as r
     where r.document is null and pg_temp.hacs_row(r.line) is not null
-        and not exists (select from pg_temp.hacs_refused as o where o.line = r.line);
+        and not exists (select 1 from pg_temp.hacs_refused as o where o.line = r.line);
     for gone in
         select g.resource_type, g.id from pg_temp.hacs_gone as g
         where not exists (
-            select from pg_temp.hacs_staged as o
+            select 1 from pg_temp.hacs_staged as o
             where o.document ->> 'id' = g.id
                 and coalesce(o.document ->> 'resource_type', o.document ->> 'resourceType') = g.resource_type
         )

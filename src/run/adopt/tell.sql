@@ -129,12 +129,12 @@ begin
             and pg_temp.hacs_has((s).relation, 'id') then
             execute format(
                 'delete from hacs_legacy.rejects as r where r.stands_as = %L and r.id is not null '
-                'and not exists (select from only %s as t where t.id::text = r.id and (%s) is not true)',
+                'and not exists (select 1 from only %s as t where t.id::text = r.id and (%s) is not true)',
                 (s).stands_as, (s).stands_as, pg_temp.hacs_changed_sql((s).since)
             );
         end if;
     end loop;
-    if exists (select from pg_temp.hacs_refused) or exists (select from pg_temp.hacs_older) then
+    if exists (select 1 from pg_temp.hacs_refused) or exists (select 1 from pg_temp.hacs_older) then
         perform pg_temp.hacs_make_lists();
         insert into hacs_legacy.rejects (table_name, stands_as, resource_type, id, row, code, field, constraint_name,
             message)
@@ -155,7 +155,7 @@ begin
     into read_now
     from pg_temp.hacs_sources as h
     where h.kind <> 'left';
-    if read_now is not null and exists (select from pg_temp.hacs_sources as h where h.staged > 0 or h.since is null
+    if read_now is not null and exists (select 1 from pg_temp.hacs_sources as h where h.staged > 0 or h.since is null
         and h.kind <> 'left') then
         insert into hacs_admin.system_config as c (key, value, description)
         values ('adopt.read', read_now, 'Tables of the original Python system, and how far hacs-refinery adopt has '

@@ -49,7 +49,7 @@ fn refuse_pooler(client: &mut dyn Connection) -> Result<()> {
 pub(super) fn holds_lock(client: &mut dyn Connection) -> Result<bool> {
     let mut message = Message::new();
     let held = message.ask(&format!(
-        "select exists (select from pg_locks as l where l.pid = pg_backend_pid() and {} and l.granted)",
+        "select exists (select 1 from pg_locks as l where l.pid = pg_backend_pid() and {} and l.granted)",
         lock::condition()
     ));
     Ok(message.send(client).map_err(Error::during("looking for the migration lock"))?.is_true(held))

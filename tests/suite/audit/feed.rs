@@ -8,6 +8,7 @@ use std::thread;
 use postgres::Client;
 
 use crate::database::Database;
+use crate::server::Server;
 
 /// Reads once: numbers of changes, and the cursor to go on from.
 fn read(client: &mut Client, cursor: Option<&str>, most: i32) -> (Vec<i64>, Option<String>) {
@@ -185,4 +186,25 @@ fn listeners_are_told_of_changes_once_the_owner_wants_it() {
     client.batch_execute("select hacs_audit.notify_changes(true)").unwrap();
     let found = hacs_refinery::verify(&mut client, false).unwrap();
     assert!(found.is_good() && found.warnings.is_empty(), "{:?} {:?}", found.differences, found.warnings);
+}
+
+/// Prepared for a commit in two phases, a transaction has another name, and is not over.
+#[test]
+fn a_prepared_transaction_holds_the_seals_and_the_feed_back_as_an_open_one_does() {
+    let server = Server::start(&["max_prepared_transactions = 5"]);
+    let database = Database::migrated_on(&server);
+    let (mut client, mut open) = (database.client(), database.client());
+    client.batch_execute("insert into hacs_core.patients (id, family) values ('a', 'A')").unwrap();
+    open.batch_execute("begin; insert into hacs_core.patients (id, family) values ('b', 'B')").unwrap();
+    client.batch_execute("insert into hacs_core.patients (id, family) values ('c', 'C')").unwrap();
+    client.batch_execute("select hacs_audit.seal()").unwrap();
+    let (first, cursor) = read(&mut client, None, 100);
+    open.batch_execute("prepare transaction 'b'").unwrap();
+    client.batch_execute("select hacs_audit.seal()").unwrap();
+    let (second, cursor) = read(&mut client, cursor.as_deref(), 100);
+    open.batch_execute("commit prepared 'b'").unwrap();
+    client.batch_execute("select hacs_audit.seal(); select hacs_audit.seal()").unwrap();
+    assert_eq!(database.text("select coalesce(min(problem), 'none') from hacs_audit.verify_seals()"), "none");
+    let (third, _) = read(&mut client, cursor.as_deref(), 100);
+    assert_eq!([first, second, third].concat(), [1, 2, 3]);
 }

@@ -307,3 +307,27 @@ fn a_patient_with_records_stays_and_an_organization_takes_its_contacts_along() {
     assert_eq!(database.text("select count(*) from hacs_core.organization_contacts"), "0");
     assert_eq!(database.text("select count(*) from hacs_core.organization_qualifications"), "0");
 }
+
+/// A record that names a patient of this database names one who is there, whatever it is a record of.
+#[test]
+fn every_column_that_names_the_patient_of_a_record_is_a_foreign_key() {
+    let database = Database::migrated();
+    let query = "select coalesce(string_agg(t.tgrelid::regclass::text, ' '), '')
+        from pg_trigger as t
+        cross join lateral string_to_array(encode(t.tgargs, 'escape'), '\\000') as a (list)
+        join pg_attribute as p on p.attrelid = t.tgrelid and p.attname = a.list[5] and p.attgenerated <> ''
+        where t.tgname = 'audit_row' and not exists (
+            select 1 from pg_constraint as c
+            where c.conrelid = t.tgrelid and c.contype = 'f' and c.conkey = array[p.attnum]
+                and c.confrelid = 'hacs_core.patients'::regclass
+        )";
+    assert_eq!(database.text(query), "");
+    let goal = "insert into hacs_clinical.goals (lifecycle_status, description, subject) values ('active', '{\"text\": \"x\"}', $1)";
+    let mut client = database.client();
+    for (subject, is_looked_for) in [("Patient/nobody", true), ("nobody", false), ("Organization/o", false)] {
+        let end = client.execute(goal, &[&subject]);
+        let refused =
+            end.is_err_and(|error| error.as_db_error().unwrap().constraint() == Some("goals_patient_id_fkey"));
+        assert_eq!(refused, is_looked_for, "{subject}");
+    }
+}

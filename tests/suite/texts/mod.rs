@@ -2,6 +2,7 @@
 
 mod contributing;
 mod deployment;
+mod dialect;
 mod documentation;
 mod examples;
 mod house;
