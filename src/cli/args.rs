@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::adopt::Adopt;
+use super::distribute::Distribute;
 use super::export::Export;
 use super::fleet::Fleet;
 use super::import::Import;
@@ -172,6 +173,8 @@ pub enum Command {
     Baseline(Baseline),
     /// Move a database of the original Python system in: set its tables aside, migrate, and take its rows over
     Adopt(Adopt),
+    /// Distribute the tables over the nodes of a Citus cluster, by patient, or bring them back; all of it or nothing
+    Distribute(Distribute),
     /// Show what migrate would apply, without touching the database
     Plan {
         /// Print a JSON object

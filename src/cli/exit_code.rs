@@ -2,7 +2,7 @@
 
 use std::process::ExitCode as Process;
 
-use hacs_refinery::Error;
+use hacs_refinery::{Error, Obstacle};
 
 /// The exit codes of `hacs-refinery`; `--help` and the README list the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +42,22 @@ impl From<&Error> for ExitCode {
             Error::Migration { .. } | Error::Replaced { .. } | Error::NotRepeatable { .. } => Self::Failed,
             Error::Refused(_) => Self::Refused,
             Error::NotAdopted => Self::Pending,
+            Error::Distribution(obstacle) => Self::from(&**obstacle),
             Error::Io { error, .. } if error.kind() == std::io::ErrorKind::InvalidInput => Self::Usage,
             Error::Partly { cause, .. } => Self::from(&**cause),
             _ => Self::Unexpected,
+        }
+    }
+}
+
+impl From<&Obstacle> for ExitCode {
+    fn from(obstacle: &Obstacle) -> Self {
+        match obstacle {
+            Obstacle::Pending => Self::Pending,
+            Obstacle::Unsealed => Self::Locked,
+            Obstacle::Across { .. } | Obstacle::Strangers(_) => Self::Refused,
+            Obstacle::Contents(_) | Obstacle::Different(_) => Self::Drift,
+            _ => Self::Usage,
         }
     }
 }

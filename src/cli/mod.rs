@@ -3,6 +3,7 @@
 mod adopt;
 mod args;
 mod baseline;
+mod distribute;
 mod exit_code;
 mod export;
 mod fleet;
@@ -81,6 +82,7 @@ pub fn run(args: &Args) -> Result<u8> {
         Command::Seal { json } => seal::run(args, *json)?,
         Command::Baseline(of) => baseline::run(args, of)?,
         Command::Adopt(of) => adopt::run(args, of)?,
+        Command::Distribute(of) => distribute::run(args, of)?,
         Command::Plan { json, sql } => migrations::plan(args, *json, *sql)?,
         Command::Import(of) => import::run(args, of)?,
         Command::Export(of) => return export::run(args, of).map(|code| code as u8),

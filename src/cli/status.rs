@@ -61,6 +61,9 @@ fn lines(status: &Status) -> String {
     let _ = writeln!(text, "Tables           {} ({} expected)", status.total_tables, TABLES.len());
     let _ = writeln!(text, "Migration table  {}", yes_no(status.migration_table_exists));
     let _ = writeln!(text, "Complete         {}", yes_no(status.migration_complete));
+    if status.distributed {
+        let _ = writeln!(text, "Distributed      by patient");
+    }
     if let Some(sealed) = &status.sealed {
         let _ = writeln!(text, "Audit sealed     {}", safe_line(sealed));
     }

@@ -1,5 +1,6 @@
 //! Everything that can go wrong, each with what to do next.
 
+pub(crate) mod obstacle;
 pub(crate) mod standing;
 mod text;
 
@@ -14,6 +15,7 @@ use crate::schema::legacy::Conflict;
 use crate::schema::location::Location;
 use crate::server::Failure;
 use crate::server::holder::Holder;
+use obstacle::Obstacle;
 
 /// Result of the functions of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -56,6 +58,8 @@ pub enum Error {
     Legacy(Vec<Conflict>),
     /// The database is not at the newest version, so that nothing of it was adopted.
     NotAdopted,
+    /// The database cannot be distributed over machines, or taken back.
+    Distribution(Box<Obstacle>),
     /// Somebody else's code could run here as the role that migrates.
     Untrusted(Vec<String>),
     /// The history of the database does not match the migrations at hand.

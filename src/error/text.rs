@@ -74,6 +74,7 @@ impl Error {
             Self::Refused(failure) => write!(f, "a document was refused: {failure}"),
             Self::Io { doing, error } => write!(f, "{doing} failed: {error}"),
             Self::Stopped => f.write_str("the run was told to stop"),
+            Self::Distribution(obstacle) => obstacle.fmt(f),
             Self::NotAdopted => f.write_str("this database was not adopted yet: migrations are pending"),
             _ => self.found(f),
         }
@@ -126,6 +127,7 @@ impl Error {
                 " Run hacs-refinery adopt --dry-run: it tells what becomes of each table. Without --dry-run it sets them \
                  aside, migrates, and takes their rows over; docs/for-python-users.md tells more."
             }
+            Self::Distribution(obstacle) => obstacle.advice(),
             Self::NotAdopted => " Run hacs-refinery adopt first.",
             Self::Untrusted(_) => {
                 " See who made it. If that role is the one that migrates here, log in as it, as a superuser too; or hand \

@@ -13,13 +13,21 @@ use crate::schema::owner::Owner;
 use crate::schema::statements;
 use crate::server::failure::ServerError;
 use crate::server::sql::literal;
-use crate::server::{Connection, Failure, Message, Row, Transaction, sqlstate};
+use crate::server::{Answers, Connection, Failure, Message, Row, Transaction, sqlstate};
 
 /// The locks on tables that this transaction holds.
 pub(crate) const LOCKS: &str =
     "select relation, lower(trim(regexp_replace(replace(mode, 'Lock', ''), '([A-Z])', ' \\1', 'g')))
     from pg_locks
     where pid = pg_backend_pid() and locktype = 'relation'";
+
+/// What a migration of a distributed database needs: tables made and changed over one connection to each node, and triggers
+/// on them.
+const ONE_BY_ONE: [&str; 3] = [
+    "set local citus.multi_shard_modify_mode = 'sequential'",
+    "set local citus.enable_unsafe_triggers = on",
+    "select set_config('hacs_refinery.migration_started', clock_timestamp()::text, true)",
+];
 
 /// Makes the schema and the history table; the columns beside refinery's own four describe each run.
 const BOOTSTRAP: &str = include_str!("bootstrap.sql");
@@ -50,6 +58,8 @@ pub(crate) struct Ledger<'a> {
     transaction: Transaction<'a>,
     seconds: Vec<f64>,
     locks: Vec<(String, String)>,
+    /// Whether statements have to come one by one.
+    one_by_one: bool,
     /// What may not be replaced.
     rules: Rules,
 }
@@ -89,12 +99,17 @@ impl std::error::Error for LedgerError {}
 impl<'a> Ledger<'a> {
     /// Takes a transaction over.
     pub(crate) fn new(transaction: Transaction<'a>) -> Self {
-        Self { transaction, seconds: Vec::new(), locks: Vec::new(), rules: Rules::default() }
+        Self { transaction, seconds: Vec::new(), locks: Vec::new(), one_by_one: false, rules: Rules::default() }
     }
 
     /// Makes everything that was done true.
     pub(crate) fn commit(self) -> Result<(), Failure> {
         self.transaction.commit()
+    }
+
+    /// From now on sends statement by statement: Citus passes the whole text of a message on for one of its statements.
+    pub(crate) fn send_one_by_one(&mut self) {
+        self.one_by_one = true;
     }
 
     /// Refuses from now on what replaces a function under a rule.
@@ -125,6 +140,9 @@ impl<'a> Ledger<'a> {
     /// Sends migrations and the INSERTs that record them as one message: the time on the wire is that of one.
     pub(crate) fn apply(&mut self, migrations: &[OwnedMigration]) -> Result<(), LedgerError> {
         let now = literal(&now());
+        if self.one_by_one {
+            return self.apply_one_by_one(migrations, &now);
+        }
         let mut script = Script::default();
         for migration in migrations {
             log::info!("applying {migration}");
@@ -134,20 +152,7 @@ impl<'a> Ledger<'a> {
         let rules = if self.rules.is_empty() { "select" } else { rules::QUERY };
         let message = script.message(&[rules, LOCKS, &durations(migrations)]);
         match message.send(&mut self.transaction) {
-            Ok(answers) => {
-                self.seconds = answers.rows(answers.before_last(0)).map(seconds).collect();
-                self.locks = answers.rows(answers.before_last(1)).map(|row| (row.string(0), row.string(1))).collect();
-                if self.rules.is_empty() {
-                    return Ok(());
-                }
-                let now = Rules::from_rows(answers.rows(answers.before_last(2)));
-                let replaced = self.rules.replaced(&now);
-                self.rules = now;
-                match replaced {
-                    Some(what) => Err(LedgerError::Replaced { at: what.place(migrations), what }),
-                    None => Ok(()),
-                }
-            }
+            Ok(answers) => self.look_back(migrations, &answers),
             Err(failure) => {
                 let at = match &failure {
                     Failure::Refused(error) => self.locate(&script, migrations, error),
@@ -156,6 +161,42 @@ impl<'a> Ledger<'a> {
                 Err(LedgerError::Script { at, failure })
             }
         }
+    }
+
+    /// What the last three answers say of these migrations.
+    fn look_back(&mut self, migrations: &[OwnedMigration], answers: &Answers) -> Result<(), LedgerError> {
+        self.seconds = answers.rows(answers.before_last(0)).map(seconds).collect();
+        self.locks = answers.rows(answers.before_last(1)).map(|row| (row.string(0), row.string(1))).collect();
+        if self.rules.is_empty() {
+            return Ok(());
+        }
+        let now = Rules::from_rows(answers.rows(answers.before_last(2)));
+        let replaced = self.rules.replaced(&now);
+        self.rules = now;
+        match replaced {
+            Some(what) => Err(LedgerError::Replaced { at: what.place(migrations), what }),
+            None => Ok(()),
+        }
+    }
+
+    /// The same, each statement by itself: so its place is known where it fails.
+    fn apply_one_by_one(&mut self, migrations: &[OwnedMigration], now: &str) -> Result<(), LedgerError> {
+        for (index, migration) in migrations.iter().enumerate() {
+            let mut send = |message: Message, at: Option<usize>| {
+                let failed = |failure| LedgerError::Script { at: Some((index, at)), failure };
+                message.send(&mut self.transaction).map(drop).map_err(failed)
+            };
+            send(ONE_BY_ONE.iter().fold(Message::of_run(), |message, setting| message.then(setting)), None)?;
+            let text = sql(migration);
+            for statement in statements::split(text) {
+                send(Message::bare(statement.text(text)), Some(statement.start))?;
+            }
+            send(Message::bare(&insert(migration, now)), None)?;
+        }
+        let rules = if self.rules.is_empty() { "select" } else { rules::QUERY };
+        let message = Message::within().then(rules).then(LOCKS).then(&durations(migrations));
+        let answers = message.send(&mut self.transaction).map_err(LedgerError::Server)?;
+        self.look_back(migrations, &answers)
     }
 
     /// Finds the migration and the statement behind an error. Most errors come with a position. The others are found

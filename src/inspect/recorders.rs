@@ -20,9 +20,8 @@ const QUERY: &str = "select format('hacs_audit.%I()', p.proname)
         and p.prosrc = hacs_audit.recorder_source(c.oid::regclass, a.list[3], a.list[4], a.list[5])";
 
 /// Asks the database, where all that answers is what the migrations made. Who may not ask sees the differences.
-pub(super) fn as_attached(client: &mut dyn Connection, found: &Manifest) -> BTreeSet<String> {
+pub(super) fn as_attached(client: &mut dyn Connection, expected: &Manifest, found: &Manifest) -> BTreeSet<String> {
     let is_written = |name: &str| name.starts_with("hacs_audit.record_");
-    let expected = Manifest::embedded();
     let of_audit = |manifest: &Manifest| -> Vec<(String, String)> {
         let functions = manifest.objects().filter(|(object, _)| {
             object.kind == "function" && object.name.starts_with("hacs_audit.") && !is_written(&object.name)

@@ -35,6 +35,9 @@ pub struct Status {
     /// Expected tables that do not exist.
     #[serde(skip)]
     pub missing_tables: Vec<&'static str>,
+    /// Whether the tables are distributed over machines: [`distribute`](crate::distribute::distribute).
+    #[serde(skip)]
+    pub distributed: bool,
     /// Expected constraints that do not exist, or hold for new rows alone; asked only where nothing is pending.
     #[serde(skip)]
     pub unmet_constraints: Vec<&'static str>,
@@ -180,7 +183,9 @@ fn ask(client: &mut dyn Connection, lines: &[Line<'_>]) -> Result<Status> {
         owners::read(client, tables.contains(&embedded::HISTORY_TABLE), &histories, lines, seals)?;
 
     let missing_tables: Vec<_> = TABLES.into_iter().filter(|table| !tables.contains(table)).collect();
-    let mut unmet_constraints: Vec<_> = manifest::constraints().collect();
+    let distributed = manifest::is_distributed(&met);
+    let mut unmet_constraints: Vec<_> =
+        if distributed { manifest::constraints_of_distributed().collect() } else { manifest::constraints().collect() };
     let pending =
         history.problems.is_empty() && history.migrations.iter().any(|migration| migration.applied_on.is_none());
     unmet_constraints.retain(|name| !pending && !met.contains(name));
@@ -195,6 +200,7 @@ fn ask(client: &mut dyn Connection, lines: &[Line<'_>]) -> Result<Status> {
         schemas_found,
         migrations: history.migrations,
         missing_tables,
+        distributed,
         unmet_constraints,
         problems: history.problems,
         newer: history.newer,
@@ -250,7 +256,7 @@ fn constraints_query() -> String {
 const MAY_SEE_SEALS: &str = "select has_schema_privilege(to_regnamespace('hacs_audit'), 'usage')
      and has_table_privilege(to_regclass('hacs_audit.sealing'), 'select')
      and has_sequence_privilege(to_regclass('hacs_audit.change_ids'), 'select')
-     and has_function_privilege(to_regprocedure('hacs_audit.last_number()'), 'execute')";
+     and has_function_privilege(to_regprocedure('hacs_audit.marks()'), 'execute')";
 
 /// How far it is, and since when nothing is. What a transaction drew and rolled back counts until the next seal.
 const SEALED: &str = "select case
@@ -276,6 +282,7 @@ mod tests {
             migration_complete: false,
             migrations: Vec::new(),
             missing_tables: Vec::new(),
+            distributed: false,
             unmet_constraints: Vec::new(),
             problems: Vec::new(),
             newer: Vec::new(),

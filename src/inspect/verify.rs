@@ -133,9 +133,16 @@ pub(crate) fn with(
     let registered = !found.status.missing_tables.contains(&"hacs_admin.system_config");
     let (manifest, own, followed) = read(client, manifest::QUERY, registered)?;
     found.ignore_unreadable = own.is_none();
-    let own = Own { patterns: own.unwrap_or_default(), recorders: recorders::as_attached(client, &manifest) };
-    let compared = compare(&Manifest::embedded().with_histories_of(&manifest), &manifest, &own);
+    let own = Own {
+        patterns: own.unwrap_or_default(),
+        recorders: recorders::as_attached(client, expected(&found.status), &manifest),
+    };
+    let compared = compare(&expected(&found.status).with_histories_of(&manifest), &manifest, &own);
     found.add(compared, &manifest);
+    if found.status.distributed {
+        // What mends one machine does not mend several.
+        found.differences.iter_mut().for_each(|difference| difference.mend = None);
+    }
     if found.is_pending() {
         // What a migration outside a transaction left when it ended in the middle.
         found.differences.retain(|difference| difference.change == Change::Invalid);
@@ -165,6 +172,11 @@ pub(crate) fn with(
         })
         .collect();
     Ok(found)
+}
+
+/// What the migrations make, or a distribution of it.
+fn expected(status: &Status) -> &'static Manifest {
+    if status.distributed { Manifest::distributed() } else { Manifest::embedded() }
 }
 
 /// The first column of a table that is expected and not there.

@@ -3,6 +3,7 @@
 pub mod adopt;
 pub(crate) mod baseline;
 pub(crate) mod before;
+pub mod distribute;
 pub(crate) mod lock;
 pub(crate) mod no_transaction;
 pub(crate) mod options;

@@ -95,6 +95,12 @@ fn prepare(
     Ok((locked, Vec::new()))
 }
 
+/// Whether the tables are distributed over machines.
+const DISTRIBUTED: &str = "select exists (
+    select 1 from pg_attribute as a
+    where a.attrelid = to_regclass('hacs_audit.resource_changes') and a.attname = 'compartment' and not a.attisdropped
+)";
+
 /// What a run finds under its lock.
 pub(super) struct Opened {
     /// The history of HACS, and that of each owner.
@@ -109,9 +115,12 @@ pub(super) fn open(ledger: &mut Ledger<'_>, options: &Options) -> Result<Opened>
     let owners = pending::owners(options)?;
     let bootstrap = Message::of_run().then(&ledger::bootstrap(&owners)).send(ledger.transaction());
     bootstrap.map_err(|failure| Error::Migration { location: Location::bootstrap(&owners), failure })?;
-    let more = [rules::QUERY, Tables::QUERY, before::QUERY];
+    let more = [DISTRIBUTED, rules::QUERY, Tables::QUERY, before::QUERY];
     let (histories, answers) = history::read(ledger.transaction(), Message::of_run(), Purpose::Run, &owners, &more)?;
     ledger.protect(Rules::from_rows(answers.rows(answers.before_last(2))));
+    if answers.is_true(answers.before_last(3)) {
+        ledger.send_one_by_one();
+    }
     let stood_before = histories.first().is_some_and(Vec::is_empty) && answers.is_true(answers.before_last(0));
     Ok(Opened { histories, stood_before, tables: Tables::from_rows(answers.rows(answers.before_last(1))) })
 }

@@ -1,6 +1,6 @@
 //! What the six schemas hold, object by object: of a complete database, and of a live one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -21,9 +21,32 @@ pub(crate) fn query(schemas: &[&str]) -> String {
 /// What the embedded migrations make; scripts/update-manifest.sh writes it.
 const SCHEMA: &str = include_str!("manifest.txt");
 
+/// What a distribution over machines makes of it: lines that go, and lines that come or take the place of others. The tests
+/// of a distributed database write it.
+const DISTRIBUTED: &str = include_str!("distributed.txt");
+
+/// The constraint by which it is known.
+const DISTRIBUTED_BY: &str = "hacs_core.patients.patients_is_patient_key";
+
 /// The names of all constraints that the embedded migrations make, without the work for all other objects.
 pub(crate) fn constraints() -> impl Iterator<Item = &'static str> {
-    SCHEMA.lines().filter_map(|line| line.strip_prefix("constraint | ")?.split(" | ").next())
+    SCHEMA.lines().filter_map(constraint)
+}
+
+/// Whether a database that has these constraints is distributed.
+pub(crate) fn is_distributed(constraints: &BTreeSet<&str>) -> bool {
+    constraints.contains(DISTRIBUTED_BY)
+}
+
+/// The names of all constraints of a distributed database.
+pub(crate) fn constraints_of_distributed() -> impl Iterator<Item = &'static str> {
+    let changed = |sign: &'static str| DISTRIBUTED.lines().filter_map(move |line| constraint(line.strip_prefix(sign)?));
+    let gone: BTreeSet<&str> = changed("- ").chain(changed("+ ")).collect();
+    constraints().filter(move |name| !gone.contains(name)).chain(changed("+ "))
+}
+
+fn constraint(line: &str) -> Option<&str> {
+    line.strip_prefix("constraint | ")?.split(" | ").next()
 }
 
 /// The objects of the six schemas with their definitions, in words that are the same on PostgreSQL 14 to 18.
@@ -56,6 +79,21 @@ impl Manifest {
     pub fn embedded() -> &'static Self {
         static EMBEDDED: OnceLock<Manifest> = OnceLock::new();
         EMBEDDED.get_or_init(|| Self::from(SCHEMA))
+    }
+
+    /// What they are in a database that is distributed over machines.
+    #[must_use]
+    pub fn distributed() -> &'static Self {
+        static DISTRIBUTED_ONES: OnceLock<Manifest> = OnceLock::new();
+        DISTRIBUTED_ONES.get_or_init(|| {
+            let mut all = Self::embedded().clone();
+            let changed = |sign| DISTRIBUTED.lines().filter_map(move |line: &str| line.strip_prefix(sign));
+            for object in Self::from(changed("- ").collect::<Vec<_>>().join("\n").as_str()).objects.keys() {
+                all.objects.remove(object);
+            }
+            all.objects.extend(Self::from(changed("+ ").collect::<Vec<_>>().join("\n").as_str()).objects);
+            all
+        })
     }
 
     /// The same, with the histories of all owners that a database has: made like HACS's, with longer numbers.

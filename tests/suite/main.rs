@@ -14,6 +14,7 @@ mod audit;
 mod cli;
 mod connect;
 mod data;
+mod distributed;
 mod fleet;
 mod inspect;
 mod no_transaction;

@@ -65,7 +65,8 @@ fn check(name: &str, database: Option<&Database>, args: &[&str]) {
 fn help() {
     check("help", None, &["--help"]);
     check("help_short", None, &["-h"]);
-    for command in ["migrate", "adopt", "status", "verify", "plan", "list", "show", "completions", "man"] {
+    for command in ["migrate", "adopt", "distribute", "status", "verify", "plan", "list", "show", "completions", "man"]
+    {
         check(&format!("help_{command}"), None, &[command, "--help"]);
     }
 }
