@@ -1174,7 +1174,7 @@ comment on constraint organization_contacts_times_finite on hacs_core.organizati
     'Days and times lie in the years 0001 to 9999, in UTC; infinity is none';
 
 create index if not exists organization_contacts_organization_id_idx
-    on hacs_core.organization_contacts (organization_id);
+    on hacs_core.organization_contacts (organization_id, position);
 
 create or replace trigger organization_contacts_touch_updated_at
     before update on hacs_core.organization_contacts
@@ -1267,7 +1267,7 @@ comment on constraint organization_qualifications_per_1 on hacs_core.organizatio
     'A qualification does not end before it starts, where both dates are complete (FHIR per-1)';
 
 create index if not exists organization_qualifications_organization_id_idx
-    on hacs_core.organization_qualifications (organization_id);
+    on hacs_core.organization_qualifications (organization_id, position);
 
 create or replace trigger organization_qualifications_touch_updated_at
     before update on hacs_core.organization_qualifications

@@ -2,7 +2,7 @@
 # What put and get cost beside hand-written statements, for each type: a prepared INSERT from jsonb_populate_record that
 # gives the id back, and `select to_jsonb(t)` by id, with its parts where it has some. With rules and audit.
 #
-#   benches/schema/documents.sh [rounds] [calls]     5 rounds of 300 calls
+#   benches/schema/documents.sh [rounds] [calls]     5 rounds of 300 calls; HACS_BENCH_TYPES: of types like this alone
 #
 # In each round every statement runs once, in turn, so that whatever else the machine does falls on all of them. Each
 # number is the least of the rounds: microseconds a call, and the ratio of the two.
@@ -33,14 +33,20 @@ select d.resource_type as type, format(
     format('select hacs_core.get(%L, %L);', d.resource_type, s.id) as get
 from hacs_core.document_tables() as d
 cross join lateral (
-    -- one of middling length; contacts and qualifications are other rows, and would make their organization longer each time
-    select line -> 'doc' ->> 'id' as id, (line -> 'doc') - array['contacts', 'qualifications'] as document
-    from public.samples where line -> 'doc' ->> 'resource_type' = d.resource_type and not line ? 'context'
+    -- one of middling length; contacts and qualifications are other rows, put by themselves
+    select line -> 'doc' ->> 'id' as id,
+        ((line -> 'doc') || coalesce(line -> 'context', '{}')) - array['contacts', 'qualifications'] as document
+    from public.samples where line -> 'doc' ->> 'resource_type' = d.resource_type
+        and (not line ? 'context' or exists (select from hacs_core.document_owner(d.target)))
     order by length(line::text) offset 1 limit 1
 ) as s
 cross join lateral (
     select string_agg(format('%I', c.name), ', ') filter (where s.document ? c.name) as list, array_agg(c.name) as names
-    from hacs_core.document_columns(d.target) as c
+    from (
+        select name from hacs_core.document_columns(d.target)
+        union all
+        select owner_column from hacs_core.document_owner(d.target)
+    ) as c
 ) as c
 cross join lateral (
     -- no colon that pgbench would take for a variable
@@ -49,7 +55,7 @@ cross join lateral (
 ) as n (document);
 SQL
 
-for type in $(sql documents -c "select type from public.scripts order by 1"); do
+for type in $(sql documents -c "select type from public.scripts where type ~ '${HACS_BENCH_TYPES:-.}' order by 1"); do
     : >"$work/times"
     for what in insert put select get; do
         sql documents -c "select \"$what\" from public.scripts where type = '$type'" >"$work/$what.sql"
