@@ -49,6 +49,7 @@ smoke benches/schema/indexes.sh 1000
 smoke benches/schema/storage.sh 1000 100 1
 smoke benches/schema/legacy.sh 1000 1 1
 smoke benches/schema/evolving.sh 1000
+smoke benches/schema/distributed.sh 1 1
 smoke cargo bench --locked --quiet --all-features --profile dev --bench constraints -- 1
 # A measurement that is not above would be run by nobody.
 for file in benches/{runner,schema}/*.sh; do

@@ -49,6 +49,10 @@ fn code(status: &Status) -> ExitCode {
     }
 }
 
+fn place(status: &Status) -> &'static str {
+    if status.distributed { ", distributed by patient" } else { "" }
+}
+
 /// The facts of the JSON object, and the migrations in a table.
 fn lines(status: &Status) -> String {
     let mut text = String::new();
@@ -60,10 +64,7 @@ fn lines(status: &Status) -> String {
     }
     let _ = writeln!(text, "Tables           {} ({} expected)", status.total_tables, TABLES.len());
     let _ = writeln!(text, "Migration table  {}", yes_no(status.migration_table_exists));
-    let _ = writeln!(text, "Complete         {}", yes_no(status.migration_complete));
-    if status.distributed {
-        let _ = writeln!(text, "Distributed      by patient");
-    }
+    let _ = writeln!(text, "Complete         {}{}", yes_no(status.migration_complete), place(status));
     if let Some(sealed) = &status.sealed {
         let _ = writeln!(text, "Audit sealed     {}", safe_line(sealed));
     }

@@ -183,12 +183,9 @@ fn ask(client: &mut dyn Connection, lines: &[Line<'_>]) -> Result<Status> {
         owners::read(client, tables.contains(&embedded::HISTORY_TABLE), &histories, lines, seals)?;
 
     let missing_tables: Vec<_> = TABLES.into_iter().filter(|table| !tables.contains(table)).collect();
-    let distributed = manifest::is_distributed(&met);
-    let mut unmet_constraints: Vec<_> =
-        if distributed { manifest::constraints_of_distributed().collect() } else { manifest::constraints().collect() };
     let pending =
         history.problems.is_empty() && history.migrations.iter().any(|migration| migration.applied_on.is_none());
-    unmet_constraints.retain(|name| !pending && !met.contains(name));
+    let unmet_constraints = if pending { Vec::new() } else { unmet(&met) };
     Ok(Status {
         total_schemas: schemas_found.len(),
         total_tables: tables.len(),
@@ -200,7 +197,7 @@ fn ask(client: &mut dyn Connection, lines: &[Line<'_>]) -> Result<Status> {
         schemas_found,
         migrations: history.migrations,
         missing_tables,
-        distributed,
+        distributed: manifest::is_distributed(&met),
         unmet_constraints,
         problems: history.problems,
         newer: history.newer,
@@ -209,6 +206,15 @@ fn ask(client: &mut dyn Connection, lines: &[Line<'_>]) -> Result<Status> {
         conflicts: legacy.conflicts,
         beside: legacy.beside,
     })
+}
+
+/// The expected constraints that are not among these.
+fn unmet(met: &BTreeSet<&str>) -> Vec<&'static str> {
+    let expected: Vec<_> = match manifest::is_distributed(met) {
+        true => manifest::constraints_of_distributed().collect(),
+        false => manifest::constraints().collect(),
+    };
+    expected.into_iter().filter(|name| !met.contains(name)).collect()
 }
 
 pub(super) const READING: &str = "reading the catalogue";

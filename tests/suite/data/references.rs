@@ -322,7 +322,7 @@ fn every_column_that_names_the_patient_of_a_record_is_a_foreign_key() {
                 and c.confrelid = 'hacs_core.patients'::regclass
         )";
     assert_eq!(database.text(query), "");
-    let goal = "insert into hacs_clinical.goals (lifecycle_status, description, subject) values ('active', '{\"text\": \"x\"}', $1)";
+    let goal = "insert into hacs_clinical.goals (lifecycle_status, description, subject) values ('active', '{\"text\": \"x\"}', jsonb_build_object('reference', $1::text))";
     let mut client = database.client();
     for (subject, is_looked_for) in [("Patient/nobody", true), ("nobody", false), ("Organization/o", false)] {
         let end = client.execute(goal, &[&subject]);

@@ -139,6 +139,12 @@ fn the_feed_gives_each_change_once_and_what_is_append_only_stays_so() {
     }
     assert!(cluster.refused("truncate hacs_core.observations").message().contains("the table is distributed"));
     assert_eq!(cluster.refused("select hacs_audit.notify_changes(true)").code().code(), "0A000");
+    assert_eq!(cluster.text("select hacs_audit.ensure_partitions(0, '2020-01-01') > 20"), "t");
+    assert_eq!(cluster.run(&["seal", "-q"]).code, Some(0));
+    let gone = cluster.text("select hacs_audit.detach_quarter('2020-01-15')");
+    assert_eq!(gone, "hacs_audit.resource_changes_2020q1");
+    assert_eq!(cluster.text(&format!("select count(*) from hacs_audit.verify_archive('{gone}', '2020-01-15')")), "0");
+    assert_eq!(cluster.run(&["verify", "--seals", "-q"]).code, Some(0));
     let ahead = "select hacs_audit.ensure_partitions(7)";
     assert_eq!(cluster.text(ahead), "3");
     assert_eq!(cluster.text(ahead), "0");

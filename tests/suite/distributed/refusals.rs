@@ -1,5 +1,8 @@
 //! What keeps a database from being distributed is said before anything is changed.
 
+use hacs_refinery::distribute::{DistributeOptions, distribute};
+use hacs_refinery::{Error, Obstacle, Options};
+
 use super::cluster::{Cluster, run};
 use crate::database::Database;
 
@@ -16,6 +19,11 @@ fn without_citus_nothing_is_distributed_and_the_error_says_what_is_missing() {
         assert!(end.stdout.is_empty(), "{end:?}");
     }
     assert_eq!(database.dump(), before);
+    let end = distribute(&mut database.client(), &Options::default(), &DistributeOptions::default());
+    match end.expect_err("no Citus") {
+        Error::Distribution(obstacle) => assert!(matches!(*obstacle, Obstacle::NoCitus)),
+        other => panic!("{other}"),
+    }
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn as_distributed(cluster: &Cluster) {
     let end = cluster.run(&["verify", "--deep", "--seals"]);
     assert!(end.code == Some(0) && end.stdout.contains("as migrated"), "{end:?}");
     let end = cluster.run(&["status", "--check"]);
-    assert!(end.code == Some(0) && end.stdout.contains("Distributed      by patient"), "{end:?}");
+    assert!(end.code == Some(0) && end.stdout.contains("Complete         yes, distributed by patient"), "{end:?}");
     let end = cluster.run(&["migrate"]);
     assert_eq!(end.code, Some(0), "{end:?}");
     cluster

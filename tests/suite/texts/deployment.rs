@@ -263,4 +263,18 @@ fn waiting_for_a_job_ends_when_it_is_complete_and_when_it_has_failed() {
             assert_eq!((end.code, end.stdout.as_str()), (Some(code), printed), "{name} {state}: {end:?}");
         }
     }
+
+/// The job that distributes a database runs the tests of that room, on three nodes of one version of Citus's own image.
+#[test]
+fn the_distributed_tests_run_on_a_pinned_cluster() {
+    let text = read(".github/workflows/ci.yml");
+    let job = text.split("\n  distributed:\n").nth(1).unwrap().split("\n  package:\n").next().unwrap();
+    let images: Vec<&str> = job.lines().filter_map(|line| line.trim().strip_prefix("image: ")).collect();
+    assert_eq!(images.len(), 3, "{images:?}");
+    let version = images[0].strip_prefix("citusdata/citus:").expect("Citus's image");
+    assert!(version.split('.').count() == 3 && version.starts_with("13."), "{version}");
+    assert!(images.iter().all(|image| *image == images[0]), "{images:?}");
+    assert!(job.contains("TEST_CITUS_URL=") && job.contains("--test suite distributed::"), "{job}");
+    let docs = read("docs/scale-out.md");
+    assert!(docs.contains(images[0]), "docs/scale-out.md does not name {}", images[0]);
 }
