@@ -153,6 +153,29 @@ select pg_temp.hacs_patch(
             )) as points_to$a$
 );
 
+-- A row that a node makes has no names of its fields here: each is named.
+select pg_temp.hacs_patch(
+    'hacs_core.document_whole(regclass)',
+    $a$begin
+$a$,
+    $a$begin
+    if hacs_core.distribution_column(target) is not null then
+        return (
+            select format(
+                ' cross join lateral (select %s as fields) as f',
+                string_agg(format('jsonb_build_object(%s)', b.list), ' || ' order by b.part)
+            )
+            from (
+                select (c.ordinality - 1) / 40 as part,
+                    string_agg(format('%L, t.%I', c.name, c.name), ', ' order by c.ordinality) as list
+                from hacs_core.document_columns(target) with ordinality as c
+                group by 1
+            ) as b
+        );
+    end if;
+$a$
+);
+
 -- One by one: each has to be looked for under every patient.
 select pg_temp.hacs_patch(
     'hacs_core.staging_of(text, regclass, text)',
@@ -316,7 +339,10 @@ comment on function hacs_core.lock_statement(regclass) is
     'The beginning of the statements that lock a row of a table of documents and say its version';
 
 select pg_temp.hacs_patch(
-    'hacs_core.choose_documents()',
+    'hacs_core.choice_sources()',
+    $a$case when not d.has_table or o.whole is not null then ''$a$,
+    $a$case when not d.has_table or o.whole is not null or hacs_core.distribution_column(d.target) is not null
+            then ''$a$,
     $a$array_agg(format('select t.version_id into version from %s as t where t.id = lock_version.id', d.target)
             || format(d.otherwise, 'select t.version_id into version', 'lock_version', ' for update')
 $a$,

@@ -263,6 +263,7 @@ fn waiting_for_a_job_ends_when_it_is_complete_and_when_it_has_failed() {
             assert_eq!((end.code, end.stdout.as_str()), (Some(code), printed), "{name} {state}: {end:?}");
         }
     }
+}
 
 /// The job that distributes a database runs the tests of that room, on three nodes of one version of Citus's own image.
 #[test]
