@@ -114,6 +114,26 @@ fn each_node_is_sealed_and_what_is_altered_on_one_is_found() {
 }
 
 #[test]
+fn a_part_that_was_moved_to_another_node_is_audited_and_sealed_there() {
+    let Some(cluster) = Cluster::distributed("the move of a part to another node") else { return };
+    cluster.client().batch_execute(FILL).unwrap();
+    assert_eq!(cluster.run(&["seal", "-q"]).code, Some(0));
+    let move_one = "select citus_move_shard_placement(s.shardid, s.nodename, s.nodeport, t.nodename, t.nodeport, 'block_writes')
+        from (select * from citus_shards where table_name = 'hacs_core.patients'::regclass order by shardid limit 1) as s
+        join pg_dist_node as t on t.groupid <> 0 and (t.nodename, t.nodeport) <> (s.nodename, s.nodeport)
+        limit 1";
+    cluster.client().batch_execute(move_one).unwrap();
+    let before = cluster.text("select count(*) from hacs_audit.resource_changes");
+    cluster.client().batch_execute("update hacs_core.patients set family = 'M'").unwrap();
+    let added = format!("select count(*) - {before} from hacs_audit.resource_changes");
+    assert_eq!(cluster.text(&added), "20");
+    let history = "select string_agg(operation, ' ') from hacs_audit.history('Patient', 'p7')";
+    assert_eq!(cluster.text(history), "INSERT UPDATE UPDATE");
+    assert_eq!(cluster.run(&["seal", "-q"]).code, Some(0));
+    assert_eq!(cluster.run(&["verify", "--seals", "-q"]).code, Some(0));
+}
+
+#[test]
 fn the_feed_gives_each_change_once_and_what_is_append_only_stays_so() {
     let Some(cluster) = Cluster::distributed("the feed of a distributed trail") else { return };
     let mut client = cluster.client();
