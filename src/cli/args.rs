@@ -24,9 +24,9 @@ Exit codes:
   4  migrations are pending (status --check, verify)
   5  another migration, or a session that holds a table, did not finish in time
   6  the history does not match this binary, the database is newer, or tables of the Python system are in the way
-  7  not what the migrations made (verify; migrate where something stood before); broken seals (verify)
+  7  not what the migrations made (verify, distribute; migrate where something stood before); broken seals (verify)
   8  a migration failed; nothing was changed, unless the error says so
-  9  documents were refused (import) or rows set aside (adopt); the others are stored with --rejects, or without --strict
+  9  documents were refused (import; --rejects stores the others), or rows set aside (adopt) or in the way (distribute)
   130, 143  stopped by SIGINT or SIGTERM; nothing was changed, unless the error says so
 
 Environment:

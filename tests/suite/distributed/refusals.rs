@@ -26,6 +26,21 @@ fn without_citus_nothing_is_distributed_and_the_error_says_what_is_missing() {
     }
 }
 
+/// Of a Citus there is no more here than what the catalogue says of it.
+#[test]
+fn a_citus_that_is_too_old_is_refused_by_its_version() {
+    let database = Database::migrated();
+    let old = "set allow_system_table_mods = on;
+        insert into pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
+        values (99999, 'citus', 10, 'pg_catalog'::regnamespace, false, '12.1-1')";
+    database.client().batch_execute(old).unwrap();
+    for args in [&["distribute"][..], &["distribute", "--undo"]] {
+        let end = database.run(args);
+        assert_eq!(end.code, Some(2), "{end:?}");
+        assert!(end.stderr.contains("12.1-1") && end.stderr.contains("Update Citus on every node."), "{end:?}");
+    }
+}
+
 #[test]
 fn a_worker_an_empty_database_and_one_that_is_not_distributed_are_refused() {
     let Some(cluster) = Cluster::empty("the refusals of a cluster") else { return };
