@@ -259,6 +259,10 @@ fn other_rights_of_a_role_are_one_line_without_a_mend() {
     assert_eq!(lines[..2], expected, "{end:?}");
     let found = "  found     truncate on table hacs_core.patients; lacks delete on table hacs_core.encounters\n";
     assert!(end.stdout.contains(found) && !end.stdout.contains("mend"), "{end:?}");
+    // Default privileges have words of their own, and never an empty line.
+    assert!(end.stdout.contains("select on what comes in schema hacs_clinical on tables"), "{end:?}");
+    let founds = end.stdout.lines().filter_map(|line| line.trim_start().strip_prefix("found"));
+    assert!(founds.clone().count() == 2 && founds.clone().all(|found| !found.trim().is_empty()), "{end:?}");
     assert!(end.stdout.lines().count() < 20, "{end:?}");
     let quiet = hospital.tool("migrator", &["verify", "-q"]);
     assert_eq!(quiet.stdout, "");
