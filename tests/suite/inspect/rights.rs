@@ -245,24 +245,25 @@ fn a_role_that_has_what_the_script_gives_is_no_warning() {
 fn other_rights_of_a_role_are_one_line_without_a_mend() {
     let hospital = Hospital::new();
     assert_eq!(hospital.grant("migrator", &["app"]).code, Some(0));
-    let (app, reader) = (hospital.role("app"), hospital.role("reader"));
+    let (app, reader, auditor) = (hospital.role("app"), hospital.role("reader"), hospital.role("auditor"));
     hospital.sql(&format!(
         "grant truncate on hacs_core.patients to {app}; revoke delete on hacs_core.encounters from {app};
          grant usage on schema hacs_clinical to {reader}; grant select on all tables in schema hacs_clinical to {reader};
-         alter default privileges for role {migrator} in schema hacs_clinical grant select on tables to {reader}",
+         alter default privileges for role {migrator} in schema hacs_clinical
+             grant select on tables to {reader}, {auditor}",
         migrator = hospital.role("migrator")
     ));
     let end = hospital.tool("migrator", &["verify"]);
     assert_eq!(end.code, Some(0), "{end:?}");
     let lines: Vec<&str> = end.stdout.lines().filter(|line| line.contains("warning")).collect();
-    let expected = [format!("warning: changed grant role {app}"), format!("warning: changed grant role {reader}")];
-    assert_eq!(lines[..2], expected, "{end:?}");
+    let expected = [app, auditor, reader].map(|role| format!("warning: changed grant role {role}"));
+    assert_eq!(lines[..3], expected, "{end:?}");
     let found = "  found     truncate on table hacs_core.patients; lacks delete on table hacs_core.encounters\n";
     assert!(end.stdout.contains(found) && !end.stdout.contains("mend"), "{end:?}");
     // Default privileges have words of their own, and never an empty line.
     assert!(end.stdout.contains("select on what comes in schema hacs_clinical on tables"), "{end:?}");
     let founds = end.stdout.lines().filter_map(|line| line.trim_start().strip_prefix("found"));
-    assert!(founds.clone().count() == 2 && founds.clone().all(|found| !found.trim().is_empty()), "{end:?}");
+    assert!(founds.clone().count() == 3 && founds.clone().all(|found| !found.trim().is_empty()), "{end:?}");
     assert!(end.stdout.lines().count() < 20, "{end:?}");
     let quiet = hospital.tool("migrator", &["verify", "-q"]);
     assert_eq!(quiet.stdout, "");
