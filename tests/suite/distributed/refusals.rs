@@ -41,6 +41,32 @@ fn a_citus_that_is_too_old_is_refused_by_its_version() {
     }
 }
 
+/// The distribution fits functions of the migrations by their text. That the text is there is seen without Citus.
+#[test]
+fn each_text_that_is_fitted_stands_in_its_function() {
+    let database = Database::migrated();
+    let mut client = database.client();
+    let mut fitted = 0;
+    for sql in [
+        include_str!("../../../src/run/distribute/audit.sql"),
+        include_str!("../../../src/run/distribute/documents.sql"),
+        include_str!("../../../src/run/distribute/trail.sql"),
+    ] {
+        for call in sql.split("select pg_temp.hacs_patch(").skip(1) {
+            let call = &call[..call.find("\n);\n").expect("the end of a call")];
+            let function = call.split('\'').nth(1).expect("its function");
+            // Between the marks stand in turns what is replaced and what replaces it.
+            for text in call.split("$a$").skip(1).step_by(4) {
+                let query = "select position($2::text in pg_get_functiondef($1::text::regprocedure)) > 0";
+                let stands: bool = client.query_one(query, &[&function, &text]).unwrap().get(0);
+                assert!(stands, "{function} lacks:\n{text}");
+                fitted += 1;
+            }
+        }
+    }
+    assert!(fitted >= 20, "{fitted}");
+}
+
 #[test]
 fn a_worker_an_empty_database_and_one_that_is_not_distributed_are_refused() {
     let Some(cluster) = Cluster::empty("the refusals of a cluster") else { return };
