@@ -2853,18 +2853,6 @@ return jsonb_strip_nulls(jsonb_build_object(
 comment on function hacs_core.filled_in(jsonb, jsonb, text[]) is
     'What the database has given a document that did not have it';
 
--- A row that came in the later form, in ours: without what only that form has.
-create or replace function hacs_core.to_former(columns jsonb, extra jsonb)
-returns jsonb
-language plpgsql immutable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return columns;
-end
-$$;
-comment on function hacs_core.to_former(jsonb, jsonb) is 'A row that came in the later form, in the form of 0.3';
-
 -- For each type, SQL that tells of a document that it may be of a later form, and that nobody can say of which. A
 -- column that a table was given since is no sign of the later form. MemoryBlock has no table of its own.
 create or replace function hacs_core.later_conditions()

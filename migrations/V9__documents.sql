@@ -171,7 +171,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     return case when not extra ? 'hacs:generation' then columns || extra
-        when generation = '0.3' then hacs_core.to_former(columns, extra)
+        when generation = '0.3' then columns
         else hacs_core.to_later(columns, extra) end;
 end
 $$;
