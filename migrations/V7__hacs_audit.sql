@@ -1453,7 +1453,7 @@ select
                 'type', jsonb_build_object('system', 'http://terminology.hl7.org/CodeSystem/audit-entity-type', 'code',
                     '1'),
                 'role', jsonb_build_object('system', 'http://terminology.hl7.org/CodeSystem/object-role', 'code', '1')
-            ))
+            ) order by p.reference)
             from (
                 select distinct a.reference
                 from unnest(array_append(c.also, 'Patient/' || c.patient_id collate "C")) as a (reference)

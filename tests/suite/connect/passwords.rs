@@ -246,10 +246,14 @@ fn said(dice: &mut Dice, door: &Door, text: &str, home: &Path) -> String {
         Door::Argument => tool.args([command, "-d", &text]),
         Door::Command if dice.below(2) == 0 => tool.arg(&text),
         Door::Command => tool.args([dice.one_of(&COMMANDS), &text]),
-        Door::Value(command, option) if dice.below(2) == 0 => {
-            tool.args([command, "-d", plain]).arg(format!("{option}={text}"))
+        Door::Value(command, option) => {
+            tool.arg(command);
+            // A list names its databases itself.
+            if *option != "--databases" {
+                tool.args(["-d", plain]);
+            }
+            if dice.below(2) == 0 { tool.arg(format!("{option}={text}")) } else { tool.arg(option).arg(&text) }
         }
-        Door::Value(command, option) => tool.args([command, "-d", plain, option, &text]),
         Door::List | Door::Line => {
             let name = if matches!(door, Door::List) { "a " } else { "" };
             fs::write(&file, format!("b {plain}\n{name}{text}\n")).unwrap();
