@@ -293,12 +293,15 @@ download() {
     chmod -R a+rX "$store"
 }
 
-# The programs of a version: of PG_BINDIR_<version>, of the distribution, or downloaded: server_of VERSION
+# The programs of a version: of PG_BINDIR_<version>, of the distribution, or downloaded: server_of VERSION [downloaded]
 server_of() {
-    local version=$1 named="PG_BINDIR_$1" dir
+    local version=$1 named="PG_BINDIR_$1" dir places=()
     need_store
-    if [ -n "${!named:-}" ]; then printf '%s\n' "${!named}"; return; fi
-    for dir in "/usr/lib/postgresql/$version/bin" "/usr/pgsql-$version/bin" "$store/$version"/{*,*/pginstall}/bin; do
+    if [ "${2:-}" != downloaded ]; then
+        if [ -n "${!named:-}" ]; then printf '%s\n' "${!named}"; return; fi
+        places=("/usr/lib/postgresql/$version/bin" "/usr/pgsql-$version/bin")
+    fi
+    for dir in "${places[@]}" "$store/$version"/{*,*/pginstall}/bin; do
         if [ -x "$dir/initdb" ] && [ -x "$dir/pg_dump" ]; then printf '%s\n' "$dir"; return; fi
     done
     download "$version" || return 1

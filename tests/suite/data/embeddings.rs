@@ -26,10 +26,10 @@ fn the_index_of_the_document_finds_the_nearest_passages() {
         select 'k' || n, 'passage', array[cosd(n * 0.36), sind(n * 0.36), 0.5] from generate_series(0, 999) as s (n);
         insert into hacs_registry.knowledge_items (id, content) values ('none', 'not computed yet')";
     client.batch_execute(passages).unwrap();
-    client.batch_execute(&example("One statement makes the index").replace("1536", "3")).unwrap();
+    client.batch_execute(&example("### Embeddings").replace("1536", "3")).unwrap();
     client.batch_execute("analyze hacs_registry.knowledge_items; set enable_seqscan = off").unwrap();
 
-    let nearest = example("and this finds the ten nearest").replace("1536", "3");
+    let nearest = example("This one finds the ten nearest").replace("1536", "3");
     let nearest = nearest.replace("$1", "array[1, 0.001, 0.5]");
     let found: Vec<String> = client.query(&nearest, &[]).unwrap().iter().map(|row| row.get("id")).collect();
     assert_eq!(found[0], "k0", "{found:?}");
