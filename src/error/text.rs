@@ -196,8 +196,8 @@ fn statement(location: &Location) -> String {
 /// What to do next. Who may not even read needs less than who may not create.
 fn step(doing: &str, failure: &Failure) -> Cow<'static, str> {
     if doing.starts_with("reading") && failure.sqlstate() == Some(sqlstate::INSUFFICIENT_PRIVILEGE) {
-        return "\nNEXT: To look, a role needs what reader_role or auditor_role of scripts/grant-app-role.sql has; see \
-                \"Roles\" in the README."
+        return "\nNEXT: Use the role that owns the schemas. To look is allowed to reader_role and auditor_role of \
+                scripts/grant-app-role.sql as well; see \"Roles\" in the README."
             .into();
     }
     failure.next_step()
