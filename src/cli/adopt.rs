@@ -4,12 +4,13 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use clap::Args;
+use hacs_refinery::Result;
 use hacs_refinery::adopt::{AdoptOptions, AdoptedTable, Adoption, Finished, adopt, finish};
-use hacs_refinery::{Options, Result};
 
-use super::args::{Args as All, duration, server_side};
+use super::args::Args as All;
 use super::follow::{Following, told};
 use super::json::versioned;
+use super::waiting::Waiting;
 use super::{Done, ExitCode, connect_to, progress, signals};
 
 /// What `adopt` is told.
@@ -35,13 +36,8 @@ pub struct Adopt {
     #[arg(long, requires = "finish")]
     discard: bool,
 
-    /// How long to wait for a migration to finish and for tables that others hold, such as 30s or 5m
-    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
-    lock_timeout: Duration,
-
-    /// How long one statement may take; 0s sets no limit
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = server_side)]
-    statement_timeout: Duration,
+    #[command(flatten)]
+    waiting: Waiting,
 
     #[command(flatten)]
     following: Following,
@@ -54,11 +50,7 @@ pub struct Adopt {
 /// Carries it out.
 pub fn run(args: &All, of: &Adopt) -> Result<Done> {
     let run = signals::begin(None);
-    let mut options = Options::default();
-    options.lock_timeout = of.lock_timeout;
-    options.statement_timeout = of.statement_timeout;
-    options.stop = signals::stop();
-    options.standing = run.standing();
+    let options = of.waiting.options(run.standing());
     let mut how = AdoptOptions::default();
     how.dry_run = of.dry_run;
     how.strict = of.strict;

@@ -4,11 +4,12 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use clap::Args;
+use hacs_refinery::Result;
 use hacs_refinery::distribute::{DistributeOptions, Distribution, distribute};
-use hacs_refinery::{Options, Result};
 
-use super::args::{Args as All, duration, server_side};
+use super::args::Args as All;
 use super::json::versioned;
+use super::waiting::Waiting;
 use super::{Done, connect_to, progress, signals};
 
 /// What `distribute` is told.
@@ -22,13 +23,8 @@ pub struct Distribute {
     #[arg(long)]
     dry_run: bool,
 
-    /// How long to wait for a migration to finish and for tables that others hold, such as 30s or 5m
-    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
-    lock_timeout: Duration,
-
-    /// How long one statement may take; 0s sets no limit
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = server_side)]
-    statement_timeout: Duration,
+    #[command(flatten)]
+    waiting: Waiting,
 
     /// Print a JSON object
     #[arg(long)]
@@ -38,11 +34,7 @@ pub struct Distribute {
 /// Carries it out.
 pub fn run(args: &All, of: &Distribute) -> Result<Done> {
     let run = signals::begin(None);
-    let mut options = Options::default();
-    options.lock_timeout = of.lock_timeout;
-    options.statement_timeout = of.statement_timeout;
-    options.stop = signals::stop();
-    options.standing = run.standing();
+    let options = of.waiting.options(run.standing());
     let mut how = DistributeOptions::default();
     how.undo = of.undo;
     how.dry_run = of.dry_run;

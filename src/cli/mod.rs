@@ -21,6 +21,7 @@ mod status;
 mod style;
 mod usage;
 mod verify;
+mod waiting;
 
 pub use self::log::start as start_log;
 pub use args::{Args, LogFormat};
