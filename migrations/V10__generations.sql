@@ -3,12 +3,12 @@
 -- column, or would not come back from it exactly, stays in extra under its own name, with a mark beside it. So each
 -- document is given back in the form in which it came, and what was changed in a column since is in it.
 --
--- For each form there are two functions: later_columns_… makes fields of 0.3 of a document, later_document_… goes back.
--- They need no proof field by field: what does not come back is kept.
+-- For each form there are two functions: later_columns_… makes fields of 0.3 of a document, later_document_… goes
+-- back. They need no proof field by field: what does not come back is kept.
 
 -------------------------------------------------------------------------------------------------------------------
--- Values on their way into columns (later_…) and back (former_…). Whatever is of another kind than is expected passes
--- as it is, so that the rules of the column say what they think of it.
+-- Values on their way into columns (later_…) and back (former_…). Whatever is of another kind than is expected
+-- passes as it is, so that the rules of the column say what they think of it.
 -------------------------------------------------------------------------------------------------------------------
 
 create or replace function hacs_core.later_instant(value jsonb)

@@ -64,6 +64,24 @@ $$;
 comment on function hacs_audit.refuse_too_large(json) is
     'Refuses a row whose image would not fit into the trail one day';
 
+create or replace function hacs_audit.compared_fields(audited regclass)
+returns table (name text, quoted text, number smallint, is_exact boolean)
+language sql stable
+set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
+as $$
+    select a.attname::text, format('%I', a.attname), a.attnum,
+        coalesce(k.collisdeterministic, true) and coalesce(nullif(t.typbasetype, 0), t.oid) = any (
+            '{text, varchar, boolean, int2, int4, int8, date, timestamp, timestamptz, uuid}'::regtype[]
+        )
+    from pg_attribute as a
+    join pg_type as t on t.oid = a.atttypid
+    left join pg_collation as k on k.oid = a.attcollation
+    where a.attrelid = audited and a.attname = any ((select hacs_audit.fields(audited))::text[])
+$$;
+comment on function hacs_audit.compared_fields(regclass) is
+    'The fields of an audited table; is_exact: whether two values that are equal are the same';
+
 -- Columns are compared once: those whose equality is not identity (jsonb, numbers, intervals, …) by their image, and
 -- all of these in one call, which mostly ends it. Objects are put together as text, since thirty times || on jsonb
 -- takes longer than to parse one.
@@ -74,16 +92,7 @@ set search_path = pg_catalog, pg_temp
 -- so that the text, with which coverage compares, is the same for everybody
 set quote_all_identifiers = off
 as $outer$
-    with fields as (
-        select a.attname::text as name, format('%I', a.attname) as quoted, a.attnum as number,
-            coalesce(k.collisdeterministic, true) and coalesce(nullif(t.typbasetype, 0), t.oid) = any (
-                '{text, varchar, boolean, int2, int4, int8, date, timestamp, timestamptz, uuid}'::regtype[]
-            ) as is_exact
-        from pg_attribute as a
-        join pg_type as t on t.oid = a.atttypid
-        left join pg_collation as k on k.oid = a.attcollation
-        where a.attrelid = audited and a.attname = any ((select hacs_audit.fields(audited))::text[])
-    ), texts as (
+    with texts as (
         select
             coalesce(
                 'record_image_ne(row(' || string_agg('@n.' || quoted, ', ' order by number) filter (where not is_exact)
@@ -117,7 +126,7 @@ as $outer$
                     else format('differ and record_image_ne(row(a.%1$s), row(b.%1$s))', quoted) end,
                 name, quoted
             ), '' order by number) as one_by_one
-        from fields
+        from hacs_audit.compared_fields(audited)
     ), parts as (
         select t.*,
             case when type = '' then '#.resource_type' else quote_literal(type) end as kind,

@@ -49,16 +49,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 set quote_all_identifiers = off
 as $outer$
-    with fields as (
-        select a.attname::text as name, format('%I', a.attname) as quoted, a.attnum as number,
-            coalesce(k.collisdeterministic, true) and coalesce(nullif(t.typbasetype, 0), t.oid) = any (
-                '{text, varchar, boolean, int2, int4, int8, date, timestamp, timestamptz, uuid}'::regtype[]
-            ) as is_exact
-        from pg_attribute as a
-        join pg_type as t on t.oid = a.atttypid
-        left join pg_collation as k on k.oid = a.attcollation
-        where a.attrelid = audited and a.attname = any ((select hacs_audit.fields(audited))::text[])
-    ), texts as (
+    with texts as (
         select
             coalesce(
                 'record_image_ne(row(' || string_agg('new.' || quoted, ', ' order by number) filter (where not is_exact)
@@ -78,7 +69,7 @@ as $outer$
             ), '' order by number) as one_by_one,
             case when bool_or(name = 'updated_at') then 'new.updated_at is not distinct from now()'
                 else 'false' end as is_touch
-        from fields
+        from hacs_audit.compared_fields(audited)
     ), parts as (
         select t.*,
             case when type = '' then '#.resource_type' else quote_literal(type) end as kind,
