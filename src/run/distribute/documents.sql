@@ -275,7 +275,7 @@ declare
     found_home text;
 begin
     if jsonb_typeof(document -> 'id') not in ('string', 'null') then
-        raise exception '%.id must be a text, not %', type, left((document -> 'id')::text, 80)
+        raise exception '%.id must be a text, not %', type, hacs_core.described(document -> 'id')
             using errcode = 'invalid_parameter_value', column = 'id';
     end if;
     stored_id := coalesce(document ->> 'id', gen_random_uuid()::text);

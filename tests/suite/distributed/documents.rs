@@ -40,6 +40,8 @@ fn documents_go_in_and_out_change_and_are_refused_as_on_one_machine() {
         (put(&observation("Patient/p1", "").replace("final", "odd")), "23514", "Observation.status is refused by observations_status_valid"),
         (put(&observation("Patient/p9", "a").replace("o1", "o9")), "23503", "Observation.subject refers to Patient/p9, which is not here"),
         ("select hacs_core.put('{\"resource_type\": \"Patient\", \"id\": \"p1\", \"full_name\": \"X\"}', 7)".to_owned(), "40001", "Patient/p1 has version 1, not 7"),
+        // Its kind, and not the value.
+        ("select hacs_core.put('{\"resource_type\": \"CarePlan\", \"id\": [\"4711\"]}')".to_owned(), "22023", "CarePlan.id must be a text, not a list of texts"),
         ("select hacs_core.remove('Patient', 'p1')".to_owned(), "23503", "Patient/p1 is still referred to"),
         ("insert into hacs_core.observations (id, status, code, subject, value_string) values ('o3', 'final', '{\"text\": \"x\"}', 'Patient/p1', 'a')".to_owned(), "23514", "observations_patient_id_sent"),
     ] {
